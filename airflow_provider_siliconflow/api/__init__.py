@@ -1,0 +1,1 @@
+"""The HTTP API as pure data: no sockets, no clocks."""

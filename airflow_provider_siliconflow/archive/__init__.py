@@ -1,0 +1,1 @@
+"""Bring a video's bytes to where they last."""

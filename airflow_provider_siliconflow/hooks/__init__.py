@@ -1,0 +1,1 @@
+"""Talk to the SiliconFlow API over HTTP."""

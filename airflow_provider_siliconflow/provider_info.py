@@ -1,0 +1,45 @@
+"""What Airflow reads when it discovers providers; imports nothing, because Airflow may still be starting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _field(label: str, json_type: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "schema": {"type": [json_type, "null"], **schema}, "description": description}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's name, hook and connection form, as ``provider_info.schema.json`` wants them."""
+    return {
+        "package-name": "airflow-provider-siliconflow",
+        "name": "SiliconFlow",
+        "description": "Make videos with SiliconFlow (硅基流动): submit, wait, archive.",
+        "connection-types": [
+            {
+                "connection-type": "siliconflow",
+                "hook-name": "SiliconFlow",
+                "hook-class-name": "airflow_provider_siliconflow.hooks.siliconflow.SiliconFlowHook",
+                "conn-fields": {
+                    "timeout": _field(
+                        "Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0
+                    ),
+                    "max_attempts": _field(
+                        "Max attempts", "integer", "Times a call is tried while that is free (default 5).", minimum=1
+                    ),
+                    "max_backoff": _field(
+                        "Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0
+                    ),
+                    "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
+                    "verify": _field(
+                        "Verify", "string", "true, false, or the path of a CA bundle (default true)."
+                    ),
+                },
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "login", "extra"],
+                    "relabeling": {"password": "API key", "host": "Base URL"},
+                    "placeholders": {"host": "https://api.siliconflow.cn/v1", "password": "sk-…"},
+                },
+            }
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Decide when to look at a video, and what a look means."""
