@@ -1,0 +1,55 @@
+# `make demo` shows the whole way of three videos; `make test` is what must be green before a commit.
+# Needs Python 3.11 or newer with venv, and make. Everything else is installed into .venv.
+# Another interpreter: `PYTHON=python3.12 make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+READY := .venv/.ready-$(PYTHON_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format system env constraints clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(READY)  ## Submit, wait for and archive three videos in a real Airflow, then stop it
+	@$(BIN)/python -m tests.system.demo
+
+up: $(READY)  ## The same, and keep Airflow's UI open until Ctrl-C
+	@$(BIN)/python -m tests.system.demo --stay
+
+test: lint  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(READY)  ## Style and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Mend what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+system: $(READY)  ## Tests that start every part of a real Airflow
+	$(BIN)/python -m pytest -m system tests/system
+
+env: $(READY)  ## Only make .venv
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "$(PYTHON) is $(PYTHON_VERSION); Python 3.11, 3.12 or 3.13 is needed: PYTHON=python3.12 make ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sandbox]'
+	@touch $@
+
+constraints: $(READY)  ## Renew every pin in constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --no-annotate \
+		--no-header --no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
+
+clean:  ## Remove everything that make made
+	rm -rf .venv dist demo-videos .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
