@@ -96,6 +96,7 @@ class SiliconFlowAPIError(SiliconFlowError):
 
     #: What the reader can do about it.
     advice: str = ""
+    status_code: int  # type: ignore[assignment]  # Airflow's base keeps an HTTPStatus for its own web API
 
     def __init__(
         self,
@@ -181,9 +182,7 @@ class SubmitOutcomeUnknownError(SiliconFlowError, AirflowFailException):
         " model tell), and clear the task if you want to pay for another."
     )
 
-    def __init__(
-        self, message: str = "", *, host: str = "", model: str = "", trace_id: str | None = None
-    ) -> None:
+    def __init__(self, message: str = "", *, host: str = "", model: str = "", trace_id: str | None = None) -> None:
         super().__init__(message)
         self.host = host
         self.model = model

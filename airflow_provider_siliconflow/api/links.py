@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -17,8 +17,8 @@ def expires_at(url: str) -> datetime | None:
     try:
         query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
         if "expires" in query:
-            return datetime.fromtimestamp(int(query["expires"]), tz=timezone.utc)
-        signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+            return datetime.fromtimestamp(int(query["expires"]), tz=UTC)
+        signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         return signed + timedelta(seconds=int(query["x-amz-expires"]))
     except (KeyError, ValueError, OverflowError, OSError):
         return None

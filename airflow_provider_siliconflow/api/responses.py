@@ -115,7 +115,7 @@ def read_status(answer: Answer, request_id: str) -> VideoStatus:
     reason = body.get("reason")
     status = VideoStatus(
         request_id=request_id,
-        status=StatusWord(word) if word in StatusWord else StatusWord.UNKNOWN,
+        status=StatusWord(word),
         status_text=_clean(word),
         reason=_clean(reason) if isinstance(reason, str) else "",
         position=_integer(body.get("position")),
@@ -150,8 +150,8 @@ def read_balance(answer: Answer) -> Decimal:
     """
     amount = _dict(_object_or_raise(answer).get("data")).get("totalBalance")
     try:
-        balance = Decimal(amount)
-    except (InvalidOperation, TypeError, ValueError):
+        balance = Decimal(str(amount))
+    except InvalidOperation:
         raise _nonsense(answer, "the answer has no totalBalance") from None
     if not balance.is_finite():
         raise _nonsense(answer, "the answer has no totalBalance")
@@ -202,10 +202,9 @@ def _object_or_raise(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def _nonsense(answer: Answer, what: str) -> SiliconFlowServerError:
+def _nonsense(answer: Answer, what: str) -> SiliconFlowAPIError:
     error = error_from(answer, as_class=SiliconFlowServerError)
     error.advice = f"- {what}."
-    assert isinstance(error, SiliconFlowServerError)
     return error
 
 

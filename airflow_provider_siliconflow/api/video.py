@@ -34,6 +34,10 @@ class StatusWord(StrEnum):
     FAILED = "Failed"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def _missing_(cls, value: object) -> StatusWord:
+        return cls.UNKNOWN
+
 
 @dataclass(frozen=True)
 class VideoRequest:

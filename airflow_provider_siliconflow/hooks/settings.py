@@ -1,0 +1,105 @@
+"""What an Airflow connection of type ``siliconflow`` says, read and checked once for both hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+DEFAULT_CONN_NAME = "siliconflow_default"
+DEFAULT_BASE_URL = "https://api.siliconflow.cn/v1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    Hold how the API is reached.
+
+    :param base_url: The API's address with its version, without a trailing slash.
+    :param api_key: The key; no ``repr`` shows it.
+    :param timeout: Seconds for one call.
+    :param max_attempts: Times a call is tried while that is free.
+    :param max_backoff: Seconds between two tries at most.
+    :param proxy: URL of an HTTP proxy, or None for what the environment says.
+    :param verify: Whether to check TLS certificates, or the path of a CA bundle.
+    """
+
+    base_url: str
+    api_key: str = field(repr=False)
+    timeout: float = 60.0
+    max_attempts: int = 5
+    max_backoff: float = 30.0
+    proxy: str | None = field(default=None, repr=False)
+    verify: bool | str = True
+
+    @classmethod
+    def from_connection(cls, conn: Connection, extra: Mapping[str, Any]) -> Settings:
+        """
+        Read a connection.
+
+        :param conn: The connection; password is the API key, host the base URL.
+        :param extra: The connection's extra, already parsed.
+        :raises SiliconFlowConfigError: with what is wrong, never showing the key.
+        """
+        name = f"Airflow connection {conn.conn_id!r}"
+        key = (conn.password or "").strip()
+        if not key:
+            raise SiliconFlowConfigError(f"{name} has no API key: put it into the password.")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise SiliconFlowConfigError(f"{name}: the API key has characters that no key has.")
+        given = {name: value for name, value in extra.items() if value not in (None, "")}
+        try:
+            return cls(
+                base_url=_base_url(conn),
+                api_key=key,
+                timeout=_number(given, "timeout", cls.timeout, above=0),
+                max_attempts=int(_number(given, "max_attempts", cls.max_attempts, least=1)),
+                max_backoff=_number(given, "max_backoff", cls.max_backoff, least=0),
+                proxy=given.get("proxy"),
+                verify=_verify(given.get("verify", True)),
+            )
+        except ValueError as error:
+            raise SiliconFlowConfigError(f"{name}: {error}") from None
+
+
+def _base_url(conn: Connection) -> str:
+    """Put together the base URL, which a connection URI tears into host, port and schema."""
+    url = (conn.host or DEFAULT_BASE_URL).strip()
+    if "://" not in url:
+        url = f"https://{url}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"host {conn.host!r} is not a URL like {DEFAULT_BASE_URL}")
+    netloc = parts.netloc.rpartition("@")[2]
+    if conn.port and not parts.port:
+        netloc = f"{netloc}:{conn.port}"
+    path = parts.path.rstrip("/") or "/" + (conn.schema or "v1").strip("/")
+    return f"{parts.scheme}://{netloc}{path}"
+
+
+def _number(
+    given: Mapping[str, Any], name: str, default: float, *, above: float | None = None, least: float | None = None
+) -> float:
+    value = given.get(name, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} {value!r} is not a number") from None
+    if not ((above is None or number > above) and (least is None or number >= least) and number < float("inf")):
+        raise ValueError(f"{name} {value!r} is out of range")
+    return number
+
+
+def _verify(value: Any) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in ("true", "1", "yes"):
+        return True
+    return False if word in ("false", "0", "no") else str(value)

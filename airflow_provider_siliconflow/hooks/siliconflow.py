@@ -1,0 +1,227 @@
+"""The SiliconFlow API over HTTP: for workers with requests, for event loops with aiohttp; I/O and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiohttp
+import requests
+import tenacity
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_siliconflow.api import calls
+from airflow_provider_siliconflow.api.calls import Call
+from airflow_provider_siliconflow.api.retry import Route
+from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest, VideoStatus
+from airflow_provider_siliconflow.exceptions import SiliconFlowError, SiliconFlowNotFoundError
+from airflow_provider_siliconflow.hooks.retrying import policy
+from airflow_provider_siliconflow.hooks.settings import DEFAULT_CONN_NAME, Settings
+from airflow_provider_siliconflow.hooks.transport import Bearer, answer, connection_error, ssl_of
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+T = TypeVar("T")
+
+#: Seconds for a connection test; a person waits for it.
+_TEST_TIMEOUT = 10.0
+_GONE = 410
+
+
+class SiliconFlowHook(BaseHook):
+    """
+    Call the SiliconFlow API from a worker.
+
+    Calls are sent again only while that costs nothing: a submit only if it is known not to have been accepted.
+
+    :param siliconflow_conn_id: Airflow connection of type ``siliconflow``: password is the API key, host the base
+        URL with its version (default ``https://api.siliconflow.cn/v1``).
+    """
+
+    conn_name_attr = "siliconflow_conn_id"
+    default_conn_name = DEFAULT_CONN_NAME
+    conn_type = "siliconflow"
+    hook_name = "SiliconFlow"
+
+    def __init__(self, siliconflow_conn_id: str = DEFAULT_CONN_NAME, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.siliconflow_conn_id = siliconflow_conn_id
+
+    @cached_property
+    def settings(self) -> Settings:
+        """
+        Return what the connection says.
+
+        :raises SiliconFlowConfigError: if it cannot be used.
+        """
+        conn = self.get_connection(self.siliconflow_conn_id)
+        return Settings.from_connection(conn, conn.extra_dejson)
+
+    def submit_video(self, video: VideoRequest) -> SubmittedVideo:
+        """
+        Submit a video, once.
+
+        :param video: What to make.
+        :raises InvalidVideoRequestError: before anything is sent, with all that is wrong.
+        :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
+        :raises SiliconFlowError: if nothing was submitted.
+        """
+        call = calls.submit(video)
+        for doubt in video.warnings():
+            self.log.warning("%s It is submitted all the same.", doubt)
+        return self._call(call)
+
+    def get_video_status(self, request_id: str) -> VideoStatus:
+        """
+        Look at a video; free, and may be repeated.
+
+        :param request_id: What the submit answered.
+        :raises SiliconFlowNotFoundError: if this host and account do not know the id.
+        :raises SiliconFlowError: for any other failure.
+        """
+        return self._call(calls.status(request_id))
+
+    def list_models(self, type: str = "video") -> list[str]:
+        """
+        List the ids of the models on offer.
+
+        :param type: The API's model type.
+        :raises SiliconFlowError: if there is no list to be had.
+        """
+        return self._call(calls.models(type))
+
+    def get_balance(self) -> Decimal | None:
+        """
+        Return the account's total balance in the site's currency, or None where the site does not tell.
+
+        :raises SiliconFlowError: for any failure but 410, which .cn answers since 2026-08.
+        """
+        try:
+            return self._call(calls.balance())
+        except SiliconFlowNotFoundError as error:
+            if error.status_code != _GONE:
+                raise
+            return None
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether host and key work together, and a sentence that says so; never raise, never show the key."""
+        try:
+            models = self._call(calls.models("video"), attempts=1, timeout=_TEST_TIMEOUT)
+        except Exception as error:
+            return False, str(error) or type(error).__name__
+        return True, f"{self.settings.base_url} accepts the key and offers {len(models)} video models."
+
+    def _call(self, call: Call[T], attempts: int | None = None, timeout: float | None = None) -> T:
+        retrying = tenacity.Retrying(**policy(call.route, self.settings, attempts))
+        try:
+            result: T = retrying(self._send, call, timeout or self.settings.timeout)
+            return result
+        except SiliconFlowError as error:
+            last = call.last_error(error)
+            raise last from (None if last is error else error)
+
+    def _send(self, call: Call[T], timeout: float) -> T:
+        settings = self.settings
+        try:
+            # Without a session, so each call has a connection of its own: on a kept-alive one that the server has
+            # just closed, "never arrived" and "answer lost" look alike, and for a submit that is free or paid.
+            response = requests.request(
+                call.method,
+                settings.base_url + call.path,
+                json=call.body,
+                auth=Bearer(settings.api_key),
+                timeout=timeout,
+                verify=settings.verify,
+                proxies={"http": settings.proxy, "https": settings.proxy} if settings.proxy else None,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, OSError) as error:
+            raise connection_error(settings, error) from None
+        return call.read(answer(settings, response.status_code, response.headers, response.content))
+
+
+class SiliconFlowAsyncHook(BaseHook):
+    """
+    Call the SiliconFlow API from an event loop; an asynchronous context manager that holds one HTTP session.
+
+    :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    """
+
+    conn_name_attr = "siliconflow_conn_id"
+
+    def __init__(self, siliconflow_conn_id: str = DEFAULT_CONN_NAME, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.siliconflow_conn_id = siliconflow_conn_id
+
+    async def __aenter__(self) -> SiliconFlowAsyncHook:
+        self.settings = await self._read_settings()
+        self._ssl = await ssl_of(self.settings)
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.timeout / 2)
+        self._sessions = {
+            Route.FREE: aiohttp.ClientSession(timeout=timeout, trust_env=True),
+            # No connection is used twice, for the reason given in SiliconFlowHook._send.
+            Route.SUBMIT: aiohttp.ClientSession(
+                timeout=timeout, trust_env=True, connector=aiohttp.TCPConnector(force_close=True)
+            ),
+        }
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for session in self._sessions.values():
+            await session.close()
+
+    async def submit_video(self, video: VideoRequest) -> SubmittedVideo:
+        """Do as :meth:`SiliconFlowHook.submit_video`."""
+        return await self._call(calls.submit(video))
+
+    async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
+        """
+        Do as :meth:`SiliconFlowHook.get_video_status`.
+
+        :param attempts: Tries, instead of the connection's; 1 for those who look again anyway.
+        """
+        return await self._call(calls.status(request_id), attempts)
+
+    async def _read_settings(self) -> Settings:
+        conn = await self._find_connection()
+        return Settings.from_connection(conn, await get_async_extra_dejson(conn))
+
+    async def _find_connection(self) -> Connection:
+        try:
+            return await get_async_connection(self.siliconflow_conn_id)
+        except Exception:
+            # Under `dag.test()` the asynchronous look-up does not see the database.
+            return await asyncio.to_thread(self.get_connection, self.siliconflow_conn_id)
+
+    async def _call(self, call: Call[T], attempts: int | None = None) -> T:
+        retrying = tenacity.AsyncRetrying(**policy(call.route, self.settings, attempts))
+        try:
+            result: T = await retrying(self._send, call)
+            return result
+        except SiliconFlowError as error:
+            last = call.last_error(error)
+            raise last from (None if last is error else error)
+
+    async def _send(self, call: Call[T]) -> T:
+        settings = self.settings
+        try:
+            async with self._sessions[call.route].request(
+                call.method,
+                settings.base_url + call.path,
+                json=call.body,
+                headers={"Authorization": f"Bearer {settings.api_key}"},
+                proxy=settings.proxy,
+                ssl=self._ssl,
+                allow_redirects=False,
+            ) as response:
+                body = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise connection_error(settings, error) from None
+        return call.read(answer(settings, response.status, response.headers, body))

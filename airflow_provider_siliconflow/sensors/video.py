@@ -1,0 +1,134 @@
+"""Wait until a video is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue, conf
+
+from airflow_provider_siliconflow.api.video import VideoStatus
+from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, VideoReadyTrigger
+from airflow_provider_siliconflow.waiting.outcome import Ending, describe, judge, timeout_message
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+#: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
+_GRACE = 120.0
+
+
+class VideoReadySensor(BaseSensorOperator):
+    """
+    Wait until SiliconFlow has made a video, and return a fresh link to it.
+
+    Looks once at the start. The link returned lives ten minutes to an hour (the API's pages differ), so hand it to
+    :class:`~airflow_provider_siliconflow.operators.video.ArchiveVideoOperator` without delay. Pushes the XCom
+    ``video``: ``request_id``, ``expires_at`` (ISO 8601 or None), ``seed``, ``inference_seconds`` and, where the
+    service told one, the last ``position``.
+
+    :param request_id: What :class:`~airflow_provider_siliconflow.operators.video.SubmitVideoOperator` returned.
+    :param siliconflow_conn_id: The Airflow connection the video was submitted with.
+    :param deferrable: Wait in the triggerer. Defaults to ``[operators] default_deferrable``.
+    :param poke_interval: Seconds between two looks.
+    :param timeout: Seconds to wait; the default is 30 minutes (videos take 3 to 9, says the field).
+    :raises VideoFailedForGoodError: a :class:`~airflow_provider_siliconflow.exceptions.VideoFailedError`, if the
+        service could not make the video.
+    :raises AirflowSensorTimeout: if it was not ready in time.
+    """
+
+    template_fields: Sequence[str] = ("request_id", "siliconflow_conn_id")
+    ui_color = "#e8e4fb"
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        siliconflow_conn_id: str = "siliconflow_default",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float = 15,
+        timeout: timedelta | float = 1800,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        self.request_id = request_id
+        self.siliconflow_conn_id = siliconflow_conn_id
+        self.deferrable = deferrable
+        self._last: VideoStatus | SiliconFlowError | None = None
+
+    def execute(self, context: Context) -> str:
+        """Wait in the chosen mode."""
+        try:
+            url: str = super().execute(context)
+        except AirflowSensorTimeout as error:
+            raise AirflowSensorTimeout(timeout_message(self.request_id, self._last, None)) from error
+        return url
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Look once; in deferrable mode, leave the rest to the triggerer."""
+        url = self._look(context, deadline=None)
+        if url is None and self.deferrable:
+            self._defer(deadline=time.time() + self.timeout)
+        return PokeReturnValue(True, url) if url else False
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """
+        Look for a fresh link, now that the trigger saw the wait end.
+
+        :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
+        """
+        if not isinstance(event, dict) or event.get("ending") not in [*Ending]:
+            raise SiliconFlowError(
+                f"The trigger that waited for video {self.request_id} broke off: {event!r}. The video goes on at the"
+                " service and is billed; a retry of this task takes up the wait at no cost."
+            )
+        deadline = float(event["deadline"])
+        url = self._look(context, deadline)
+        if url is None:
+            if event["ending"] == Ending.REFUSED:
+                raise SiliconFlowError(
+                    f"In the triggerer, the look at video {self.request_id} was refused, while on the worker it"
+                    " works: does the triggerer see the same connection? The video goes on and is billed; a retry"
+                    " of this task takes up the wait at no cost."
+                )
+            self._defer(deadline)
+        return url
+
+    def _look(self, context: Context, deadline: float | None) -> str | None:
+        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+        try:
+            look: VideoStatus | SiliconFlowError = SiliconFlowHook(self.siliconflow_conn_id).get_video_status(
+                self.request_id
+            )
+        except SiliconFlowError as error:
+            look = error
+        self._last = look
+        outcome = judge(self.request_id, look, now=time.time(), deadline=deadline)
+        if outcome is None:
+            self.log.info("Video %s: %s", self.request_id, describe(look))
+            return None
+        video = outcome.result()
+        context["ti"].xcom_push(key="video", value=facts_of(video))
+        return video.url
+
+    def _defer(self, deadline: float) -> NoReturn:
+        trigger = VideoReadyTrigger(self.request_id, self.siliconflow_conn_id, deadline, self.poke_interval)
+        left = max(deadline - time.time(), FIRST_LOOK)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=left + _GRACE))
+        raise AssertionError("unreachable: defer raises")
+
+
+def facts_of(video: VideoStatus) -> dict[str, Any]:
+    """Return what is worth keeping of a finished video, as JSON and without its link."""
+    facts = {
+        "request_id": video.request_id,
+        "expires_at": video.expires_at.isoformat() if video.expires_at else None,
+        "seed": video.seed,
+        "inference_seconds": video.inference_seconds,
+        "trace_id": video.trace_id,
+    }
+    return facts | ({"position": video.position} if video.position is not None else {})

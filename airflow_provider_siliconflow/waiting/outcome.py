@@ -1,0 +1,120 @@
+"""What a look at a video means: keep waiting, or the one final outcome. Every mode of waiting asks here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
+from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
+from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedForGoodError
+
+
+class Ending(StrEnum):
+    """Name the ways a wait ends."""
+
+    READY = "ready"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    #: The service will not tell about this video, however often it is asked.
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    Hold how a wait ended.
+
+    :param ending: Which way.
+    :param request_id: The video.
+    :param last: What the last look brought.
+    :param deadline: Epoch seconds at which the wait was to end.
+    """
+
+    ending: Ending
+    request_id: str
+    last: VideoStatus | SiliconFlowError
+    deadline: float | None
+
+    def result(self) -> VideoStatus:
+        """
+        Return the video that is ready, or raise what happened to it.
+
+        :raises VideoFailedForGoodError: if the service could not make it.
+        :raises AirflowSensorTimeout: if the deadline passed.
+        :raises SiliconFlowError: if the service will not tell.
+        """
+        if isinstance(self.last, SiliconFlowError) and self.ending is Ending.REFUSED:
+            raise self.last
+        if self.ending is Ending.TIMED_OUT:
+            raise AirflowSensorTimeout(timeout_message(self.request_id, self.last, self.deadline))
+        assert isinstance(self.last, VideoStatus)
+        if self.ending is Ending.FAILED:
+            reason = self.last.reason
+            raise VideoFailedForGoodError(
+                f"SiliconFlow could not make video {self.request_id}: {reason or '(no reason given)'}"
+                f"{f' (trace id {self.last.trace_id})' if self.last.trace_id else ''}.",
+                request_id=self.request_id,
+                reason=reason,
+            )
+        return self.last
+
+
+def judge(
+    request_id: str, look: VideoStatus | SiliconFlowError, *, now: float, deadline: float | None
+) -> Outcome | None:
+    """
+    Say what a look means.
+
+    :param request_id: The video that was looked at.
+    :param look: What came back: a status, or how the look failed.
+    :param now: Epoch seconds.
+    :param deadline: Epoch seconds after which waiting ends; None if somebody else keeps the time.
+    :return: How the wait ended, or None to keep waiting.
+    """
+
+    def ended(ending: Ending) -> Outcome:
+        return Outcome(ending, request_id, look, deadline)
+
+    if isinstance(look, VideoStatus):
+        if look.status is StatusWord.SUCCEED:
+            return ended(Ending.READY)
+        if look.status is StatusWord.FAILED:
+            return ended(Ending.FAILED)
+    elif verdict(Route.FREE, look) is Verdict.FINAL:
+        return ended(Ending.REFUSED)
+    return ended(Ending.TIMED_OUT) if deadline is not None and now >= deadline else None
+
+
+def timeout_message(request_id: str, last: VideoStatus | SiliconFlowError | None, deadline: float | None) -> str:
+    """Say that time is up and what that means for the video."""
+    until = ""
+    if deadline is not None:
+        until = f" by {datetime.fromtimestamp(deadline, tz=UTC).isoformat(timespec='seconds')}"
+    return (
+        f"Video {request_id} was not ready{until}; {describe(last)} It was submitted, goes on at the service and is"
+        " billed: nothing can cancel it. Clear this task to wait for it again, which costs nothing."
+    )
+
+
+def describe(last: VideoStatus | SiliconFlowError | None) -> str:
+    """Put the last look into words for a log."""
+    if last is None:
+        return "it was never seen."
+    if isinstance(last, SiliconFlowError):
+        return f"the last look failed: {last}"
+    place = f" at place {last.position}" if last.position is not None else ""
+    return f"last seen {last.status_text}{place}."
+
+
+def event_of(outcome: Outcome) -> dict[str, Any]:
+    """
+    Put an outcome into what a trigger hands on: plain JSON, and no link, for events are logged.
+
+    The resumed task looks for itself; the event tells it only that a look is worth it, and until when it may wait.
+    """
+    return {"ending": outcome.ending.value, "request_id": outcome.request_id, "deadline": outcome.deadline}
