@@ -21,9 +21,7 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "SiliconFlow",
                 "hook-class-name": "airflow_provider_siliconflow.hooks.siliconflow.SiliconFlowHook",
                 "conn-fields": {
-                    "timeout": _field(
-                        "Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0
-                    ),
+                    "timeout": _field("Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0),
                     "max_attempts": _field(
                         "Max attempts", "integer", "Times a call is tried while that is free (default 5).", minimum=1
                     ),
@@ -31,9 +29,7 @@ def get_provider_info() -> dict[str, Any]:
                         "Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0
                     ),
                     "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
-                    "verify": _field(
-                        "Verify", "string", "true, false, or the path of a CA bundle (default true)."
-                    ),
+                    "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "login", "extra"],
