@@ -22,6 +22,7 @@ class Bearer(requests.auth.AuthBase):
         self._api_key = api_key
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign the request."""
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
