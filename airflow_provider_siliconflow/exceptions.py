@@ -20,7 +20,8 @@ The errors of this provider, by cause.
     ├── VideoFailedError                  the service could not make the video
     │   └── VideoFailedForGoodError   *   … and asking for the same id again cannot change that
     ├── VideoExpiredError                 the link to the video is dead and no fresh one was to be had
-    └── VideoIntegrityError               what was downloaded is not a whole video
+    ├── VideoIntegrityError               what was downloaded is not a whole video
+    └── UnsafeLinkError               *   a link to a video leads where no video of the service can be
 
     * no retry can mend it: an AirflowFailException as well
 """
@@ -216,3 +217,7 @@ class VideoExpiredError(SiliconFlowError):
 
 class VideoIntegrityError(SiliconFlowError):
     """Report that what was downloaded is not a whole video; nothing was published."""
+
+
+class UnsafeLinkError(SiliconFlowError, AirflowFailException):
+    """Refuse a link that leads where no video of the service can be; nothing was fetched from there."""

@@ -1,0 +1,37 @@
+"""What can be wrong with a destination."""
+
+from __future__ import annotations
+
+import errno
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_siliconflow.exceptions import SiliconFlowError
+
+_WORDS = {
+    errno.ENOSPC: "no space left on it",
+    errno.EDQUOT: "the quota is used up",
+    errno.EROFS: "it is read-only",
+    errno.EACCES: "no rights to write there",
+    errno.EPERM: "no rights to write there",
+}
+
+
+class DestinationError(SiliconFlowError):
+    """Report that a destination could not be read or written; nothing half-written is left under its name."""
+
+
+class DestinationRefusedError(DestinationError, AirflowFailException):
+    """Refuse a destination that no retry can make right, such as one that already holds another video."""
+
+
+def destination_error(place: object, error: Exception) -> DestinationError:
+    """
+    Name the place and the cause of a failed read or write.
+
+    :param place: The path as the user knows it.
+    :param error: What the file system or its client raised.
+    """
+    cause = _WORDS.get(error.errno or 0) if isinstance(error, OSError) else None
+    said = f"{type(error).__name__}: {error}"
+    return DestinationError(f"Cannot archive to {place}: {cause} ({said})" if cause else f"Cannot archive to {place}: {said}")
