@@ -156,3 +156,14 @@ class VideoStatus:
     def expires_at(self) -> datetime | None:
         """Return when the link dies, read from the link itself."""
         return links.expires_at(self.url) if self.url else None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is worth keeping of a finished video, as plain JSON and without its link."""
+        facts = {
+            "request_id": self.request_id,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "seed": self.seed,
+            "inference_seconds": self.inference_seconds,
+            "trace_id": self.trace_id,
+        }
+        return facts | ({"position": self.position} if self.position is not None else {})

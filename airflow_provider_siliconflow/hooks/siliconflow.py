@@ -62,11 +62,12 @@ class SiliconFlowHook(BaseHook):
         conn = self.get_connection(self.siliconflow_conn_id)
         return Settings.from_connection(conn, conn.extra_dejson)
 
-    def submit_video(self, video: VideoRequest) -> SubmittedVideo:
+    def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """
         Submit a video, once.
 
         :param video: What to make.
+        :param attempts: Tries while the service refuses for now, instead of the connection's ``max_attempts``.
         :raises InvalidVideoRequestError: before anything is sent, with all that is wrong.
         :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
         :raises SiliconFlowError: if nothing was submitted.
@@ -74,7 +75,7 @@ class SiliconFlowHook(BaseHook):
         call = calls.submit(video)
         for doubt in video.warnings():
             self.log.warning("%s It is submitted all the same.", doubt)
-        return self._call(call)
+        return self._call(call, attempts)
 
     def get_video_status(self, request_id: str) -> VideoStatus:
         """
@@ -85,6 +86,17 @@ class SiliconFlowHook(BaseHook):
         :raises SiliconFlowError: for any other failure.
         """
         return self._call(calls.status(request_id))
+
+    def look(self, request_id: str) -> VideoStatus | SiliconFlowError:
+        """
+        Look at a video and return what was seen, or how looking failed: both are for the judge of the wait.
+
+        :param request_id: What the submit answered.
+        """
+        try:
+            return self.get_video_status(request_id)
+        except SiliconFlowError as error:
+            return error
 
     def list_models(self, type: str = "video") -> list[str]:
         """
@@ -177,9 +189,9 @@ class SiliconFlowAsyncHook(BaseHook):
         for session in self._sessions.values():
             await session.close()
 
-    async def submit_video(self, video: VideoRequest) -> SubmittedVideo:
+    async def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """Do as :meth:`SiliconFlowHook.submit_video`."""
-        return await self._call(calls.submit(video))
+        return await self._call(calls.submit(video), attempts)
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """

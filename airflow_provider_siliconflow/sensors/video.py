@@ -12,13 +12,13 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensor
 from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, VideoReadyTrigger
-from airflow_provider_siliconflow.waiting.outcome import Ending, describe, judge, timeout_message
+from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event, timeout_message
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 #: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
-_GRACE = 120.0
+GRACE = 120.0
 
 
 class VideoReadySensor(BaseSensorOperator):
@@ -69,10 +69,12 @@ class VideoReadySensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once; in deferrable mode, leave the rest to the triggerer."""
-        url = self._look(context, deadline=None)
-        if url is None and self.deferrable:
+        outcome = judge(self.request_id, self._look(), now=time.time(), deadline=None)
+        if outcome:
+            return PokeReturnValue(True, self._finish(context, outcome))
+        if self.deferrable:
             self._defer(deadline=time.time() + self.timeout)
-        return PokeReturnValue(True, url) if url else False
+        return False
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
@@ -80,55 +82,23 @@ class VideoReadySensor(BaseSensorOperator):
 
         :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
         """
-        if not isinstance(event, dict) or event.get("ending") not in [*Ending]:
-            raise SiliconFlowError(
-                f"The trigger that waited for video {self.request_id} broke off: {event!r}. The video goes on at the"
-                " service and is billed; a retry of this task takes up the wait at no cost."
-            )
-        deadline = float(event["deadline"])
-        url = self._look(context, deadline)
-        if url is None:
-            if event["ending"] == Ending.REFUSED:
-                raise SiliconFlowError(
-                    f"In the triggerer, the look at video {self.request_id} was refused, while on the worker it"
-                    " works: does the triggerer see the same connection? The video goes on and is billed; a retry"
-                    " of this task takes up the wait at no cost."
-                )
-            self._defer(deadline)
-        return url
+        outcome, deadline = judge_after_event(self.request_id, event, self._look(), now=time.time())
+        return self._finish(context, outcome) if outcome else self._defer(deadline)
 
-    def _look(self, context: Context, deadline: float | None) -> str | None:
+    def _look(self) -> VideoStatus | SiliconFlowError:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        try:
-            look: VideoStatus | SiliconFlowError = SiliconFlowHook(self.siliconflow_conn_id).get_video_status(
-                self.request_id
-            )
-        except SiliconFlowError as error:
-            look = error
-        self._last = look
-        outcome = judge(self.request_id, look, now=time.time(), deadline=deadline)
-        if outcome is None:
-            self.log.info("Video %s: %s", self.request_id, describe(look))
-            return None
+        self._last = SiliconFlowHook(self.siliconflow_conn_id).look(self.request_id)
+        self.log.info("Video %s: %s", self.request_id, describe(self._last))
+        return self._last
+
+    def _finish(self, context: Context, outcome: Outcome) -> str:
         video = outcome.result()
-        context["ti"].xcom_push(key="video", value=facts_of(video))
+        context["ti"].xcom_push(key="video", value=video.facts())
+        assert video.url
         return video.url
 
     def _defer(self, deadline: float) -> NoReturn:
         trigger = VideoReadyTrigger(self.request_id, self.siliconflow_conn_id, deadline, self.poke_interval)
         left = max(deadline - time.time(), FIRST_LOOK)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=left + _GRACE))
-        raise AssertionError("unreachable: defer raises")
-
-
-def facts_of(video: VideoStatus) -> dict[str, Any]:
-    """Return what is worth keeping of a finished video, as JSON and without its link."""
-    facts = {
-        "request_id": video.request_id,
-        "expires_at": video.expires_at.isoformat() if video.expires_at else None,
-        "seed": video.seed,
-        "inference_seconds": video.inference_seconds,
-        "trace_id": video.trace_id,
-    }
-    return facts | ({"position": video.position} if video.position is not None else {})
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=left + GRACE))

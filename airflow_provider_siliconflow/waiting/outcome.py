@@ -118,3 +118,31 @@ def event_of(outcome: Outcome) -> dict[str, Any]:
     The resumed task looks for itself; the event tells it only that a look is worth it, and until when it may wait.
     """
     return {"ending": outcome.ending.value, "request_id": outcome.request_id, "deadline": outcome.deadline}
+
+
+def judge_after_event(
+    request_id: str, event: Any, look: VideoStatus | SiliconFlowError, *, now: float
+) -> tuple[Outcome | None, float]:
+    """
+    Say what a look means to a task that a trigger has woken.
+
+    :param request_id: The video that was looked at.
+    :param event: What the trigger handed on.
+    :param look: What the woken task saw itself.
+    :param now: Epoch seconds.
+    :return: How the wait ended, or None to defer again; and the wait's deadline in epoch seconds.
+    :raises SiliconFlowError: if the trigger broke off, or is refused what the worker is not.
+    """
+    if not isinstance(event, dict) or event.get("ending") not in [*Ending]:
+        raise SiliconFlowError(f"The trigger that waited for video {request_id} broke off: {event!r}. {_GOES_ON}")
+    deadline = float(event["deadline"])
+    outcome = judge(request_id, look, now=now, deadline=deadline)
+    if outcome is None and event["ending"] == Ending.REFUSED:
+        raise SiliconFlowError(
+            f"The triggerer is refused a look at video {request_id}, the worker is not: do both see the same"
+            f" connection? {_GOES_ON}"
+        )
+    return outcome, deadline
+
+
+_GOES_ON = "The video goes on at the service and is billed; a retry of this task takes up the wait at no cost."
