@@ -34,4 +34,4 @@ def destination_error(place: object, error: Exception) -> DestinationError:
     """
     cause = _WORDS.get(error.errno or 0) if isinstance(error, OSError) else None
     said = f"{type(error).__name__}: {error}"
-    return DestinationError(f"Cannot archive to {place}: {cause} ({said})" if cause else f"Cannot archive to {place}: {said}")
+    return DestinationError(f"Cannot archive: {place}: {f'{cause} ({said})' if cause else said}")

@@ -76,10 +76,18 @@ class AddressGuard:
 
     def __init__(self, rules: LinkRules) -> None:
         self._rules = rules
-        #: The last address refused, if any was.
+        self._to_proxy = False
+        #: An address refused since :meth:`expect`, if any was.
         self.refused: str | None = None
-        #: Whether the next connection is to a proxy, which the user named and which may be anywhere.
-        self.to_proxy = False
+
+    def expect(self, *, to_proxy: bool) -> None:
+        """
+        Get ready for the next request.
+
+        :param to_proxy: Whether it goes to a proxy, which the user named and which may be anywhere.
+        """
+        self._to_proxy = to_proxy
+        self.refused = None
 
     def __call__(self, info: tuple[Any, ...]) -> socket.socket:
         """
@@ -89,7 +97,7 @@ class AddressGuard:
         :raises ConnectionRefusedError: for a private address, and notes it in :attr:`refused`.
         """
         family, kind, protocol, _, address = info
-        if not (self.to_proxy or self._rules.allow_private or is_public(str(address[0]))):
+        if not (self._to_proxy or self._rules.allow_private or is_public(str(address[0]))):
             self.refused = str(address[0])
             raise ConnectionRefusedError(f"{address[0]} is not a public address")
         return socket.socket(family, kind, protocol)

@@ -1,0 +1,102 @@
+"""The link in use: when it dies, and how to come by a fresh one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from airflow_provider_siliconflow.api import links
+from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoExpiredError
+
+log = logging.getLogger(__name__)
+
+FreshLink = Callable[[], Awaitable[str | None]]
+
+_ADVICE = (
+    "To archive within a link's life, give the archive a higher priority_weight or a pool of its own, or make and"
+    " archive the video in one task with GenerateVideoOperator."
+)
+
+
+class Link:
+    """
+    Keep the link of one download; ask for a fresh one at most once without a byte gained in between.
+
+    :param url: The link at hand, if any.
+    :param fresh_link: Asks the service for a link now; None where nobody can be asked.
+    :param clock: Tells the time, aware.
+    :param margin: Seconds of life below which a link is not started with.
+    """
+
+    def __init__(
+        self, url: str | None, fresh_link: FreshLink | None, clock: Callable[[], datetime], margin: float
+    ) -> None:
+        self._url = url
+        self._fresh_link = fresh_link
+        self._clock = clock
+        self._margin = timedelta(seconds=margin)
+        self._asked_at: int | None = None
+        #: What came of asking for a fresh link.
+        self._outcome = "No fresh link could be asked for."
+
+    async def current(self, received: int) -> str:
+        """
+        Return the link to use now.
+
+        :param received: Bytes gained so far.
+        :raises VideoExpiredError: if there is none. One that looks dead by our clock is returned when there is no
+            other: the storage's clock decides.
+        """
+        if self._url is None or self._is_dying():
+            try:
+                await self._ask(received)
+            except SiliconFlowError as error:
+                if self._url is None:
+                    raise
+                self._outcome = f"Asking for a fresh one failed: {error}"
+        if self._url is None:
+            raise VideoExpiredError(f"There is no link to the video. {self._outcome}")
+        return self._url
+
+    async def refused(self, received: int, said: str) -> None:
+        """
+        Take note that the storage refused the link, and change it for a fresh one.
+
+        :param received: Bytes gained so far.
+        :param said: What the storage said.
+        :raises VideoExpiredError: if there is no other.
+        """
+        if not await self._ask(received):
+            raise VideoExpiredError(self._obituary(said))
+
+    def expires_at(self) -> datetime | None:
+        """Return when the link in use dies, if it tells."""
+        return links.expires_at(self._url) if self._url else None
+
+    def _is_dying(self) -> bool:
+        dies = self.expires_at()
+        return dies is not None and dies - self._margin <= self._clock()
+
+    async def _ask(self, received: int) -> bool:
+        """Return whether another link was to be had."""
+        if self._fresh_link is None or self._asked_at == received:
+            return False
+        self._asked_at = received
+        fresh = await self._fresh_link()
+        if not fresh or fresh == self._url:
+            self._outcome = "The service was asked again and gave " + ("the same link." if fresh else "none.")
+            return False
+        log.info("Took a fresh link: %s", links.mask(fresh))
+        self._url = fresh
+        self._outcome = "The service had been asked again: this is its fresh link."
+        return True
+
+    def _obituary(self, said: str) -> str:
+        dies, now = self.expires_at(), self._clock()
+        when = "It does not tell when it dies"
+        if dies is not None:
+            tense = "died" if dies <= now else "should live until"
+            when = f"It {tense} {dies.isoformat(timespec='seconds')}, now it is {now.isoformat(timespec='seconds')}"
+        facts = f"The link {links.mask(self._url or '')} is dead: the storage answered {said}."
+        return f"{facts} {when}. {self._outcome} {_ADVICE}"

@@ -1,0 +1,154 @@
+"""Fetch links from the storage, under the rules; knows nothing of videos."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ssl import SSLContext
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from airflow_provider_siliconflow.api import links
+from airflow_provider_siliconflow.archive.safety import AddressGuard, LinkRules
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowConnectionError,
+    SiliconFlowError,
+    UnsafeLinkError,
+    VideoIntegrityError,
+)
+
+_MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+#: Client errors that pass: too slow, a range out of bounds (the next try starts over), too early, too many.
+_PASSING = (408, 416, 425, 429)
+_READ_BUFFER = 1 << 19
+#: Bytes of a refusal that are read for its reason.
+_EXCERPT = 4096
+
+
+@dataclass(frozen=True)
+class Network:
+    """
+    Hold how links are fetched, and within which limits.
+
+    :param api_base_url: The API's base URL: links may be http, or lead to private addresses, only if it does.
+    :param proxy: URL of an HTTP proxy, or None for what the environment says.
+    :param ssl: A TLS context, True for the system's, False to trust any server.
+    :param max_attempts: Connections for one download, resumed ones included.
+    :param max_backoff: Seconds between two of them at most.
+    :param stall_timeout: Seconds without a byte until a connection is given up.
+    :param max_bytes: Size of a video at most.
+    :param link_margin: Seconds of life below which a fresh link is asked for.
+    """
+
+    api_base_url: str
+    proxy: str | None = None
+    ssl: SSLContext | bool = True
+    max_attempts: int = 5
+    max_backoff: float = 30.0
+    stall_timeout: float = 60.0
+    max_bytes: int = 4 << 30
+    link_margin: float = 15.0
+
+
+class Broken(Exception):
+    """Signal that a connection failed in a way that may pass; carries the error to end with if it does not."""
+
+    def __init__(self, error: SiliconFlowError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Storage:
+    """
+    Fetch links; an asynchronous context manager for one download.
+
+    :param network: How, and within which limits.
+    :param rules: Which links may be followed.
+    """
+
+    def __init__(self, network: Network, rules: LinkRules) -> None:
+        self._network = network
+        self._rules = rules
+        self._guard = AddressGuard(rules)
+
+    async def __aenter__(self) -> Storage:
+        stall = self._network.stall_timeout
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(socket_factory=self._guard, ssl=self._network.ssl),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=stall, sock_read=stall),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_READ_BUFFER,
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def get(self, url: str, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Follow a link to its answer; turn what goes wrong on the way into errors that show no signature."""
+        first = url
+        try:
+            for _ in range(_MAX_REDIRECTS + 1):
+                self._rules.check(url)
+                proxy = self._proxy_for(url)
+                self._guard.expect(to_proxy=proxy is not None)
+                target = URL(url, encoded=True)
+                answer = self._session.get(target, headers=headers, allow_redirects=False, proxy=proxy)
+                async with answer as response:
+                    if response.status not in _REDIRECTS or "Location" not in response.headers:
+                        yield response
+                        return
+                    url = urljoin(url, response.headers["Location"]).partition("#")[0]
+        except aiohttp.ClientPayloadError:
+            raise Broken(VideoIntegrityError(f"The body from {links.mask(url)} was cut short.")) from None
+        except (aiohttp.ClientError, OSError) as error:
+            if self._guard.refused and isinstance(error, aiohttp.ClientConnectorError):
+                raise UnsafeLinkError(
+                    f"The link {links.mask(url)} leads to a private address: {self._guard.refused}."
+                ) from None
+            # Not chained: some of aiohttp's errors show the whole link.
+            raise Broken(connection_error(url, _cause(error))) from None
+        raise UnsafeLinkError(f"The link {links.mask(first)} redirects more than {_MAX_REDIRECTS} times.")
+
+    def _proxy_for(self, url: str) -> str | None:
+        # Not aiohttp's trust_env: it would also send a password from ~/.netrc along.
+        if self._network.proxy:
+            return self._network.proxy
+        parts = urlsplit(url)
+        return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+def is_passing(status: int) -> bool:
+    """Tell whether an HTTP status is one that another try may not meet."""
+    return status >= 500 or status in _PASSING
+
+
+def is_refusal(status: int) -> bool:
+    """Tell whether an HTTP status means that the storage does not accept the link."""
+    return 400 <= status < 500 and status not in _PASSING
+
+
+async def explain(response: aiohttp.ClientResponse) -> str:
+    """Say why a link was refused: the status, and the code and message of the storage's XML; nothing else of it."""
+    body = (await response.content.read(_EXCERPT)).decode("utf-8", "replace")
+    found = (re.search(rf"<{tag}>([^<]{{1,200}})</{tag}>", body) for tag in ("Code", "Message"))
+    return " ".join([f"HTTP {response.status}", *(match[1] for match in found if match)])
+
+
+def connection_error(url: str, what: str) -> SiliconFlowConnectionError:
+    """Make the error for a storage that gave no whole answer."""
+    return SiliconFlowConnectionError(what, host=links.mask(url))
+
+
+def _cause(error: Exception) -> str:
+    """Describe an error of aiohttp without the link that some of them show."""
+    shown = "" if isinstance(error, (aiohttp.ClientResponseError, aiohttp.InvalidURL)) else str(error)
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
