@@ -66,7 +66,8 @@ class Answer:
     @property
     def trace_id(self) -> str | None:
         """Return the id by which the vendor's support finds the call."""
-        return self.headers.get(TRACE_HEADER)
+        trace_id = self.headers.get(TRACE_HEADER)
+        return _clean(trace_id) if trace_id else None
 
     def json(self) -> Any:
         """Return the parsed body, or None if it is not JSON."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 DEFAULT_CONN_NAME = "siliconflow_default"
 DEFAULT_BASE_URL = "https://api.siliconflow.cn/v1"
 
+#: What one Wan2.2 clip costs, by site, as third parties reported it in 2026. No answer of the API carries a price;
+#: the connection's field ``price`` says it better.
+PRICES = {"api.siliconflow.cn": "2.00 CNY", "api.siliconflow.com": "0.29 USD", "api.ap.siliconflow.com": "0.29 USD"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -28,6 +32,7 @@ class Settings:
     :param max_backoff: Seconds between two tries at most.
     :param proxy: URL of an HTTP proxy, or None for what the environment says.
     :param verify: Whether to check TLS certificates, or the path of a CA bundle.
+    :param price: What one video costs, in words, for messages.
     """
 
     base_url: str
@@ -37,6 +42,7 @@ class Settings:
     max_backoff: float = 30.0
     proxy: str | None = field(default=None, repr=False)
     verify: bool | str = True
+    price: str = "the price of a video"
 
     @classmethod
     def from_connection(cls, conn: Connection, extra: Mapping[str, Any]) -> Settings:
@@ -55,14 +61,16 @@ class Settings:
             raise SiliconFlowConfigError(f"{name}: the API key has characters that no key has.")
         given = {name: value for name, value in extra.items() if value not in (None, "")}
         try:
+            base_url = _base_url(conn)
             return cls(
-                base_url=_base_url(conn),
+                base_url=base_url,
                 api_key=key,
                 timeout=_number(given, "timeout", cls.timeout, above=0),
                 max_attempts=int(_number(given, "max_attempts", cls.max_attempts, least=1)),
                 max_backoff=_number(given, "max_backoff", cls.max_backoff, least=0),
-                proxy=given.get("proxy"),
+                proxy=_proxy(given.get("proxy")),
                 verify=_verify(given.get("verify", True)),
+                price=str(given.get("price") or PRICES.get(urlsplit(base_url).hostname or "", cls.price)),
             )
         except ValueError as error:
             raise SiliconFlowConfigError(f"{name}: {error}") from None
@@ -94,6 +102,20 @@ def _number(
     if not ((above is None or number > above) and (least is None or number >= least) and number < float("inf")):
         raise ValueError(f"{name} {value!r} is out of range")
     return number
+
+
+def _proxy(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(str(value).strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # Not shown: it may carry a password.
+        raise ValueError("proxy is not a URL like http://host:3128")
+    return parts.geturl()
 
 
 def _verify(value: Any) -> bool | str:

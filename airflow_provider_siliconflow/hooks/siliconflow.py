@@ -21,7 +21,7 @@ from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest,
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, SiliconFlowNotFoundError
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.settings import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.transport import Bearer, answer, connection_error, ssl_of
+from airflow_provider_siliconflow.hooks.transport import Bearer, answer, connection_error, proxy_of, ssl_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -60,7 +60,10 @@ class SiliconFlowHook(BaseHook):
         :raises SiliconFlowConfigError: if it cannot be used.
         """
         conn = self.get_connection(self.siliconflow_conn_id)
-        return Settings.from_connection(conn, conn.extra_dejson)
+        settings = Settings.from_connection(conn, conn.extra_dejson)
+        # Here, and not in the midst of a call, where nobody could tell whether anything was sent.
+        ssl_of(settings)
+        return settings
 
     def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """
@@ -172,14 +175,13 @@ class SiliconFlowAsyncHook(BaseHook):
 
     async def __aenter__(self) -> SiliconFlowAsyncHook:
         self.settings = await self._read_settings()
-        self._ssl = await ssl_of(self.settings)
+        self._ssl = await asyncio.to_thread(ssl_of, self.settings)
+        self._proxy = await asyncio.to_thread(proxy_of, self.settings)
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.timeout / 2)
         self._sessions = {
-            Route.FREE: aiohttp.ClientSession(timeout=timeout, trust_env=True),
+            Route.FREE: aiohttp.ClientSession(timeout=timeout),
             # No connection is used twice, for the reason given in SiliconFlowHook._send.
-            Route.SUBMIT: aiohttp.ClientSession(
-                timeout=timeout, trust_env=True, connector=aiohttp.TCPConnector(force_close=True)
-            ),
+            Route.SUBMIT: aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)),
         }
         return self
 
@@ -229,7 +231,7 @@ class SiliconFlowAsyncHook(BaseHook):
                 settings.base_url + call.path,
                 json=call.body,
                 headers={"Authorization": f"Bearer {settings.api_key}"},
-                proxy=settings.proxy,
+                proxy=self._proxy,
                 ssl=self._ssl,
                 allow_redirects=False,
             ) as response:
