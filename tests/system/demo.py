@@ -1,0 +1,98 @@
+"""
+Take three prompts to three playable videos: a real Airflow, the sandbox for the service.
+
+``python -m tests.system.demo [--stay]``; ``make demo`` and ``make up`` call it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import requests
+
+from tests.system.drive import ArchivedVideo, Drive
+from tests.system.processes import ROOT, WaitedInVainError
+from tests.system.stack import USER, Stack, StackFailedError, StackSettings, running
+
+VIDEOS = ROOT / "demo-videos"
+
+
+def demo_settings(archive: Path) -> StackSettings:
+    """
+    Return the stack of the demo.
+
+    One video is made at a time, so that there is a line to see; a video takes 2 to 18 s instead of 1 to 9 minutes.
+    """
+    return StackSettings(
+        dags=ROOT / "example_dags",
+        env={"SILICONFLOW_ARCHIVE": archive.as_uri()},
+        sandbox=("--speed", "30", "--slots", "1"),
+    )
+
+
+def table(videos: Sequence[ArchivedVideo]) -> str:
+    """Return prompts, files, sizes and times as lines of text."""
+    rows = [("prompt", "file", "bytes", "made in")]
+    for video in videos:
+        path = video.path.relative_to(ROOT) if video.path.is_relative_to(ROOT) else video.path
+        prompt = video.prompt if len(video.prompt) <= 40 else video.prompt[:39] + "…"
+        rows.append((prompt, str(path), f"{video.path.stat().st_size:,}", f"{video.made:.1f} s"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        f"{prompt:<{widths[0]}}  {path:<{widths[1]}}  {size:>{widths[2]}}  {made:>{widths[3]}}"
+        for prompt, path, size, made in rows
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _stay(stack: Stack) -> None:
+    _say(f"\nAirflow is open at {stack.api.url}  user {USER}, password {stack.password}")
+    _say("Trigger the examples as you like. Ctrl-C ends everything.")
+    with suppress(KeyboardInterrupt):
+        while True:
+            stack.check()
+            time.sleep(1)
+
+
+def _demo(stay: bool) -> None:
+    began = time.monotonic()
+    _say("Starting the sandbox and a real Airflow: API server, scheduler, DAG processor, triggerer …")
+    with running(demo_settings(VIDEOS)) as stack:
+        _say(f"Everything is up after {time.monotonic() - began:.0f} s. Submitting one video for each prompt.")
+        videos = Drive(stack, _say).run(seconds=300)
+        _say("\n" + table(videos))
+        if stay:
+            _stay(stack)
+    _say(f"\nDone after {time.monotonic() - began:.0f} s; everything that was started is gone. The videos stay.")
+
+
+def _terminate(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def main() -> int:
+    """Run the demo and return the exit code."""
+    parser = argparse.ArgumentParser(description="Three videos through a real Airflow and the sandbox.")
+    parser.add_argument("--stay", action="store_true", help="keep Airflow's UI open until Ctrl-C")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _demo(parser.parse_args().stay)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except (StackFailedError, WaitedInVainError, requests.RequestException) as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Processes that never outlive the one that started them, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class WaitedInVainError(Exception):
+    """Something did not come true in its time."""
+
+
+def wait_until(
+    what: str, condition: Callable[[], bool], *, seconds: float, check: Callable[[], None] | None = None
+) -> None:
+    """
+    Wait until a condition is true.
+
+    :param what: What is waited for, for the error.
+    :param check: Called before each look; what it raises ends the wait.
+    :raises WaitedInVainError: after ``seconds``.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        if check:
+            check()
+        if condition():
+            return
+        if time.monotonic() > deadline:
+            raise WaitedInVainError(f"Waited {seconds:.0f} s in vain for {what}.")
+        time.sleep(0.2)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _all_pids() -> list[int]:
+    """Return the ids of all processes but zombies, whose parent has yet to read their end."""
+    if Path("/proc/self/stat").exists():
+        stats = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdigit():
+                    stats.append((entry.name, (entry / "stat").read_text().rpartition(")")[2].split()[0]))
+    else:
+        output = subprocess.check_output(["ps", "-A", "-o", "pid=,stat="], text=True)
+        stats = [(pid, stat) for pid, stat in map(str.split, output.splitlines())]
+    return [int(pid) for pid, stat in stats if not stat.startswith("Z")]
+
+
+def session_members(sessions: Sequence[int]) -> list[int]:
+    """
+    Return the ids of the living processes of these sessions.
+
+    Airflow puts children into process groups of their own, so a group does not tell what a part has started.
+    """
+    members = []
+    for pid in _all_pids():
+        with suppress(OSError):
+            if os.getsid(pid) in sessions:
+                members.append(pid)
+    return members
+
+
+def kill_sessions(sessions: Sequence[int]) -> None:
+    """SIGKILL everything in these sessions, and what it forks meanwhile; 10 s at most."""
+    for _ in range(100):
+        members = session_members(sessions)
+        if not members:
+            return
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+    raise WaitedInVainError(f"Processes {members} survive SIGKILL.")
+
+
+class Keeper:
+    """
+    A process beside this one that cleans up when this one ends, in whatever way.
+
+    :param home: Folder to remove in the end.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.system.keeper", str(home)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def watch(self, session: int) -> None:
+        """Have a session killed in the end."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{session}\n")
+        self._process.stdin.flush()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+class Part:
+    """
+    One part of the stack: a process and all it starts, in a session of their own.
+
+    :param name: Names it in messages and its log file.
+    :param argv: Command; a leading ``python -m`` is up to the caller.
+    :param log: File that gets its output, over all its lives.
+    """
+
+    def __init__(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, keeper: Keeper) -> None:
+        self.name = name
+        self.log = log
+        self._argv = argv
+        self._env = env
+        self._keeper = keeper
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, again if it has ended."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._argv,
+                cwd=ROOT,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._keeper.watch(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """Id of its first process, which is the id of its session too."""
+        assert self._process, f"{self.name} was never started"
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How its first process ended; None while it runs."""
+        assert self._process, f"{self.name} was never started"
+        return self._process.poll()
+
+    def kill(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to its first process; SIGKILL goes to all it started, and returns when they are gone."""
+        if sig == signal.SIGKILL:
+            kill_sessions([self.pid])
+            self.wait(10)
+        else:
+            os.kill(self.pid, sig)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its first process to end and return the exit code."""
+        assert self._process, f"{self.name} was never started"
+        return self._process.wait(seconds)
+
+    def tail(self, lines: int = 40) -> str:
+        """Return the end of its log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,200 @@
+"""A whole Airflow and the sandbox on this machine: every part its own process, on loopback, gone in the end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from airflow_provider_siliconflow.sandbox.settings import Settings
+from tests.system.processes import ROOT, Keeper, Part, free_port, wait_until
+from tests.system.rest import AirflowApi, TaskInstance
+
+USER = "admin"
+
+
+class StackFailedError(Exception):
+    """A part of the stack died, or does not do what it is there for."""
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """
+    What a stack is made of.
+
+    :param dags: Folder with the DAG files.
+    :param executor: Airflow's executor.
+    :param database: SQLAlchemy URL; None is a SQLite file that ends with the stack.
+    :param triggerers: How many triggerers.
+    :param parallelism: How many tasks run at the same time; each takes about two CPU seconds to start.
+    :param env: More environment for all parts of Airflow.
+    :param sandbox: More arguments of the sandbox's command line.
+    """
+
+    dags: Path
+    executor: str = "LocalExecutor"
+    database: str | None = None
+    triggerers: int = 1
+    parallelism: int = 4
+    env: Mapping[str, str] = field(default_factory=dict)
+    sandbox: tuple[str, ...] = ()
+
+
+class Stack:
+    """
+    The parts by name, the way in, and what the sandbox knows.
+
+    Use :func:`running`; parts may be killed and started again at will meanwhile (``expect_dead`` says which).
+
+    :param home: Folder for everything that the stack writes.
+    """
+
+    def __init__(self, settings: StackSettings, home: Path, keeper: Keeper) -> None:
+        self.settings = settings
+        self.home = home
+        self.password = secrets.token_urlsafe(9)
+        self.sandbox_url = f"http://127.0.0.1:{free_port()}"
+        self.api = AirflowApi(f"http://127.0.0.1:{free_port()}", USER, self.password)
+        self.expect_dead: set[str] = set()
+        self._keeper = keeper
+        self._env = self._environment()
+        port = self.sandbox_url.rpartition(":")[2]
+        self.parts: dict[str, Part] = {}
+        self._add("sandbox", "airflow_provider_siliconflow.sandbox", "--port", port, *settings.sandbox)
+        self._add("migrate", "airflow", "db", "migrate")
+        self._add("api-server", "airflow", "api-server", "--port", self.api.url.rpartition(":")[2])
+        self._add("scheduler", "airflow", "scheduler", "--skip-serve-logs")
+        self._add("dag-processor", "airflow", "dag-processor")
+        for number in range(1, settings.triggerers + 1):
+            self._add(f"triggerer-{number}", "airflow", "triggerer", "--skip-serve-logs")
+
+    def _add(self, name: str, module: str, *arguments: str) -> None:
+        argv = [sys.executable, "-m", module, *arguments]
+        self.parts[name] = Part(name, argv, env=self._env, log=self.home / f"{name}.log", keeper=self._keeper)
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of all parts: this one, less what configures another Airflow."""
+        passwords = self.home / "passwords.json"
+        passwords.write_text(json.dumps({USER: self.password}))
+        passwords.chmod(0o600)
+        connection = {
+            "conn_type": "siliconflow",
+            "password": Settings().key,
+            "host": f"{self.sandbox_url}/v1",
+        }
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__API__BASE_URL": self.api.url,
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.settings.dags),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.api.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": self.settings.executor,
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": str(self.settings.parallelism),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.settings.database or f"sqlite:///{self.home / 'airflow.db'}",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW_CONN_SILICONFLOW_DEFAULT": json.dumps(connection),
+            "NO_PROXY": "127.0.0.1,localhost",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            **self.settings.env,
+        }
+
+    def start(self) -> None:
+        """
+        Start everything and wait until Airflow's own health check finds nothing missing.
+
+        :raises StackFailedError: if a part ends, with the tail of its log.
+        """
+        self.parts["sandbox"].start()
+        migrate = self.parts.pop("migrate")
+        migrate.start()
+        wait_until("the database", lambda: migrate.exit_code is not None, seconds=120)
+        if migrate.exit_code:
+            raise StackFailedError(f"airflow db migrate failed:\n{migrate.tail()}")
+        for name, part in self.parts.items():
+            if name != "sandbox":
+                part.start()
+        self.wait_until("all parts of Airflow", lambda: not self.api.unhealthy(), seconds=120)
+        self.wait_until("the sandbox", self._sandbox_answers, seconds=30)
+
+    def check(self) -> None:
+        """
+        Look whether every part lives.
+
+        :raises StackFailedError: if one does not.
+        """
+        for name, part in self.parts.items():
+            if name not in self.expect_dead and part.exit_code is not None:
+                raise StackFailedError(f"{name} ended with {part.exit_code}; its log ends:\n{part.tail()}")
+
+    def wait_until(self, what: str, condition: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until a condition is true, and no longer than every part lives."""
+        wait_until(what, condition, seconds=seconds, check=self.check)
+
+    def sandbox(self, route: str) -> Any:
+        """Return what ``GET /sandbox/<route>`` answers."""
+        with requests.Session() as http:
+            http.trust_env = False
+            answer = http.get(f"{self.sandbox_url}/sandbox/{route}", timeout=10)
+            answer.raise_for_status()
+            return answer.json()
+
+    def _sandbox_answers(self) -> bool:
+        with suppress(requests.ConnectionError):
+            self.sandbox("jobs")
+            return True
+        return False
+
+    def explain(self, dag_id: str, run_id: str) -> str:
+        """Return the logs of the run's tasks that did not succeed."""
+        return "\n".join(
+            f"--- {task.name}: {task.state}\n{self._task_log(dag_id, run_id, task)}"
+            for task in self.api.task_instances(dag_id, run_id)
+            if task.state not in ("success", "skipped", "upstream_failed", None)
+        )
+
+    def _task_log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
+        try:
+            return self.api.task_log(dag_id, run_id, task)
+        except requests.RequestException as error:
+            return f"(no log: {error})"
+
+
+@contextmanager
+def running(settings: StackSettings) -> Iterator[Stack]:
+    """
+    Start a stack; when the block ends, or this process, by whatever, nothing of it is left.
+
+    A failure inside prints the ends of all logs.
+    """
+    home = Path(tempfile.mkdtemp(prefix="siliconflow-airflow-"))
+    with Keeper(home) as keeper:
+        stack = Stack(settings, home, keeper)
+        try:
+            stack.start()
+            yield stack
+        except Exception:
+            for part in stack.parts.values():
+                print(f"=== {part.name}\n{part.tail(15)}", file=sys.stderr)
+            raise
