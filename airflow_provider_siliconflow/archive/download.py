@@ -113,7 +113,7 @@ class _Job:
             retry=tenacity.retry_if_exception_type(Broken),
             stop=tenacity.stop_after_attempt(self._network.max_attempts),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=self._network.max_backoff),
-            before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+            before_sleep=self._tell,
             reraise=True,
         )
         try:
@@ -130,6 +130,11 @@ class _Job:
             url_expires_at=self._link.expires_at(),
             resumed=self._resumed,
         )
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        why = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0
+        log.warning("Broke off at byte %d: %s Trying again in %.1f s.", self._sink.size, why, pause)
 
     async def _attempt(self) -> None:
         while True:

@@ -30,13 +30,17 @@ def staging(path: ObjectStoragePath) -> Iterator[Path]:
     """
     Give an empty local file to fill for a destination, and remove it on every way out.
 
-    A SIGKILL leaves it behind, hidden and harmless: ``.siliconflow-<random>.part``, in the folder of a local
-    destination, else in the folder for temporary files.
+    A SIGKILL leaves it behind, hidden and harmless: ``.siliconflow-<random>.part`` in the folder of a local
+    destination, else with the destination's suffix in the folder for temporary files.
 
     :param path: The destination.
     :raises DestinationError: if the file cannot be made; folders on the way to a local destination are.
     """
-    stage = (Path(path.path).parent if is_local(path) else Path(tempfile.gettempdir())) / _hidden_name()
+    # Clients of object stores guess the content type by the local suffix; in a local folder it would catch globs.
+    if is_local(path):
+        stage = Path(path.path).parent / _hidden_name()
+    else:
+        stage = Path(tempfile.gettempdir()) / (_hidden_name() + Path(path.name).suffix)
     try:
         stage.parent.mkdir(parents=True, exist_ok=True)
         # Not by tempfile: its files are for their owner alone, and stay so under their final name.
@@ -65,6 +69,21 @@ def place(stage: Path, path: ObjectStoragePath) -> None:
             path.fs.put_file(str(stage), path.path)
         else:
             _place_by_move(stage, path)
+    except Exception as error:
+        raise destination_error(path, error) from error
+
+
+def look_for_bucket(path: ObjectStoragePath) -> None:
+    """
+    Look whether the bucket of an object store is there; elsewhere, and without the right to look, do nothing.
+
+    :raises DestinationError: if it is not, or cannot be reached.
+    """
+    if path.protocol not in _PUBLISH_ON_COMPLETION:
+        return
+    try:
+        with suppress(PermissionError):
+            path.fs.info(path.path.partition("/")[0])
     except Exception as error:
         raise destination_error(path, error) from error
 

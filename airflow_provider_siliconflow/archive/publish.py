@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_siliconflow.archive.errors import DestinationError, DestinationRefusedError, destination_error
-from airflow_provider_siliconflow.archive.place import is_local, place, staging
+from airflow_provider_siliconflow.archive.place import is_local, look_for_bucket, place, staging
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -45,23 +45,25 @@ def resolve_destination(destination: str, request_id: str | None) -> ObjectStora
     return path / f"{_file_name(request_id)}.mp4"
 
 
-def check_destination(destination: str, *, if_exists: IfExists, request_id: str | None = None) -> None:
+def check_destination(destination: str, *, if_exists: IfExists, request_id: str | None = None) -> dict[str, Any] | None:
     """
     Find out what is wrong with a destination while that costs nothing yet.
 
     :param destination: As for :func:`resolve_destination`; a folder may come without an id.
     :param if_exists: What to do about a video that is there already.
     :param request_id: The video's id, if known.
+    :return: The manifest of what is there, if the work is done; as :func:`take_existing`.
     :raises DestinationError: with the path and the cause. Local places are tried by writing a hidden file; of others
         only what a look can tell is known.
     """
     if if_exists not in _IF_EXISTS:
         raise DestinationRefusedError(f"if_exists is {if_exists!r}, not one of {', '.join(_IF_EXISTS)}.")
     path = resolve_destination(destination, request_id or "not-known-yet")
-    take_existing(path, request_id, if_exists)
-    if is_local(path):
+    existing = take_existing(path, request_id, if_exists)
+    if existing is None and is_local(path):
         with staging(path):
             pass
+    return existing
 
 
 def manifest_path(path: ObjectStoragePath) -> ObjectStoragePath:

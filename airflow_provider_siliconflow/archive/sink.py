@@ -50,10 +50,19 @@ class FileSink:
             await self._hand_over()
 
     async def restart(self) -> None:
-        """Forget the body so far."""
+        """
+        Forget the body so far.
+
+        :raises DestinationError: if the file cannot be emptied.
+        """
+        if not self.size:
+            return
         await self.flush()
-        await asyncio.to_thread(self._file.truncate, 0)
-        self._file.seek(0)
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+        except OSError as error:
+            raise destination_error(self._path, error) from error
         self._hash = hashlib.sha256()
         self.size = 0
         self.head = b""
