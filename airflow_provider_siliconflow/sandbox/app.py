@@ -1,0 +1,130 @@
+"""The routes of both sites."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from airflow_provider_siliconflow.sandbox.answers import NO_PAGE, Answer
+from airflow_provider_siliconflow.sandbox.control import Control
+from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
+from airflow_provider_siliconflow.sandbox.links import STORAGE
+from airflow_provider_siliconflow.sandbox.service import Account, Service
+from airflow_provider_siliconflow.sandbox.storage import Storage
+from airflow_provider_siliconflow.sandbox.videos import Videos
+from airflow_provider_siliconflow.sandbox.wire import reset, respond
+
+#: Bytes; far above any picture, so that the service's own rule refuses large ones.
+MOST_BODY = 256 * 1024 * 1024
+#: Where each site's API starts.
+SITES = {"/v1": "cn", "/com/v1": "com"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Work = Callable[[Account, bytes], Answer]
+
+
+class Api:
+    """
+    Answer the API's routes, honestly or as a fault wants it.
+
+    :param service: The service behind.
+    :param book: Says what goes wrong.
+    """
+
+    def __init__(self, service: Service, book: FaultBook) -> None:
+        self._service, self._book = service, book
+
+    def handler(self, route: str, site: str) -> Handler:
+        """Return the handler of one route of one site."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._answer(request, route, site)
+
+        return handle
+
+    async def _answer(self, request: web.Request, route: str, site: str) -> web.Response:
+        self._count(route)
+        fault = self._book.draw(route)
+        if fault is not None and fault.kind == "reset" and not fault.after and not fault.seconds:
+            return self._reset(request, route)
+        body = await request.read()
+        fault = fault or self._book.draw(route, body.decode("utf-8", "replace"))
+        if fault is None:
+            said = self._work(request, route, site, body)
+        else:
+            found = await self._faulty(request, route, site, body, fault)
+            if found is None:
+                return self._reset(request, route, refused=not fault.after)
+            said = found
+        return respond(request, said, self._traced(route))
+
+    async def _faulty(self, request: web.Request, route: str, site: str, body: bytes, fault: Fault) -> Answer | None:
+        """Answer as a fault wants it; ``None`` is a reset."""
+        truth = self._work(request, route, site, body) if fault.after else None
+        await asyncio.sleep(fault.seconds)
+        if fault.kind == "reset":
+            return None
+        said = fault.answer()
+        if said is None:
+            return truth or self._work(request, route, site, body)
+        if truth is None and route == "submit":
+            self._service.note("refused", str(said.status))
+        return said
+
+    def _work(self, request: web.Request, route: str, site: str, body: bytes) -> Answer:
+        """Carry a call out."""
+        caller = self._service.account(site, request.headers.get("Authorization", ""))
+        if isinstance(caller, Answer):
+            said = caller
+        elif route == "submit":
+            said = self._service.submit(caller, body)
+        elif route == "status":
+            said = self._service.status(caller, body, f"http://{request.host}")
+        elif route == "models":
+            said = self._service.models(dict(request.query))
+        else:
+            said = self._service.balance(caller)
+        if route == "submit" and said.on_sent is None:
+            self._service.note("refused", str(said.status))
+        return said
+
+    def _count(self, route: str) -> None:
+        if route == "submit":
+            self._service.counts.submit_calls += 1
+        elif route == "status":
+            self._service.counts.status_calls += 1
+
+    def _traced(self, route: str) -> bool:
+        return self._service.settings.trace in ("everywhere", route)
+
+    def _reset(self, request: web.Request, route: str, refused: bool = True) -> web.Response:
+        if refused and route == "submit":
+            self._service.note("refused", "0")
+        return reset(request)
+
+
+async def _no_page(request: web.Request) -> web.StreamResponse:
+    return respond(request, NO_PAGE)
+
+
+def build(service: Service, videos: Videos, book: FaultBook) -> web.Application:
+    """Put the routes together; the application closes service and videos when it ends."""
+    app = web.Application(client_max_size=MOST_BODY)
+    api, storage, control = Api(service, book), Storage(service, videos, book), Control(service, book)
+    for prefix, site in SITES.items():
+        app.router.add_post(f"{prefix}/video/submit", api.handler("submit", site))
+        app.router.add_post(f"{prefix}/video/status", api.handler("status", site))
+        app.router.add_get(f"{prefix}/models", api.handler("models", site))
+        app.router.add_get(f"{prefix}/user/info", api.handler("balance", site))
+    app.router.add_route("*", STORAGE + "{rest:.*}", storage.download)
+    control.add_routes(app.router)
+    app.router.add_route("*", "/{rest:.*}", _no_page)
+
+    async def close(_: web.Application) -> None:
+        service.close()
+        videos.close()
+
+    app.on_cleanup.append(close)
+    return app

@@ -1,0 +1,82 @@
+"""What the submit route refuses."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any
+
+from airflow_provider_siliconflow.api.video import IMAGE_SIZES
+from airflow_provider_siliconflow.sandbox import answers
+from airflow_provider_siliconflow.sandbox.answers import Answer
+from airflow_provider_siliconflow.sandbox.settings import Settings
+
+_DATA_URI = re.compile(r"data:image/(png|jpe?g|webp|gif);base64,", re.IGNORECASE)
+_FIRST_BYTES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+
+
+def makes_from_image(model: str) -> bool:
+    """Tell an image-to-video model by its name."""
+    return "I2V" in model
+
+
+def refusal(body: bytes, settings: Settings) -> dict[str, Any] | Answer:
+    """
+    Read a submit.
+
+    :return: Its fields, or the answer that refuses it.
+    """
+    try:
+        wanted = json.loads(body)
+    except ValueError:
+        return answers.bad_parameter("The body is not JSON.")
+    if not isinstance(wanted, dict):
+        return answers.bad_parameter("The body is not an object.")
+    model = wanted.get("model")
+    if model not in settings.models:
+        return answers.UNKNOWN_MODEL
+    for name in ("prompt", "image_size"):
+        if not isinstance(wanted.get(name), str) or not wanted[name].strip():
+            return answers.bad_parameter(f"{name} is needed.")
+    if wanted["image_size"] not in IMAGE_SIZES:
+        return answers.bad_parameter(f"image_size must be one of {', '.join(IMAGE_SIZES)}.")
+    seed = wanted.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        return answers.bad_parameter("seed must be an integer.")
+    return _image_refusal(wanted, settings) or wanted
+
+
+def _image_refusal(wanted: dict[str, Any], settings: Settings) -> Answer | None:
+    """Check the picture; drop it from ``wanted`` where it is ignored."""
+    image = wanted.get("image")
+    if not makes_from_image(wanted["model"]) and image is not None:
+        if settings.t2v_image == "refuse":
+            return answers.bad_parameter("image is not a parameter of this model.")
+        if settings.t2v_image == "ignore":
+            del wanted["image"]
+            return None
+    if image is None:
+        return answers.bad_parameter("image is needed.") if makes_from_image(wanted["model"]) else None
+    if not isinstance(image, str):
+        return answers.bad_parameter("image must be a URL or a data URI.")
+    if image.startswith(("http://", "https://")):
+        return None
+    picture = picture_bytes(image)
+    if picture is None or not picture.startswith(_FIRST_BYTES):
+        return answers.bad_parameter("image must be a URL, or a data URI of a png, jpeg, webp or gif in base64.")
+    if 0 < settings.max_image_bytes < len(picture):
+        return answers.IMAGES_TOO_LARGE
+    return None
+
+
+def picture_bytes(image: str) -> bytes | None:
+    """Return the bytes in a data URI; ``None`` if it is not one of a picture."""
+    head = _DATA_URI.match(image)
+    if head is None:
+        return None
+    try:
+        return base64.b64decode(image[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,150 @@
+"""Faults on demand: the next calls of a route, or calls of a route by seeded chance."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer, rate_limited
+
+ROUTES = ("submit", "status", "models", "balance", "download")
+
+#: Faults that cannot be written down as one fixed answer.
+CALL_FAULTS = ("reset", "slow", "rate_limited", "answer")
+BODY_FAULTS = ("cut", "stall", "drip", "garbage", "redirect", "changed")
+KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """
+    Describe one way in which calls go wrong.
+
+    :param route: One of :data:`ROUTES`.
+    :param kind: ``reset`` (TCP reset), ``slow`` (late, but true), ``rate_limited`` (429), ``answer`` (``status`` and ``body`` as
+        given), a name of :data:`~airflow_provider_siliconflow.sandbox.answers.CANNED`, or for downloads ``cut`` (closed at
+        ``at_byte``), ``reset`` with ``at_byte``, ``stall`` (a pause of ``seconds`` at ``at_byte``), ``drip`` (``rate`` bytes a
+        second), ``garbage`` (``size`` bytes that are no video), ``redirect`` (to ``url``), ``changed`` (another file than before).
+    :param times: How many calls it meets; 0 is all, until faults are cleared. Not used with ``chance``.
+    :param chance: Meet calls by this chance instead of the next ones.
+    :param after: The call is carried out first (a submit is accepted and billed), then this hides its true answer.
+    :param match: Only calls whose body (or link) contains this text.
+    :param seconds: Wait this long first.
+    :raises ValueError: If it makes no sense.
+    """
+
+    route: str
+    kind: str
+    times: int = 1
+    chance: float | None = None
+    after: bool = False
+    match: str = ""
+    seconds: float = 0.0
+    retry_after: float | None = None
+    status: int = 500
+    body: str = ""
+    content_type: str = "application/json"
+    at_byte: int | None = None
+    rate: int = 1024
+    size: int = 1024
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never happen."""
+        kinds = KINDS if self.route == "download" else CALL_FAULTS + tuple(CANNED)
+        if self.route not in ROUTES:
+            raise ValueError(f"route is {self.route!r}, not one of {', '.join(ROUTES)}")
+        if self.kind not in kinds:
+            raise ValueError(f"kind is {self.kind!r}, not one of {', '.join(kinds)}")
+        if self.chance is not None and not 0 <= self.chance <= 1:
+            raise ValueError("chance must be between 0 and 1")
+        if self.times < 0 or self.seconds < 0 or self.rate < 1:
+            raise ValueError("times and seconds must not be negative, rate must be positive")
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Fault:
+        """
+        Make a fault from JSON.
+
+        :raises ValueError: If a name is unknown, a needed one is missing, or a value makes no sense.
+        """
+        try:
+            return cls(**values)
+        except TypeError as wrong:
+            raise ValueError(str(wrong).replace("Fault.__init__()", "fault")) from None
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """
+        Make a fault from the command line's ``route=submit,kind=reset,after=true,chance=0.05``.
+
+        :raises ValueError: As :meth:`read`.
+        """
+        values: dict[str, Any] = {}
+        for part in text.split(","):
+            name, _, value = part.partition("=")
+            try:
+                values[name.strip()] = json.loads(value)
+            except ValueError:
+                values[name.strip()] = value.strip()
+        return cls.read(values)
+
+    def answer(self) -> Answer | None:
+        """Return what is said instead of the truth; ``None`` if the truth is told."""
+        if self.kind == "rate_limited":
+            return rate_limited(self.retry_after)
+        if self.kind == "answer":
+            return Answer(self.status, self.body.encode(), self.content_type)
+        return CANNED.get(self.kind)
+
+
+class FaultBook:
+    """
+    Decide which calls go wrong.
+
+    :param seed: Seed of the chances.
+    :param faults: Faults from the start.
+    """
+
+    def __init__(self, seed: int, faults: Iterable[Fault] = ()) -> None:
+        self._random = random.Random(f"faults {seed}")
+        self._faults: list[tuple[Fault, list[int]]] = []
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault at the end of its route's list."""
+        self._faults.append((fault, [fault.times]))
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        self._faults.clear()
+
+    def list(self) -> list[dict[str, Any]]:
+        """Return the faults still to come, as JSON."""
+        return [dataclasses.asdict(fault) | {"times": left[0]} for fault, left in self._faults]
+
+    def draw(self, route: str, text: str | None = None) -> Fault | None:
+        """
+        Take the fault that meets this call, if any.
+
+        :param route: The call's route.
+        :param text: What ``match`` is looked for in; ``None`` while the call is not read yet: only faults without ``match`` meet it.
+        """
+        for place, (fault, left) in enumerate(self._faults):
+            if fault.route != route or (text is None) == bool(fault.match) or fault.match not in (text or ""):
+                continue
+            if fault.chance is not None:
+                if self._random.random() < fault.chance:
+                    return fault
+                continue
+            if fault.times:
+                left[0] -= 1
+                if not left[0]:
+                    del self._faults[place]
+            return fault
+        return None

@@ -1,0 +1,132 @@
+"""The life of a video: in line, in progress, ready or failed. Pure: the time is always given."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_siliconflow.api.video import StatusWord
+from airflow_provider_siliconflow.sandbox.settings import Settings
+
+#: Seeds seen in answers are below this.
+MOST_SEED = 2**31
+
+_MARKER = re.compile(r"\[fail:\s*(.*?)\s*\]")
+
+
+@dataclass(slots=True)
+class Job:
+    """
+    Hold one accepted video. Times are epoch seconds.
+
+    :param number: How many jobs the sandbox accepted before this one.
+    :param place: How many jobs stood in its line before this one.
+    :param reason: Why it will end ``Failed``; ``None`` if it will succeed.
+    :param answered: Whether the caller was told the id.
+    """
+
+    request_id: str
+    account: str
+    site: str
+    number: int
+    model: str
+    prompt: str
+    image_size: str
+    image: str | None
+    negative_prompt: str | None
+    seed: int
+    accepted_at: float
+    place: int = 0
+    started_at: float = 0.0
+    ready_at: float = 0.0
+    reason: str | None = None
+    billed: bool = False
+    answered: bool = False
+    finished: bool = False
+    status_calls: int = 0
+    shown_at: float | None = None
+    downloads: int = 0
+    sha256: str | None = None
+
+    def word(self, now: float) -> StatusWord:
+        """Return the job's status."""
+        if now < self.started_at:
+            return StatusWord.IN_QUEUE
+        if now < self.ready_at:
+            return StatusWord.IN_PROGRESS
+        return StatusWord.SUCCEED if self.reason is None else StatusWord.FAILED
+
+
+class Line:
+    """
+    Keep the jobs of one site and model in line: first come, first started.
+
+    :param slots: Jobs in progress at the same time; 0 is no bound.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._busy_until: list[float] = []
+        self._starts: list[float] = []
+
+    def join(self, job: Job, queue: float, work: float) -> None:
+        """
+        Give a job its place and its times.
+
+        :param queue: Seconds in line, if the line does not hold it up for longer.
+        :param work: Seconds in progress.
+        """
+        total = queue + work
+        start = max(job.accepted_at + queue, self._starts[-1] if self._starts else 0.0)
+        if self._slots and len(self._busy_until) >= self._slots:
+            start = max(start, self._busy_until[0])
+        # Without slots the whole time is what was drawn, however the line moved.
+        ready = start + work if self._slots else max(start, job.accepted_at + total)
+        self.restore(job, start, ready)
+
+    def restore(self, job: Job, start: float, ready: float) -> None:
+        """Give a job the times that it had before a restart."""
+        job.started_at, job.ready_at, job.place = start, ready, len(self._starts)
+        self._starts.append(start)
+        if self._slots:
+            if len(self._busy_until) >= self._slots:
+                heapq.heappop(self._busy_until)
+            heapq.heappush(self._busy_until, ready)
+
+    def position(self, job: Job, now: float) -> int:
+        """Return the job's place in line: 1 is next, 0 is no longer in line."""
+        return max(0, job.place - bisect_right(self._starts, now) + 1)
+
+
+class Fate:
+    """Draw what becomes of each job from the seed: how long it takes and whether it fails."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def draw(self, number: int, prompt: str) -> tuple[float, float, int, str | None]:
+        """
+        Draw a job's fate; the same for the same seed and number.
+
+        :return: Seconds in line, seconds in progress, a seed for the video, the reason of its failure if any.
+        """
+        chance, switches = random.Random(f"{self._settings.seed} {number}"), self._settings
+        if chance.random() < 0.5:
+            total = chance.triangular(switches.least, switches.middle, switches.middle)
+        else:
+            total = chance.triangular(switches.middle, switches.most, switches.middle)
+        queue = chance.uniform(0.2, 0.8) * switches.least
+        seed, fails = chance.randrange(MOST_SEED), chance.random() < switches.fail_chance
+        marked = _MARKER.search(prompt)
+        reason = marked[1] if marked else switches.fail_reason if fails else None
+        return queue / switches.speed, (total - queue) / switches.speed, seed, reason
+
+
+def results(job: Job, url: str) -> dict[str, Any]:
+    """Return the field ``results`` of a job that succeeded."""
+    inference = round(job.ready_at - job.started_at, 3)
+    return {"videos": [{"url": url}], "timings": {"inference": inference}, "seed": job.seed}

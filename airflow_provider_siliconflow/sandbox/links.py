@@ -1,0 +1,90 @@
+"""Signed links to the rendered videos, in the two styles seen in the field; any change of a byte breaks them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from airflow_provider_siliconflow.sandbox.answers import Answer, storage_error
+
+#: Path below which the sandbox plays object storage.
+STORAGE = "/storage/"
+
+_SECRET = b"siliconflow sandbox storage"
+_OSS_SIGNATURE = "&Signature="
+_SIGV4_SIGNATURE = "&X-Amz-Signature="
+_ID = re.compile(r"%2F([^%/?]+)%2Fvideo_0\.mp4\?")
+_OSS_EXPIRY = re.compile(r"\?Expires=(\d+)&")
+_SIGV4_EXPIRY = re.compile(r"&X-Amz-Date=(\d{8}T\d{6}Z)&X-Amz-Expires=(\d+)&")
+#: The newest links carry a token of about this many bytes.
+_TOKEN_BYTES = 820
+
+
+def make(style: str, request_id: str, now: float, seconds: int) -> str:
+    """
+    Sign a link.
+
+    :param style: ``oss`` or ``sigv4``.
+    :param now: When it is signed, epoch seconds.
+    :param seconds: How long it is valid.
+    :return: Path and query, to be used byte for byte.
+    """
+    day = datetime.fromtimestamp(now, UTC)
+    path = f"{STORAGE}siliconflow-results/outputs%2F{day:%Y%m%d}%2F{request_id}%2Fvideo_0.mp4"
+    if style == "oss":
+        target = f"{path}?Expires={int(now) + seconds}&OSSAccessKeyId=LTAI5tSandbox"
+        return target + _OSS_SIGNATURE + _oss(target)
+    token = base64.b64encode(hashlib.shake_256(request_id.encode()).digest(_TOKEN_BYTES)).decode()
+    target = (
+        f"{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=SANDBOX%2F{day:%Y%m%d}%2Fcn%2Fs3%2Faws4_request"
+        f"&X-Amz-Date={day:%Y%m%dT%H%M%SZ}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host"
+        f"&X-Amz-Security-Token={quote(token, safe='')}"
+    )
+    return target + _SIGV4_SIGNATURE + _sigv4(target)
+
+
+def check(target: str, now: float) -> str | Answer:
+    """
+    Check a link as it came over the wire.
+
+    :param target: Path and query, byte for byte.
+    :param now: Epoch seconds.
+    :return: The request id, or the storage's refusal.
+    """
+    for mark, sign in ((_OSS_SIGNATURE, _oss), (_SIGV4_SIGNATURE, _sigv4)):
+        signed, found, signature = target.rpartition(mark)
+        if found and hmac.compare_digest(sign(signed).encode(), signature.encode()):
+            named = _ID.search(signed)
+            if named is None:
+                break
+            if now > expiry(signed + "&"):
+                return storage_error(403, "AccessDenied", "Request has expired.")
+            return named[1]
+    why = "The request signature we calculated does not match the signature you provided."
+    return storage_error(403, "SignatureDoesNotMatch", why)
+
+
+def expiry(target: str) -> float:
+    """
+    Read when a link dies.
+
+    :return: Epoch seconds; 0.0 if it does not say.
+    """
+    if oss := _OSS_EXPIRY.search(target):
+        return float(oss[1])
+    if sigv4 := _SIGV4_EXPIRY.search(target):
+        made = datetime.strptime(sigv4[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return made.timestamp() + int(sigv4[2])
+    return 0.0
+
+
+def _oss(target: str) -> str:
+    return quote(base64.b64encode(hmac.digest(_SECRET, target.encode(), "sha1")).decode(), safe="")
+
+
+def _sigv4(target: str) -> str:
+    return hmac.digest(_SECRET, target.encode(), "sha256").hex()

@@ -1,0 +1,295 @@
+"""The service behind the API: accounts, submits, statuses, money. No sockets; each method is one step of the only thread."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import secrets
+import string
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_siliconflow.api.video import IMAGE_TO_VIDEO_MODELS, StatusWord
+from airflow_provider_siliconflow.sandbox import answers, links
+from airflow_provider_siliconflow.sandbox.answers import Answer
+from airflow_provider_siliconflow.sandbox.checks import refusal
+from airflow_provider_siliconflow.sandbox.clock import Clock
+from airflow_provider_siliconflow.sandbox.jobs import Fate, Job, Line, results
+from airflow_provider_siliconflow.sandbox.ledger import Journal, Ledger, entry, job_event
+from airflow_provider_siliconflow.sandbox.limits import Window
+from airflow_provider_siliconflow.sandbox.settings import Settings
+
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+@dataclass
+class Account:
+    """
+    Hold one account.
+
+    :param price: Cost of a video, in hundredths of the site's money.
+    :param balance: What it can still spend, in hundredths.
+    """
+
+    name: str
+    site: str
+    key: str
+    price: int
+    balance: int
+    spent: int = 0
+    in_flight: Counter[str] = field(default_factory=Counter)
+
+
+class Service:
+    """
+    Play SiliconFlow.
+
+    :param settings: The switches.
+    :param clock: The time.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        self._journal = Journal(settings.ledger_file)
+        self._start()
+        for event in self._journal.read():
+            self._replay(event)
+
+    def _start(self) -> None:
+        switches = self.settings
+        cents, balance = (round(switches.price * 100), round(switches.price_com * 100)), round(switches.balance * 100)
+        self.accounts = {
+            "cn": Account("cn", "cn", switches.key, cents[0], balance),
+            "other": Account("other", "cn", switches.key_other, cents[0], balance),
+            "com": Account("com", "com", switches.key_com, cents[1], balance),
+        }
+        self.counts = Ledger()
+        self.jobs: dict[str, Job] = {}
+        self._fate = Fate(switches)
+        self._lines: dict[tuple[str, str], Line] = {}
+        self._unfinished: list[tuple[float, int, Job]] = []
+        self._submits, self._statuses = Window(switches.submits_per_minute), Window(switches.statuses_per_minute)
+
+    def reset(self) -> None:
+        """Forget all jobs, limits and money."""
+        self._journal.clear()
+        self._start()
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
+
+    def account(self, site: str, authorization: str) -> Account | Answer:
+        """Find who is calling, or refuse."""
+        scheme, _, key = authorization.partition(" ")
+        known = {account.key: account for account in self.accounts.values()}
+        if scheme != "Bearer" or not key.startswith("sk-") or len(key) != len("sk-") + 48 and key not in known:
+            return answers.INVALID_TOKEN
+        caller = known.get(key)
+        return caller if caller is not None and caller.site == site else answers.WRONG_HOST
+
+    def submit(self, caller: Account, body: bytes) -> Answer:
+        """Accept and bill a video, or refuse it."""
+        now = self.settle()
+        wanted = refusal(body, self.settings)
+        if isinstance(wanted, Answer):
+            return wanted
+        model = wanted["model"]
+        wait = self._submits.admit((caller.name, model), now)
+        if wait or 0 < self.settings.in_flight <= caller.in_flight[model]:
+            return answers.rate_limited((wait or 1.0) if self.settings.retry_after else None)
+        if caller.balance < caller.price:
+            return answers.empty_balance(self.settings.balance_status)
+        job = self._accept(caller, wanted, now)
+        return answers.say({"requestId": job.request_id}, on_sent=lambda: self.note("answered", job.request_id))
+
+    def _accept(self, caller: Account, wanted: dict[str, Any], now: float) -> Job:
+        number = len(self.jobs)
+        queue, work, seed, reason = self._fate.draw(number, wanted["prompt"])
+        # Ids are not drawn from the seed: files are named after them, and two runs must not collide.
+        request_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+        given = wanted.get("seed")
+        job = Job(
+            request_id,
+            caller.name,
+            caller.site,
+            number,
+            wanted["model"],
+            wanted["prompt"],
+            wanted["image_size"],
+            wanted.get("image"),
+            wanted.get("negative_prompt"),
+            seed if given is None else given,
+            now,
+            reason=reason,
+        )
+        self._line(job).join(job, queue, work)
+        self._enter(job)
+        self._journal.write("accepted", job=job_event(job))
+        return job
+
+    def _line(self, job: Job) -> Line:
+        return self._lines.setdefault((job.site, job.model), Line(self.settings.slots))
+
+    def _enter(self, job: Job) -> None:
+        self.jobs[job.request_id] = job
+        self.counts.accepted += 1
+        heapq.heappush(self._unfinished, (job.ready_at, job.number, job))
+        self.accounts[job.account].in_flight[job.model] += 1
+        if self.settings.charge == "accepted":
+            self._bill(job, 1)
+
+    def _bill(self, job: Job, sign: int) -> None:
+        account = self.accounts[job.account]
+        job.billed = sign > 0
+        self.counts.billed += sign
+        account.spent += sign * account.price
+        account.balance -= sign * account.price
+
+    def settle(self) -> float:
+        """
+        Finish the jobs whose time has come, and bill what is billed then.
+
+        :return: The time.
+        """
+        now = self.clock.now()
+        while self._unfinished and self._unfinished[0][0] <= now:
+            job = heapq.heappop(self._unfinished)[2]
+            job.finished = True
+            self.accounts[job.account].in_flight[job.model] -= 1
+            if job.reason is None:
+                self.counts.finished += 1
+            else:
+                self.counts.failed += 1
+            due = job.reason is None or self.settings.bill_failed
+            if due != job.billed:
+                self._bill(job, 1 if due else -1)
+        return now
+
+    def status(self, caller: Account, body: bytes, base: str) -> Answer:
+        """
+        Tell how a video is doing.
+
+        :param base: Scheme and host that links are made with.
+        """
+        wait = self._statuses.admit(caller.name, now := self.settle())
+        if wait:
+            return answers.rate_limited(wait if self.settings.retry_after else None)
+        try:
+            job = self.jobs.get(json.loads(body)["requestId"])
+        except (ValueError, TypeError, KeyError):
+            return answers.bad_parameter("requestId is needed.")
+        if job is None or job.account != caller.name:
+            return self._lost(self.settings.unknown_id)
+        job.status_calls += 1
+        if self.gone(job, now):
+            return self._lost(self.settings.expired_id)
+        return self._told(job, now, base)
+
+    def gone(self, job: Job, now: float) -> bool:
+        """Tell whether a job's result is no longer kept."""
+        return 0 < self.settings.keep_seconds < now - job.ready_at
+
+    def _lost(self, how: str) -> Answer:
+        if how == "failed":
+            return answers.say({"status": "Failed", "reason": "request not found", "results": None})
+        return {
+            "404": answers.plain_error(404, "request id not found"),
+            "400": answers.bad_parameter("requestId does not exist."),
+            "500": answers.CANNED["server_error"],
+            "no-video": answers.CANNED["no_video"],
+        }[how]
+
+    def _told(self, job: Job, now: float, base: str) -> Answer:
+        word = job.word(now)
+        said: dict[str, Any] = {"status": str(word), "reason": ""}
+        if word is StatusWord.SUCCEED:
+            said["results"] = results(job, base + self.link(job, now))
+            return answers.say(said, on_sent=None if job.shown_at else lambda: self.note("shown", job.request_id))
+        if word is StatusWord.FAILED:
+            said["reason"] = job.reason
+        elif word is StatusWord.IN_QUEUE and self.settings.position:
+            said["position"] = self._line(job).position(job, now)
+        if self.settings.pending_results != "missing":
+            empty = {"videos": [], "timings": {"inference": 0}, "seed": 0}
+            said["results"] = empty if self.settings.pending_results == "empty" else None
+        return answers.say(said)
+
+    def link(self, job: Job, now: float) -> str:
+        """Sign a link to a video that is ready."""
+        style = self.settings.link_style
+        if style == "both":
+            style = ("oss", "sigv4")[job.number % 2]
+        signed_at = now if self.settings.fresh_links else job.ready_at
+        return links.make(style, job.request_id, signed_at, self.settings.link_seconds)
+
+    def position(self, job: Job) -> int:
+        """Return a job's place in line now; 0 is no longer in line."""
+        return self._line(job).position(job, self.clock.now())
+
+    def note(self, event: str, value: str) -> None:
+        """
+        Write down what went out.
+
+        :param event: ``answered``, ``shown`` or ``fetched`` with a request id, ``refused`` with a status, ``leaked``.
+        """
+        self._count(event, value, self.clock.now())
+        self._journal.write(event, value=value, at=self.clock.now())
+
+    def _count(self, event: str, value: str, at: float) -> None:
+        if event == "refused":
+            self.counts.refused += 1
+            self.counts.refusals[value] = self.counts.refusals.get(value, 0) + 1
+        elif event == "leaked":
+            self.counts.key_leaks += 1
+        elif event == "fetched":
+            self.counts.fetched += 1
+            self.jobs[value].downloads += 1
+        elif event == "answered" and not self.jobs[value].answered:
+            self.counts.answered += 1
+            self.jobs[value].answered = True
+        elif event == "shown" and self.jobs[value].shown_at is None:
+            self.counts.shown += 1
+            self.jobs[value].shown_at = at
+
+    def _replay(self, event: dict[str, Any]) -> None:
+        if event["event"] != "accepted":
+            self._count(event["event"], event["value"], event["at"])
+            return
+        job = Job(**event["job"] | {"billed": False})
+        self._line(job).restore(job, job.started_at, job.ready_at)
+        self._enter(job)
+
+    def ledger(self, jobs: bool = True) -> Ledger:
+        """
+        Return a snapshot.
+
+        :param jobs: With the list of jobs.
+        """
+        now = self.settle()
+        return Ledger(
+            **vars(self.counts)
+            | {
+                "spent": {account.name: account.spent / 100 for account in self.accounts.values()},
+                "refusals": dict(self.counts.refusals),
+                "jobs": [entry(job, now) for job in self.jobs.values()] if jobs else [],
+            }
+        )
+
+    def balance(self, caller: Account) -> Answer:
+        """Tell what an account has left, on the site that still does."""
+        if caller.site == "cn":
+            return answers.GONE
+        left = f"{caller.balance / 100:.2f}"
+        data = {"id": caller.name, "balance": "0.00", "chargeBalance": left, "totalBalance": left}
+        return answers.say({"code": 20000, "message": "OK", "status": True, "data": data})
+
+    def models(self, query: dict[str, str]) -> Answer:
+        """List the models on offer."""
+        kind, sub = query.get("type", "video"), query.get("sub_type")
+        names = self.settings.models if kind == "video" else ()
+        if sub is not None:
+            names = tuple(name for name in names if sub == "text-to-video" and name not in IMAGE_TO_VIDEO_MODELS)
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": ""} for name in names]
+        return answers.say({"object": "list", "data": data})

@@ -1,0 +1,82 @@
+"""The object storage that links point at, with all its unkindness."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from airflow_provider_siliconflow.sandbox import links
+from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer, storage_error
+from airflow_provider_siliconflow.sandbox.delivery import deliver
+from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
+from airflow_provider_siliconflow.sandbox.jobs import Job
+from airflow_provider_siliconflow.sandbox.service import Service
+from airflow_provider_siliconflow.sandbox.videos import Video, Videos
+from airflow_provider_siliconflow.sandbox.wire import reset, respond
+
+
+class Storage:
+    """
+    Serve videos by signed link.
+
+    :param service: Knows the jobs.
+    :param videos: Makes the bytes.
+    :param book: Says what goes wrong.
+    """
+
+    def __init__(self, service: Service, videos: Videos, book: FaultBook) -> None:
+        self._service, self._videos, self._book = service, videos, book
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """Answer a call of the storage."""
+        self._service.counts.download_calls += 1
+        leaked = self._leak(request)
+        fault = self._book.draw("download") or self._book.draw("download", request.raw_path)
+        if fault is not None and (spoiled := await self._instead(request, fault)) is not None:
+            return spoiled
+        found = leaked or self._find(request)
+        if isinstance(found, Answer):
+            return respond(request, found)
+        kind = fault.kind if fault is not None else ""
+        if fault is not None and kind == "redirect":
+            target = fault.url or f"http://localhost:{request.url.port}{request.raw_path}"
+            if request.host != target.split("/")[2]:
+                return web.Response(status=302, headers={"Location": target})
+        if fault is not None and kind == "garbage":
+            video = Video(b"", fault.size, b"")
+        else:
+            video = await self._videos.of(found, " changed" if kind == "changed" else "")
+        response, whole = await deliver(request, video, self._service.settings.ranges, fault)
+        if whole and kind not in ("garbage", "changed"):
+            self._service.note("fetched", found.request_id)
+        return response
+
+    async def _instead(self, request: web.Request, fault: Fault) -> web.Response | None:
+        """Do what a fault does before the storage looks at the link; ``None`` if it goes on."""
+        if fault.kind != "stall":
+            await asyncio.sleep(fault.seconds)
+        if fault.kind == "reset" and fault.at_byte is None:
+            return reset(request)
+        said = fault.answer()
+        return None if said is None else respond(request, said)
+
+    def _leak(self, request: web.Request) -> Answer | None:
+        """Refuse and count a call that carries an API key."""
+        seen = " ".join([request.raw_path, *request.headers.values()])
+        keys = [account.key for account in self._service.accounts.values()]
+        if "Authorization" not in request.headers and not any(key in seen for key in keys):
+            return None
+        self._service.note("leaked", "")
+        return storage_error(400, "InvalidArgument", "Only one auth mechanism allowed.")
+
+    def _find(self, request: web.Request) -> Job | Answer:
+        """Check the link; it is signed for GET, and for these very bytes."""
+        now = self._service.settle()
+        name = links.check(request.raw_path if request.method == "GET" else "", now)
+        if isinstance(name, Answer):
+            return name
+        job = self._service.jobs.get(name)
+        if job is None or job.reason is not None or now < job.ready_at or self._service.gone(job, now):
+            return CANNED["missing"]
+        return job
