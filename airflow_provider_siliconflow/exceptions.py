@@ -17,6 +17,9 @@ The errors of this provider, by cause.
     │   ├── SiliconFlowOverloadedError          503, codes 50xxx
     │   └── SiliconFlowServerError              500, 502, 504, code 60000, an answer that makes no sense
     ├── SubmitOutcomeUnknownError     *   a submit was sent and its answer is lost: a video may be billed
+    ├── SubmitRecordError                 the record of a submit cannot be read or written: not "absent"
+    ├── SubmitConflictError           *   another video was paid for by this task: not "absent" either
+    ├── VideoTimeoutError                 a video was not ready in time; a retry goes on waiting for it
     ├── VideoFailedError                  the service could not make the video
     │   └── VideoFailedForGoodError   *   … and asking for the same id again cannot change that
     ├── VideoExpiredError                 the link to the video is dead and no fresh one was to be had
@@ -188,6 +191,18 @@ class SubmitOutcomeUnknownError(SiliconFlowError, AirflowFailException):
         self.host = host
         self.model = model
         self.trace_id = trace_id
+
+
+class SubmitRecordError(SiliconFlowError):
+    """Report that the record of what a task has paid for cannot be read or written, so nothing was submitted."""
+
+
+class SubmitConflictError(SiliconFlowError, AirflowFailException):
+    """Report that the task has paid for a video already, but for another request than the one it has now."""
+
+
+class VideoTimeoutError(SiliconFlowError):
+    """Report that a video was not ready in time; its id is kept, and a retry goes on waiting for it."""
 
 
 class VideoFailedError(SiliconFlowError):

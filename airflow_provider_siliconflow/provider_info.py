@@ -30,6 +30,9 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                     "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
                     "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
+                    "price": _field(
+                        "Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."
+                    ),
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "login", "extra"],

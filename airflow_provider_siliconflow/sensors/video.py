@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_siliconflow.api.video import VideoStatus
-from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+    VideoFailedError,
+    VideoFailedForGoodError,
+    VideoTimeoutError,
+)
 from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, VideoReadyTrigger
 from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event, timeout_message
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_siliconflow.operators.generate import GenerateVideoOperator
+
 #: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
-GRACE = 120.0
+_GRACE = 120.0
 
 
 class VideoReadySensor(BaseSensorOperator):
@@ -64,7 +71,8 @@ class VideoReadySensor(BaseSensorOperator):
         try:
             url: str = super().execute(context)
         except AirflowSensorTimeout as error:
-            raise AirflowSensorTimeout(timeout_message(self.request_id, self._last, None)) from error
+            # Airflow's own message knows nothing of the money.
+            raise self._timeout(timeout_message(self.request_id, self._last, None)) from error
         return url
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
@@ -93,12 +101,39 @@ class VideoReadySensor(BaseSensorOperator):
         return self._last
 
     def _finish(self, context: Context, outcome: Outcome) -> str:
-        video = outcome.result()
+        try:
+            video = outcome.result()
+        except VideoFailedError as error:
+            raise VideoFailedForGoodError(error.message, request_id=error.request_id, reason=error.reason) from error
+        except VideoTimeoutError as error:
+            raise self._timeout(str(error)) from error
         context["ti"].xcom_push(key="video", value=video.facts())
         assert video.url
         return video.url
 
+    @staticmethod
+    def _timeout(what: str) -> AirflowSensorTimeout:
+        return AirflowSensorTimeout(f"{what} Clear this task to wait for it again, which costs nothing.")
+
     def _defer(self, deadline: float) -> NoReturn:
-        trigger = VideoReadyTrigger(self.request_id, self.siliconflow_conn_id, deadline, self.poke_interval)
-        left = max(deadline - time.time(), FIRST_LOOK)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=left + GRACE))
+        defer_until_ready(self, self.request_id, deadline, self.poke_interval)
+
+
+def defer_until_ready(
+    task: VideoReadySensor | GenerateVideoOperator, request_id: str, deadline: float, poke_interval: float
+) -> NoReturn:
+    """
+    Leave the worker until the trigger has seen a wait end; the task resumes in its ``execute_complete``.
+
+    :param task: The operator that waits.
+    :param request_id: The video it waits for.
+    :param deadline: Epoch seconds at which its wait ends.
+    :param poke_interval: Seconds between two looks.
+    """
+    left = max(deadline - time.time(), FIRST_LOOK)
+    task.defer(
+        trigger=VideoReadyTrigger(request_id, task.siliconflow_conn_id, deadline, poke_interval),
+        method_name="execute_complete",
+        # Airflow enforces no time-out on a deferred task unless one is given here.
+        timeout=timedelta(seconds=left + _GRACE),
+    )

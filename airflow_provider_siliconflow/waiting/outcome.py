@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout
-
 from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
-from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedForGoodError
+from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 
 
 class Ending(StrEnum):
@@ -44,18 +42,18 @@ class Outcome:
         """
         Return the video that is ready, or raise what happened to it.
 
-        :raises VideoFailedForGoodError: if the service could not make it.
-        :raises AirflowSensorTimeout: if the deadline passed.
+        :raises VideoFailedError: if the service could not make it.
+        :raises VideoTimeoutError: if the deadline passed.
         :raises SiliconFlowError: if the service will not tell.
         """
         if isinstance(self.last, SiliconFlowError) and self.ending is Ending.REFUSED:
             raise self.last
         if self.ending is Ending.TIMED_OUT:
-            raise AirflowSensorTimeout(timeout_message(self.request_id, self.last, self.deadline))
+            raise VideoTimeoutError(timeout_message(self.request_id, self.last, self.deadline))
         assert isinstance(self.last, VideoStatus)
         if self.ending is Ending.FAILED:
             reason = self.last.reason
-            raise VideoFailedForGoodError(
+            raise VideoFailedError(
                 f"SiliconFlow could not make video {self.request_id}: {reason or '(no reason given)'}"
                 f"{f' (trace id {self.last.trace_id})' if self.last.trace_id else ''}.",
                 request_id=self.request_id,
@@ -97,7 +95,7 @@ def timeout_message(request_id: str, last: VideoStatus | SiliconFlowError | None
         until = f" by {datetime.fromtimestamp(deadline, tz=UTC).isoformat(timespec='seconds')}"
     return (
         f"Video {request_id} was not ready{until}; {describe(last)} It was submitted, goes on at the service and is"
-        " billed: nothing can cancel it. Clear this task to wait for it again, which costs nothing."
+        " billed: nothing can cancel it."
     )
 
 

@@ -1,0 +1,257 @@
+"""The record of a paid submit: the intent, then the id; and what a later try of the task may conclude from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_siliconflow.api.video import VideoRequest
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+    SubmitConflictError,
+    SubmitOutcomeUnknownError,
+    SubmitRecordError,
+)
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.hooks.settings import Settings
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+log = logging.getLogger(__name__)
+
+#: Key in the task state store, which Airflow scopes to the task instance and map index, and never to the try.
+KEY = "siliconflow.submit"
+
+OnUnknownSubmit = Literal["fail", "resubmit"]
+
+
+class Conclusion(Enum):
+    """Name what a try may do."""
+
+    SUBMIT = "submit"
+    TAKE_UP = "take up"
+
+
+@dataclass(frozen=True)
+class SubmitRecord:
+    """
+    Hold what is known of a submit; an intent while ``request_id`` is None.
+
+    :param fingerprint: Of the request, the connection and the host.
+    :param model: The model asked for.
+    :param host: The base URL asked.
+    :param max_tries: The task instance's, at the time: Airflow raises it on a clear and leaves it on a retry.
+    :param intent_at: ISO 8601 time just before the submit.
+    :param request_id: The video's id, once known.
+    :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
+    :param submitted_at: ISO 8601 time just after the submit.
+    :param closed: Why the id is of no more use; empty while it is.
+    """
+
+    fingerprint: str
+    model: str
+    host: str
+    max_tries: int
+    intent_at: str
+    request_id: str | None = None
+    trace_id: str | None = None
+    submitted_at: str | None = None
+    closed: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """
+    Hold what the user said about paying again.
+
+    :param on_unknown_submit: What to do where submitting may pay for the same video twice.
+    :param reuse_on_clear: Whether a cleared task takes up the video it has paid for.
+    :param price: What one video costs, in words.
+    """
+
+    on_unknown_submit: OnUnknownSubmit = "fail"
+    reuse_on_clear: bool = False
+    price: str = "the price of a video"
+
+
+def intent_of(request: VideoRequest, *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
+    """Make the record to write before a submit."""
+    material = json.dumps([request.to_json(), conn_id, settings.base_url], sort_keys=True)
+    return SubmitRecord(
+        fingerprint=hashlib.sha256(material.encode()).hexdigest(),
+        model=request.model,
+        host=settings.base_url,
+        max_tries=max_tries,
+        intent_at=_now(),
+    )
+
+
+def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy, *, try_number: int) -> Conclusion:
+    """
+    Say what a try may do, given the record of the tries before it.
+
+    :param record: What is on record; None only if it is certain that nothing is.
+    :param intent: What this try is about to submit.
+    :param policy: What the user said about paying again.
+    :param try_number: The try, counted from 1.
+    :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
+    :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
+    """
+    if record is None or record.closed:
+        return Conclusion.SUBMIT
+    # Clearing a task that never had retries while it runs leaves max_tries alone, but not the count of tries.
+    cleared = record.max_tries != intent.max_tries or try_number > intent.max_tries + 1
+    if cleared and not (policy.reuse_on_clear and record.request_id):
+        log.warning(
+            "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _told(record)
+        )
+        return Conclusion.SUBMIT
+    if record.request_id and record.fingerprint == intent.fingerprint:
+        return Conclusion.TAKE_UP
+    doubt = _conflict(record) if record.request_id else _unknown(record, policy.price)
+    if policy.on_unknown_submit == "fail":
+        raise doubt
+    log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
+    return Conclusion.SUBMIT
+
+
+class SubmitStore:
+    """
+    Keep one :class:`SubmitRecord` in Airflow's task state store.
+
+    :param context: The task's context; Airflow before 3.3 has no store in it, and then nothing is kept.
+    :param key: Key in the store.
+    """
+
+    def __init__(self, context: Context, key: str = KEY) -> None:
+        self._store: Any = context.get("task_state_store")
+        self._key = key
+
+    def read(self) -> SubmitRecord | None:
+        """
+        Return the record, or None if there is none.
+
+        :raises SubmitRecordError: if that cannot be told.
+        """
+        if self._store is None:
+            log.warning(
+                "This Airflow has no task state store (3.3 and later have): should this try die after the submit,"
+                " a retry cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
+            )
+            return None
+        try:
+            kept = self._store.get(self._key)
+            return None if kept is None else SubmitRecord(**kept)
+        except Exception as error:
+            raise SubmitRecordError(
+                f"The record of what this task has paid for cannot be read ({type(error).__name__}: {error}). That"
+                " is not the same as no record, so nothing was submitted by this try."
+            ) from error
+
+    def write(self, record: SubmitRecord) -> None:
+        """
+        Keep a record.
+
+        :raises SubmitRecordError: if it cannot be kept.
+        """
+        if self._store is None:
+            return
+        try:
+            self._store.set(self._key, asdict(record))
+        except Exception as error:
+            raise SubmitRecordError(
+                f"The record of a submit cannot be written: {type(error).__name__}: {error}."
+            ) from error
+
+    def close(self, record: SubmitRecord, why: str) -> None:
+        """Say of a paid video that its id is of no more use, so that the next try submits anew."""
+        self.write(replace(record, closed=why))
+
+    def forget(self) -> None:
+        """Drop an intent that is known to have come to nothing."""
+        if self._store is None:
+            return
+        try:
+            self._store.delete(self._key)
+        except Exception:
+            # What stays is an intent without an id: the next try errs on the side of not paying twice.
+            log.exception("The record of a submit that was refused cannot be deleted.")
+
+
+def submit_once(
+    hook: SiliconFlowHook,
+    request: VideoRequest,
+    store: SubmitStore,
+    intent: SubmitRecord,
+    policy: Policy,
+    try_number: int,
+    before_paying: Callable[[], None],
+) -> SubmitRecord:
+    """
+    Submit a video unless it is known to be paid for; write down the intent before, and the id after.
+
+    :param before_paying: Called when a submit is about to be made; may raise to prevent it.
+    :return: The record, with its ``request_id``.
+    :raises SubmitOutcomeUnknownError: if a video may be running whose id is lost.
+    :raises SubmitConflictError: if another request was paid for by the same task.
+    :raises SiliconFlowError: if nothing was submitted.
+    """
+    record = store.read()
+    if record and conclude(record, intent, policy, try_number=try_number) is Conclusion.TAKE_UP:
+        log.info("Takes up %s; nothing is submitted or paid again.", _told(record))
+        return record
+    before_paying()
+    try:
+        store.write(intent)
+    except SubmitRecordError as error:
+        error.money = "Nothing was submitted by this try."
+        raise
+    try:
+        submitted = hook.submit_video(request, attempts=1)
+    except SubmitOutcomeUnknownError:
+        raise
+    except SiliconFlowError:
+        store.forget()
+        raise
+    made = replace(intent, request_id=submitted.request_id, trace_id=submitted.trace_id, submitted_at=_now())
+    try:
+        store.write(made)
+    except SubmitRecordError:
+        # The id is not lost while this try goes on, so it goes on.
+        log.exception("Video %s is paid for, but this try alone knows its id.", submitted.request_id)
+    return made
+
+
+def _unknown(record: SubmitRecord, price: str) -> SubmitOutcomeUnknownError:
+    return SubmitOutcomeUnknownError(
+        f"A try before this one was about to submit {record.model} to {record.host} at {record.intent_at} and ended"
+        f" before it could note the answer. A second submit would cost {price}.",
+        host=record.host,
+        model=record.model,
+    )
+
+
+def _conflict(record: SubmitRecord) -> SubmitConflictError:
+    return SubmitConflictError(
+        f"This task has already paid for {_told(record)}, but its request, connection or host is another one now"
+        " (the DAG, its templates or the mapped list changed between the tries). Clear the task to submit the new"
+        " request and pay for it."
+    )
+
+
+def _told(record: SubmitRecord) -> str:
+    if record.request_id is None:
+        return f"an attempt to submit {record.model} at {record.intent_at}, of unknown outcome"
+    return f"video {record.request_id} ({record.model}, submitted at {record.submitted_at} to {record.host})"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,122 @@
+"""Bring a video to where it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, VideoExpiredError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.archive.archive import VideoFacts
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+IfExists = Literal["fail", "skip", "overwrite"]
+
+
+class ArchiveVideoOperator(BaseOperator):
+    """
+    Bring a finished video to where it lasts, whole or not at all, and return its path.
+
+    Streams the link to the destination in constant memory, asks for a fresh link where there is none or it is dead,
+    and writes a JSON manifest beside the video (``clip.mp4`` has ``clip.json``). Pushes the manifest as the XCom
+    ``manifest``. Safe to retry at any time: a video that is there already, whole and under its own id, is taken as
+    done.
+
+    :param destination: A local path or any object-storage URI (``s3://conn_id@bucket/clip.mp4``). A folder (a
+        trailing ``/``, or one that exists) gets ``<request_id>.mp4``.
+    :param request_id: What ``SubmitVideoOperator`` returned; without it, no fresh link can be had.
+    :param url: What ``VideoReadySensor`` returned; without it, a link is asked for.
+    :param if_exists: What to do if another video is there: ``fail``, ``skip`` or ``overwrite``.
+    :param model: For the manifest.
+    :param prompt: For the manifest.
+    :param siliconflow_conn_id: The Airflow connection the video was submitted with.
+    :raises VideoExpiredError: if the link is dead and the service gives no other.
+    :raises VideoIntegrityError: if what came is not a whole video; nothing is published.
+    :raises DestinationError: if the destination cannot be written, or holds another video.
+    """
+
+    template_fields: Sequence[str] = ("destination", "request_id", "url", "model", "prompt", "siliconflow_conn_id")
+    ui_color = "#c9e7d3"
+
+    def __init__(
+        self,
+        *,
+        destination: str,
+        request_id: str | None = None,
+        url: str | None = None,
+        if_exists: IfExists = "fail",
+        model: str | None = None,
+        prompt: str | None = None,
+        siliconflow_conn_id: str = "siliconflow_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.request_id = request_id
+        self.url = url
+        self.if_exists = if_exists
+        self.model = model
+        self.prompt = prompt
+        self.siliconflow_conn_id = siliconflow_conn_id
+
+    def execute(self, context: Context) -> str:
+        """Archive the video and return its path."""
+        from airflow_provider_siliconflow.archive.archive import VideoFacts
+        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+        if not self.request_id and not self.url:
+            error = InvalidVideoRequestError(
+                "There is nothing to archive: both request_id and url are empty. Did the tasks before this one run?"
+            )
+            error.money = ""
+            raise error
+        facts = VideoFacts(request_id=self.request_id, model=self.model, prompt=self.prompt)
+        hook = SiliconFlowHook(self.siliconflow_conn_id)
+        return archive(context, hook, self.destination, self.url, facts, self.if_exists)
+
+
+def archive(
+    context: Context, hook: SiliconFlowHook, destination: str, url: str | None, video: VideoFacts, if_exists: IfExists
+) -> str:
+    """Archive a video from a worker, push its manifest, and return its path."""
+    try:
+        manifest = asyncio.run(_archive(hook, destination, url, video, if_exists))
+    except VideoExpiredError as error:
+        raise VideoExpiredError(
+            f"{error.message} This try of the task started at {context['ti'].start_date}. If it waited long for a"
+            " slot: give it a higher priority_weight or a pool of its own, or let GenerateVideoOperator submit, wait"
+            " and archive in one task."
+        ) from error
+    context["ti"].xcom_push(key="manifest", value=manifest)
+    path: str = manifest["path"]
+    return path
+
+
+async def _archive(
+    hook: SiliconFlowHook, destination: str, url: str | None, video: VideoFacts, if_exists: IfExists
+) -> dict[str, Any]:
+    from airflow_provider_siliconflow.archive.archive import Network, archive_video
+    from airflow_provider_siliconflow.hooks.transport import ssl_of
+
+    settings = hook.settings
+    request_id = video.request_id
+    return await archive_video(
+        destination,
+        url=url,
+        video=video,
+        network=Network(
+            api_base_url=settings.base_url,
+            proxy=settings.proxy,
+            ssl=ssl_of(settings),
+            max_attempts=settings.max_attempts,
+            max_backoff=settings.max_backoff,
+        ),
+        if_exists=if_exists,
+        fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,
+    )

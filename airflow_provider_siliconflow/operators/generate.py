@@ -1,0 +1,146 @@
+"""Submit a video, wait for it and archive it, in one task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_siliconflow.durability import SubmitRecord, SubmitStore
+from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
+from airflow_provider_siliconflow.operators.archive import IfExists, archive
+from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
+from airflow_provider_siliconflow.sensors.video import defer_until_ready
+from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.api.video import VideoStatus
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+
+class GenerateVideoOperator(SubmitVideoOperator):
+    """
+    Submit a video, wait for it in the triggerer and archive it, in one task; return its path.
+
+    Takes up its own video after any crash. A video that failed is paid for and done with: a retry submits anew. A
+    video that is late stays on record: a retry goes on waiting for it. Takes the parameters of
+    :class:`~airflow_provider_siliconflow.operators.video.SubmitVideoOperator` besides these, and pushes its XCom
+    ``submission`` as well as ``video`` and ``manifest``.
+
+    :param destination: As for :class:`~airflow_provider_siliconflow.operators.video.ArchiveVideoOperator`; checked
+        before anything is paid.
+    :param if_exists: What to do if another video is there: ``fail``, ``skip`` (nothing is paid then) or
+        ``overwrite``.
+    :param deferrable: Wait in the triggerer, the default, or in the worker.
+    :param poke_interval: Seconds between two looks.
+    :param timeout: Seconds to wait for the video.
+    :raises VideoFailedError: if the service could not make the video.
+    :raises VideoTimeoutError: if it was not ready in time.
+    """
+
+    template_fields: Sequence[str] = (*SubmitVideoOperator.template_fields, "destination")
+    ui_color = "#d2dcf0"
+
+    def __init__(
+        self,
+        *,
+        destination: str,
+        if_exists: IfExists = "fail",
+        deferrable: bool = True,
+        poke_interval: float = 15,
+        timeout: float = 1800,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.if_exists = if_exists
+        self.deferrable = deferrable
+        self.poke_interval = poke_interval
+        self.timeout = timeout
+
+    def before_paying(self) -> None:
+        """Find out now, while it is free, whether the video could be archived."""
+        from airflow_provider_siliconflow.archive.publish import check_destination
+
+        if there := check_destination(self.destination, if_exists=self.if_exists):
+            raise _AlreadyThereError(there)
+
+    def after_submit(self, context: Context, record: SubmitRecord, hook: SiliconFlowHook) -> str:
+        """Look once; wait, if that is not enough."""
+        assert record.request_id
+        deadline = time.time() + self.timeout
+        while True:
+            look = self._look(hook, record.request_id)
+            outcome = judge(record.request_id, look, now=time.time(), deadline=deadline)
+            if outcome:
+                return self._finish(context, hook, outcome)
+            if self.deferrable:
+                defer_until_ready(self, record.request_id, deadline, self.poke_interval)
+            time.sleep(max(0.0, min(self.poke_interval, deadline - time.time())))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """
+        Look for a fresh link, now that the trigger saw the wait end, and archive the video.
+
+        :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
+        """
+        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+        request_id = event["request_id"]
+        hook = SiliconFlowHook(self.siliconflow_conn_id)
+        outcome, deadline = judge_after_event(request_id, event, self._look(hook, request_id), now=time.time())
+        if outcome is None:
+            defer_until_ready(self, request_id, deadline, self.poke_interval)
+        return self._finish(context, hook, outcome)
+
+    def _submit(self, context: Context, since: float, refusals: int) -> str:
+        try:
+            return super()._submit(context, since, refusals)
+        except _AlreadyThereError as there:
+            self.log.info("%s is there already: nothing is submitted or paid.", there.manifest["path"])
+            context["ti"].xcom_push(key="manifest", value=there.manifest)
+            path: str = there.manifest["path"]
+            return path
+
+    def _look(self, hook: SiliconFlowHook, request_id: str) -> VideoStatus | SiliconFlowError:
+        look = hook.look(request_id)
+        self.log.info("Video %s: %s", request_id, describe(look))
+        return look
+
+    def _finish(self, context: Context, hook: SiliconFlowHook, outcome: Outcome) -> str:
+        from airflow_provider_siliconflow.archive.archive import VideoFacts
+
+        store = SubmitStore(context)
+        record = store.read()
+        trace_ids = [record.trace_id if record else None]
+        try:
+            video = outcome.result()
+        except VideoFailedError as error:
+            if record:
+                store.close(record, error.message)
+            raise
+        except VideoTimeoutError as error:
+            raise VideoTimeoutError(
+                f"{error} A retry of this task goes on waiting for it, which costs nothing; clearing the task makes"
+                " another video, unless reuse_on_clear is set."
+            ) from error
+        context["ti"].xcom_push(key="video", value=video.facts())
+        facts = VideoFacts(
+            request_id=video.request_id,
+            model=self.model,
+            prompt=self.prompt,
+            seed=video.seed,
+            inference_seconds=video.inference_seconds,
+            trace_ids=tuple(trace_id for trace_id in (*trace_ids, video.trace_id) if trace_id),
+        )
+        return archive(context, hook, self.destination, video.url, facts, self.if_exists)
+
+
+class _AlreadyThereError(Exception):
+    """Carry the manifest of what stands at the destination, where that means there is nothing to pay for."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        super().__init__(manifest)
+        self.manifest = manifest

@@ -1,0 +1,207 @@
+"""Submit a video, once."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
+from airflow_provider_siliconflow.api.video import VideoRequest
+from airflow_provider_siliconflow.durability import (
+    OnUnknownSubmit,
+    Policy,
+    SubmitRecord,
+    SubmitStore,
+    intent_of,
+    submit_once,
+)
+from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
+    SiliconFlowError,
+    SubmitOutcomeUnknownError,
+)
+from airflow_provider_siliconflow.images import image_field
+from airflow_provider_siliconflow.triggers.submit import SubmitLaterTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+#: Seconds of back-off after a refusal: the least (why: see FIRST_LOOK of the video trigger) and the most.
+_LEAST_WAIT, _MOST_WAIT = 10.0, 300.0
+#: Seconds beyond the trigger's own time after which Airflow may call the deferral dead.
+_GRACE = 300.0
+
+
+class SubmitVideoOperator(BaseOperator):
+    """
+    Submit a video to SiliconFlow, once, and return its request id.
+
+    The intent is written to Airflow's task state store (3.3 and later) before the submit and the id right after it,
+    so a retry takes up the video it has paid for. While the service refuses for now (429, 503, no connection), the
+    task defers itself. Pushes the XCom ``submission``: ``request_id``, ``model``, ``host``, ``trace_id``,
+    ``submitted_at`` (ISO 8601).
+
+    :param prompt: What to show; the vendor's guide advises fewer than 200 words.
+    :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
+    :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
+    :param negative_prompt: What not to show.
+    :param image: For image-to-video: an http(s) URL, a data URI, a local path or any object-storage URI.
+    :param seed: A number that makes the result repeatable.
+    :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    :param submit_timeout: Seconds for which a submit that is refused for now is tried again.
+    :param on_unknown_submit: What a retry does where submitting may pay for the same video twice: ``fail``, or
+        ``resubmit``.
+    :param reuse_on_clear: Whether a cleared task takes up the video it has paid for; by default it makes another.
+    :raises InvalidVideoRequestError: for a request that cannot become a video, before anything is paid.
+    :raises SubmitOutcomeUnknownError: if the answer was lost: a video may be running and billed.
+    """
+
+    template_fields: Sequence[str] = (
+        "prompt",
+        "model",
+        "image_size",
+        "negative_prompt",
+        "image",
+        "seed",
+        "siliconflow_conn_id",
+    )
+    ui_color = "#d9d2f7"
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        model: str,
+        image_size: str,
+        negative_prompt: str | None = None,
+        image: str | None = None,
+        seed: int | str | None = None,
+        siliconflow_conn_id: str = "siliconflow_default",
+        submit_timeout: float = 3600,
+        on_unknown_submit: OnUnknownSubmit = "fail",
+        reuse_on_clear: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.model = model
+        self.image_size = image_size
+        self.negative_prompt = negative_prompt
+        self.image = image
+        self.seed = seed
+        self.siliconflow_conn_id = siliconflow_conn_id
+        self.submit_timeout = submit_timeout
+        self.on_unknown_submit = on_unknown_submit
+        self.reuse_on_clear = reuse_on_clear
+        self._submitted: SubmitRecord | None = None
+
+    def execute(self, context: Context) -> str:
+        """Submit the video and return its request id."""
+        return self._submit(context, since=time.time(), refusals=0)
+
+    def resume_submit(self, context: Context, event: dict[str, Any]) -> str:
+        """
+        Submit again what was refused for now.
+
+        :param event: ``{"since": epoch seconds, "refusals": count}``.
+        """
+        return self._submit(context, since=event["since"], refusals=event["refusals"])
+
+    def on_kill(self) -> None:
+        """Tell the truth: nothing can cancel a video."""
+        if self._submitted:
+            self.log.warning(
+                "Video %s goes on at SiliconFlow and is billed: nothing can cancel it. A retry takes it up.",
+                self._submitted.request_id,
+            )
+
+    def before_paying(self) -> None:
+        """Raise what speaks against a submit that is about to be made; here, nothing does."""
+
+    def after_submit(self, context: Context, record: SubmitRecord, hook: SiliconFlowHook) -> str:
+        """Go on with a submitted video; here, return its id."""
+        assert record.request_id
+        return record.request_id
+
+    def _submit(self, context: Context, since: float, refusals: int) -> str:
+        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+        request = self._request()
+        hook = SiliconFlowHook(self.siliconflow_conn_id)
+        ti = context["ti"]
+        policy = Policy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
+        intent = intent_of(request, conn_id=self.siliconflow_conn_id, settings=hook.settings, max_tries=ti.max_tries)
+        try:
+            record = submit_once(hook, request, SubmitStore(context), intent, policy, ti.try_number, self.before_paying)
+        except SubmitOutcomeUnknownError as error:
+            if self.on_unknown_submit == "resubmit":
+                raise SiliconFlowError(f"{error} A retry submits anew: on_unknown_submit='resubmit'.") from error
+            raise
+        except SiliconFlowError as error:
+            if verdict(Route.SUBMIT, error) is not Verdict.SEND_AGAIN:
+                raise
+            self._defer(error, since, refusals + 1)
+        self._submitted = record
+        self.log.info("Video %s is submitted (%s, trace id %s)", record.request_id, record.host, record.trace_id)
+        facts = ("request_id", "model", "host", "trace_id", "submitted_at")
+        ti.xcom_push(key="submission", value={name: getattr(record, name) for name in facts})
+        return self.after_submit(context, record, hook)
+
+    def _request(self) -> VideoRequest:
+        return VideoRequest(
+            model=self.model,
+            prompt=self.prompt,
+            image_size=self.image_size,
+            negative_prompt=self.negative_prompt or None,
+            image=image_field(self.image) if self.image else None,
+            seed=_integer(self.seed),
+        )
+
+    def _defer(self, error: SiliconFlowError, since: float, refusals: int) -> NoReturn:
+        """Leave the worker until the service may take the submit, so that waiting costs neither a slot nor a retry."""
+        wait = wait_after(refusals, asked=getattr(error, "retry_after", None))
+        now = time.time()
+        if now + wait > since + self.submit_timeout:
+            raise SiliconFlowError(
+                f"Submitting was refused {refusals} times in {now - since:.0f} s (submit_timeout is"
+                f" {self.submit_timeout:.0f} s); the last time: {error}"
+            ) from error
+        self.log.warning("Refused for now: %s Tries again in %.0f s.", error, wait)
+        self.defer(
+            trigger=SubmitLaterTrigger(now + wait, since, refusals),
+            method_name="resume_submit",
+            timeout=timedelta(seconds=wait + _GRACE),
+        )
+
+
+def wait_after(refusals: int, asked: float | None) -> float:
+    """
+    Return the seconds to wait after a refused submit.
+
+    :param refusals: Refusals so far.
+    :param asked: Seconds the service asked for, where it did.
+    """
+    if asked is not None:
+        return max(asked, _LEAST_WAIT)
+    backoff = min(_LEAST_WAIT * 2.0 ** min(refusals - 1, 10), _MOST_WAIT)
+    return max(_LEAST_WAIT, random.uniform(0.5, 1.5) * backoff)
+
+
+def _integer(seed: int | str | None) -> int | None:
+    """Read a seed, which a template turns into text."""
+    if isinstance(seed, str):
+        text = seed.strip()
+        if not text or text == "None":
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise InvalidVideoRequestError(f"seed {seed!r} is not an integer.") from None
+    return seed
