@@ -22,8 +22,10 @@ def image_field(image: str) -> str:
 
     :param image: An http(s) URL or a data URI, returned as it is; or a local path or any object-storage URI
         (``s3://conn_id@bucket/key``), read and returned as a data URI.
-    :raises InvalidVideoRequestError: if the file cannot be read or is no png, jpeg, webp or gif.
+    :raises InvalidVideoRequestError: if there is no file that can be read, or it is no png, jpeg, webp or gif.
     """
+    if not isinstance(image, str):
+        raise InvalidVideoRequestError(f"image is {image!r}: neither a link nor the path of a picture.")
     if image.lower().startswith(_AS_IT_IS):
         return image
     content = _read(image)

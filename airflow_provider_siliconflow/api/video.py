@@ -79,11 +79,13 @@ class VideoRequest:
         return problems + self._image_problems()
 
     def _image_problems(self) -> list[str]:
+        if not isinstance(self.model, str):
+            return []
         if self.model in IMAGE_TO_VIDEO_MODELS and not self.image:
             return [f"{self.model} makes a video from a picture: image is missing."]
         if self.model in TEXT_TO_VIDEO_MODELS and self.image:
             return [f"{self.model} makes a video from text alone: image must not be given."]
-        if self.image and not _IMAGE_FORM.match(self.image):
+        if self.image and not (isinstance(self.image, str) and _IMAGE_FORM.match(self.image)):
             return ["image is neither an http(s) URL nor a base64 data URI of an image."]
         return []
 

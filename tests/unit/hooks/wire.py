@@ -1,0 +1,140 @@
+"""A server of raw bytes: it says exactly what a test wrote down, however wrong, and keeps what it was sent."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+KEY = "sk-" + "k3y" * 16
+#: Seconds until a test that hangs is given up.
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold a request as it arrived; header names in lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Step:
+    """Name what the server does instead of answering."""
+
+    RESET = "reset after the request was read"
+    RESET_UNREAD = "reset before anything was read"
+    CLOSE = "close without a word"
+    HANG = "never answer"
+
+
+#: A reply, a step, or what makes a reply from the request.
+Script = bytes | str | Callable[[Request], bytes]
+
+
+def reply(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> bytes:
+    """Put a whole HTTP answer together; anything but bytes is sent as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    lines = {"Content-Length": str(len(content)), "Connection": "close", **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} Some Words\r\n{head}\r\n".encode("latin-1") + content
+
+
+@dataclass
+class Wire:
+    """
+    Serve on a free loopback port, one request for each connection.
+
+    :param script: What to do with the first request, the second …; the last step is for all that follow.
+    """
+
+    script: list[Script] = field(default_factory=lambda: [reply(200, {})])
+    requests: list[Request] = field(default_factory=list)
+
+    def __enter__(self) -> Wire:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    @property
+    def url(self) -> str:
+        """Return the base URL of the API."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def posts(self, path: str) -> int:
+        """Count the POSTs to a path below the base URL."""
+        return sum(request.method == "POST" and request.target == f"/v1{path}" for request in self.requests)
+
+    def _listen(self) -> None:
+        while not self._over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(PATIENCE)
+            if self.script[0] == Step.RESET_UNREAD:
+                self.requests.append(Request("?", "?", {}, b""))
+                _reset(connection)
+                return
+            request = _read(connection)
+            if request is None:
+                return
+            with self._lock:
+                self.requests.append(request)
+                step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+            if step == Step.HANG:
+                self._over.wait(PATIENCE)
+            elif step == Step.RESET:
+                _reset(connection)
+            elif not isinstance(step, str):
+                connection.sendall(step if isinstance(step, bytes) else step(request))
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _read(connection: socket.socket) -> Request | None:
+    """Return the request, or None if the caller went away first."""
+    try:
+        stream = connection.makefile("rb")
+        first = stream.readline().decode("latin-1").split()
+        if len(first) < 2:
+            return None
+        headers = {}
+        while line := stream.readline().decode("latin-1").strip():
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        body = stream.read(int(headers.get("content-length", "0")))
+    except OSError:
+        return None
+    return Request(first[0], first[1], headers, body)
