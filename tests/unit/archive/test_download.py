@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_siliconflow.archive.download import Downloaded, download
+from airflow_provider_siliconflow.archive.errors import DestinationError
+from airflow_provider_siliconflow.archive.storage import Network
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowConnectionError,
+    SiliconFlowError,
+    VideoExpiredError,
+    VideoIntegrityError,
+)
+from tests.unit.archive.origin import BODY, ETAG, SECRET, SHA256, Origin, Reply, chunked, cut, part, refusal, whole
+
+
+def network(origin: Origin) -> Network:
+    return Network(origin.base_url, max_backoff=0, stall_timeout=10, max_attempts=4)
+
+
+async def fetch(origin: Origin, stage: Path, **changes: object) -> Downloaded:
+    return await download(origin.url(), stage, replace(network(origin), **changes))  # type: ignore[arg-type]
+
+
+def assert_is_body(got: Downloaded, stage: Path) -> None:
+    assert stage.read_bytes() == BODY
+    assert (got.size, got.sha256, got.path) == (len(BODY), SHA256, stage)
+
+
+async def test_tells_what_was_downloaded(stage: Path) -> None:
+    async with Origin() as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert (got.content_type, got.etag, got.resumed) == ("video/mp4", ETAG, 0)
+    assert got.url == f"http://127.0.0.1:{origin.port}/v%2Fclip.mp4?***"
+    assert got.url_expires_at is not None
+    assert got.url_expires_at.timestamp() == 4_000_000_000
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/a%2Fb%2fc?Signature=x%2By%2b%3D",
+        "/a/~b/%7Ec+d e".replace(" ", "%20") + "?q=a+b&r=~%7e&empty=&bare",
+        "/%E7%8C%AB%e7%8c%ab.mp4?response-content-disposition=%E7%8C%AB;x=1,2@:!$'()*",
+        "/a/../b/./c//d?x=/../",
+        "/?",
+        "/x?a=[1]|{2}\\^`\"<>",
+    ],
+)
+async def test_link_is_sent_byte_for_byte(stage: Path, target: str) -> None:
+    async with Origin() as origin:
+        await download(f"http://127.0.0.1:{origin.port}{target}#fragment", stage, network(origin))
+    assert [request.target for request in origin.requests] == [target.removesuffix("?") if target == "/?" else target]
+
+
+async def test_sends_no_credential_and_asks_for_plain_bytes(
+    stage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password mine\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with Origin([cut(100)]) as origin:
+        await fetch(origin, stage)
+    assert len(origin.requests) == 2
+    for request in origin.requests:
+        assert "authorization" not in request.headers
+        assert "cookie" not in request.headers
+        assert request.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("end", ["close", "reset", "stall"])
+async def test_resumes_where_the_body_broke_off(stage: Path, end: str) -> None:
+    async with Origin([cut(100_000, end)]) as origin:  # type: ignore[arg-type]
+        got = await fetch(origin, stage, stall_timeout=0.5)
+    assert_is_body(got, stage)
+    assert got.resumed == len(origin.requests) - 1 == 1
+    again = origin.requests[1].headers
+    start = int(again["range"].removeprefix("bytes=").removesuffix("-"))
+    # A reset may destroy bytes that were on their way.
+    assert 0 < start <= 100_000 if end == "reset" else start == 100_000
+    assert again["if-range"] == ETAG
+
+
+async def test_resumes_over_many_blocks(stage: Path) -> None:
+    body = BODY * 20
+    replies = [replace(whole(body), send=3_000_000), replace(part(3_000_000, body), send=1_500_000)]
+    async with Origin([*replies, part(4_500_000, body)]) as origin:
+        got = await fetch(origin, stage)
+    assert got.sha256 == hashlib.sha256(body).hexdigest()
+    assert stage.read_bytes() == body
+    assert got.resumed == 2
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
+async def test_passing_statuses_are_tried_again(stage: Path, status: int) -> None:
+    async with Origin([Reply(status), cut(50_000), Reply(status)]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert len(origin.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param(whole(), id="ignores Range"),
+        pytest.param(part(40_000), id="another start"),
+        pytest.param(part(50_000, ETag='"v2"'), id="another ETag"),
+        pytest.param(part(50_000, BODY + b"more"), id="another length"),
+        pytest.param(Reply(206, BODY[50_000:], {"ETag": ETAG}), id="no Content-Range"),
+        pytest.param(Reply(416), id="416"),
+    ],
+)
+async def test_starts_over_when_the_rest_is_not_to_be_had(stage: Path, second: Reply) -> None:
+    async with Origin([cut(50_000), second]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert got.resumed == 0
+    assert origin.requests[1].headers["range"] == "bytes=50000-"
+    assert all("range" not in request.headers for request in origin.requests[2:])
+
+
+async def test_a_weak_etag_is_not_sent_as_condition(stage: Path) -> None:
+    async with Origin([cut(50_000, ETag='W/"v1"'), part(50_000, ETag='W/"v1"')]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert "if-range" not in origin.requests[1].headers
+
+
+async def test_gives_up_after_max_attempts(stage: Path) -> None:
+    async with Origin() as origin:
+        origin.otherwise = lambda request: cut(1_000)
+        with pytest.raises(VideoIntegrityError, match="cut short"):
+            await fetch(origin, stage, max_attempts=3)
+        assert len(origin.requests) == 3
+        origin.otherwise = lambda request: Reply(503)
+        with pytest.raises(SiliconFlowConnectionError, match="HTTP 503"):
+            await fetch(origin, stage, max_attempts=2)
+        assert len(origin.requests) == 5
+
+
+async def test_nobody_listens(stage: Path) -> None:
+    async with Origin() as origin:
+        pass
+    with pytest.raises(SiliconFlowConnectionError, match="Cannot connect"):
+        await fetch(origin, stage)
+
+
+@pytest.mark.parametrize(
+    ("body", "looks"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><title>502", "an HTML page"),
+        (b"  \n<html>", "an HTML page"),
+        (b"<?xml version='1.0'?><Error/>", "XML"),
+        (b'{"code": 50000}', "JSON"),
+        (b'"404 page not found"', "JSON"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(1000), "of an unknown kind"),
+        (b"short", "of an unknown kind"),
+    ],
+)
+async def test_refuses_what_is_no_video_whatever_its_type(stage: Path, body: bytes, looks: str) -> None:
+    async with Origin([whole(body)]) as origin:
+        with pytest.raises(VideoIntegrityError, match=rf"no video: it is {looks} .*video/mp4, {len(body)} bytes"):
+            await fetch(origin, stage)
+
+
+@pytest.mark.parametrize(
+    ("head", "told", "kind"),
+    [
+        (b"\x1a\x45\xdf\xa3" + bytes(99), "binary/octet-stream", "video/webm"),
+        (b"\0\0\0\x14ftypqt  " + bytes(99), "", "video/quicktime"),
+        (b"\0\0\0\x14ftypmp42" + bytes(99), "text/html", "video/mp4"),
+        (b"\0\0\0\x14ftypmp42" + bytes(99), "video/x-own; a=b", "video/x-own"),
+        (b"\0\0\0\x0cftypmp42", "", "video/mp4"),
+    ],
+)
+async def test_content_type_is_of_a_video(stage: Path, head: bytes, told: str, kind: str) -> None:
+    async with Origin([Reply(200, head, {"Content-Type": told})]) as origin:
+        assert (await fetch(origin, stage)).content_type == kind
+
+
+async def test_chunked_bodies_are_whole_when_they_say_so(stage: Path) -> None:
+    async with Origin([chunked(BODY, complete=False), chunked(BODY)]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (replace(whole(), length=False), "how long"),
+        (whole(Content_Encoding="gzip"), "encoded"),
+        (Reply(204), "HTTP 204"),
+        (Reply(206, BODY), "HTTP 206"),
+        (Reply(304), "HTTP 304"),
+    ],
+)
+async def test_refuses_answers_that_cannot_be_checked(stage: Path, reply: Reply, words: str) -> None:
+    async with Origin([reply]) as origin:
+        with pytest.raises(VideoIntegrityError, match=words):
+            await fetch(origin, stage)
+
+
+@pytest.mark.parametrize("reply", [whole(), chunked(BODY)], ids=["told", "found"])
+async def test_refuses_more_than_max_bytes(stage: Path, reply: Reply) -> None:
+    async with Origin([reply]) as origin:
+        with pytest.raises(VideoIntegrityError, match="larger than the 100000 bytes"):
+            await fetch(origin, stage, max_bytes=100_000)
+        origin.script = [whole(BODY)]
+        await fetch(origin, stage, max_bytes=len(BODY))
+
+
+async def test_full_disk_is_no_network_error() -> None:
+    async with Origin() as origin:
+        with pytest.raises(DestinationError, match="/dev/full: no space left"):
+            await fetch(origin, Path("/dev/full"))
+        assert len(origin.requests) == 1
+
+
+async def test_no_error_or_log_shows_the_signature(
+    stage: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bad = [cut(10, "reset"), Reply(500), refusal(), whole(b"<html>"), Reply(204), replace(whole(), length=False)]
+    location = f"http://127.0.0.1:1/?{SECRET}"
+    bad += [Reply(302, headers={"Location": location}), Reply(302, headers={"Location": f"ftp://x/?{SECRET}"})]
+    errors: list[SiliconFlowError] = []
+    async with Origin() as origin:
+        for reply in bad:
+            origin.script = [reply] * 2
+            with pytest.raises(SiliconFlowError) as caught:
+                await fetch(origin, stage, max_attempts=2)
+            errors.append(caught.value)
+        with pytest.raises(VideoExpiredError) as gone:
+            origin.script = [refusal(404)]
+            await fetch(origin, stage)
+    for error in (*errors, gone.value):
+        assert SECRET not in f"{error} {error!r} {error.__cause__!r}"
+        assert error.__suppress_context__ or error.__context__ is None
+    assert SECRET not in caplog.text
+    assert "127.0.0.1" in caplog.text
