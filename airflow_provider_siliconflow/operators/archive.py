@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, VideoExpiredError
 
@@ -64,6 +64,18 @@ class ArchiveVideoOperator(BaseOperator):
         self.model = model
         self.prompt = prompt
         self.siliconflow_conn_id = siliconflow_conn_id
+
+    @property
+    def url(self) -> str | None:
+        """Return the link to the video."""
+        return self._url
+
+    @url.setter
+    def url(self, url: str | None) -> None:
+        # Airflow sets rendered fields here before it stores and shows them: a signed link must not be among them.
+        if isinstance(url, str) and url.startswith("http"):
+            mask_secret(url)
+        self._url = url
 
     def execute(self, context: Context) -> str:
         """Archive the video and return its path."""
