@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import time
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -43,11 +44,20 @@ def table(videos: Sequence[ArchivedVideo]) -> str:
         path = video.path.relative_to(ROOT) if video.path.is_relative_to(ROOT) else video.path
         prompt = video.prompt if len(video.prompt) <= 40 else video.prompt[:39] + "…"
         rows.append((prompt, str(path), f"{video.path.stat().st_size:,}", f"{video.made:.1f} s"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        f"{prompt:<{widths[0]}}  {path:<{widths[1]}}  {size:>{widths[2]}}  {made:>{widths[3]}}"
+        "  ".join((_left(prompt, widths[0]), _left(path, widths[1]), size.rjust(widths[2]), made.rjust(widths[3])))
         for prompt, path, size, made in rows
     )
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal the text takes: two for each Chinese character."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))
 
 
 def _say(line: str) -> None:

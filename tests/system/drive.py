@@ -93,7 +93,8 @@ class Drive:
 
     def _video(self, index: int) -> ArchivedVideo:
         path = Path(unquote(urlsplit(self._xcom("archive", index)).path))
-        job = next(job for job in self._stack.sandbox("jobs") if job["request_id"] == self._request_ids[index])
+        jobs = self._stack.sandbox("ledger")["jobs"]
+        job = next(job for job in jobs if job["request_id"] == self._request_ids[index])
         return ArchivedVideo(
             prompt=job["prompt"],
             path=path,
@@ -114,7 +115,7 @@ def how_it_is(tasks: dict[str, TaskInstance], job: dict[str, Any] | None) -> str
         return "being archived"
     if job is None:
         return "being submitted" if submit in ("queued", "running", "success") else "waiting for a worker"
-    if job["outcome"] == "InQueue":
+    if job["status"] == "InQueue":
         return f"in line, place {job['position']}"
-    told = _AT_THE_SERVICE[job["outcome"]]
+    told = _AT_THE_SERVICE[job["status"]]
     return f"{told}, and the triggerer waits" if ready == "deferred" else told
