@@ -82,6 +82,7 @@ def rate_limited(retry_after: float | None = None) -> Answer:
 
 #: What a fault of this name says instead of the truth.
 CANNED: dict[str, Answer] = {
+    "rate_limited": rate_limited(),
     "overloaded": error(503, 50505, "Model service overloaded. Please try again later."),
     "busy": error(503, 50508, "System is too busy now. Please try again later."),
     "gateway_timeout": say("Gateway Timeout", 504),

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from airflow_provider_siliconflow.sandbox import routes
+from airflow_provider_siliconflow.sandbox.accounts import Account, identify
 from airflow_provider_siliconflow.sandbox.answers import NO_PAGE, Answer
 from airflow_provider_siliconflow.sandbox.control import Control
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
 from airflow_provider_siliconflow.sandbox.links import STORAGE
-from airflow_provider_siliconflow.sandbox.service import Account, Service
+from airflow_provider_siliconflow.sandbox.service import Service
 from airflow_provider_siliconflow.sandbox.storage import Storage
 from airflow_provider_siliconflow.sandbox.videos import Videos
 from airflow_provider_siliconflow.sandbox.wire import reset, respond
@@ -75,7 +77,7 @@ class Api:
 
     def _work(self, request: web.Request, route: str, site: str, body: bytes) -> Answer:
         """Carry a call out."""
-        caller = self._service.account(site, request.headers.get("Authorization", ""))
+        caller = identify(self._service.accounts.values(), site, request.headers.get("Authorization", ""))
         if isinstance(caller, Answer):
             said = caller
         elif route == "submit":
@@ -83,9 +85,9 @@ class Api:
         elif route == "status":
             said = self._service.status(caller, body, f"http://{request.host}")
         elif route == "models":
-            said = self._service.models(dict(request.query))
+            said = routes.models(self._service.settings.models, request.query)
         else:
-            said = self._service.balance(caller)
+            said = routes.balance(caller)
         if route == "submit" and said.on_sent is None:
             self._service.note("refused", str(said.status))
         return said

@@ -68,8 +68,7 @@ class Control:
             faults = [Fault.read(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
         except (ValueError, TypeError) as wrong:
             return _wrong(wrong)
-        for fault in faults:
-            self._book.add(fault)
+        self._book.add(*faults)
         return web.json_response(self._book.list())
 
     async def clear_faults(self, request: web.Request) -> web.Response:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer, rate_limited
+from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer
 
 ROUTES = ("submit", "status", "models", "balance", "download")
 
 #: Faults that cannot be written down as one fixed answer.
-CALL_FAULTS = ("reset", "slow", "rate_limited", "answer")
+CALL_FAULTS = ("reset", "slow", "answer")
 BODY_FAULTS = ("cut", "stall", "drip", "garbage", "redirect", "changed")
 KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
 
@@ -22,18 +22,22 @@ KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
 @dataclass(frozen=True)
 class Fault:
     """
-    Describe one way in which calls go wrong.
+    Describe one way in which calls go wrong. Kinds, beside the names of
+    :data:`~airflow_provider_siliconflow.sandbox.answers.CANNED`:
+
+    - ``reset`` (TCP reset), ``slow`` (late, but true), ``answer`` (``status`` and ``body`` as given);
+    - for downloads ``cut`` (closed at ``at_byte``), ``reset`` with ``at_byte``, ``stall`` (pauses ``seconds`` at
+      ``at_byte``), ``drip`` (``rate`` bytes a second), ``garbage`` (``size`` bytes that are no video), ``redirect``
+      (to ``url``, else to the same file on ``localhost``), ``changed`` (another file than before).
 
     :param route: One of :data:`ROUTES`.
-    :param kind: ``reset`` (TCP reset), ``slow`` (late, but true), ``rate_limited`` (429), ``answer`` (``status`` and ``body`` as
-        given), a name of :data:`~airflow_provider_siliconflow.sandbox.answers.CANNED`, or for downloads ``cut`` (closed at
-        ``at_byte``), ``reset`` with ``at_byte``, ``stall`` (a pause of ``seconds`` at ``at_byte``), ``drip`` (``rate`` bytes a
-        second), ``garbage`` (``size`` bytes that are no video), ``redirect`` (to ``url``), ``changed`` (another file than before).
+    :param kind: What goes wrong.
     :param times: How many calls it meets; 0 is all, until faults are cleared. Not used with ``chance``.
     :param chance: Meet calls by this chance instead of the next ones.
     :param after: The call is carried out first (a submit is accepted and billed), then this hides its true answer.
     :param match: Only calls whose body (or link) contains this text.
     :param seconds: Wait this long first.
+    :param retry_after: Sent as ``Retry-After`` with the fault's answer, whatever it is.
     :raises ValueError: If it makes no sense.
     """
 
@@ -44,7 +48,7 @@ class Fault:
     after: bool = False
     match: str = ""
     seconds: float = 0.0
-    retry_after: float | None = None
+    retry_after: float | str | None = None
     status: int = 500
     body: str = ""
     content_type: str = "application/json"
@@ -95,11 +99,16 @@ class Fault:
 
     def answer(self) -> Answer | None:
         """Return what is said instead of the truth; ``None`` if the truth is told."""
-        if self.kind == "rate_limited":
-            return rate_limited(self.retry_after)
         if self.kind == "answer":
-            return Answer(self.status, self.body.encode(), self.content_type)
-        return CANNED.get(self.kind)
+            said = Answer(self.status, self.body.encode(), self.content_type)
+        elif self.kind in CANNED:
+            said = CANNED[self.kind]
+        else:
+            return None
+        if self.retry_after is not None:
+            told = self.retry_after if isinstance(self.retry_after, str) else f"{self.retry_after:g}"
+            said = dataclasses.replace(said, headers={"Retry-After": told})
+        return said
 
 
 class FaultBook:
@@ -113,12 +122,11 @@ class FaultBook:
     def __init__(self, seed: int, faults: Iterable[Fault] = ()) -> None:
         self._random = random.Random(f"faults {seed}")
         self._faults: list[tuple[Fault, list[int]]] = []
-        for fault in faults:
-            self.add(fault)
+        self.add(*faults)
 
-    def add(self, fault: Fault) -> None:
-        """Put a fault at the end of its route's list."""
-        self._faults.append((fault, [fault.times]))
+    def add(self, *faults: Fault) -> None:
+        """Put faults at the end of the list."""
+        self._faults += [(fault, [fault.times]) for fault in faults]
 
     def clear(self) -> None:
         """Forget all faults."""
@@ -133,7 +141,8 @@ class FaultBook:
         Take the fault that meets this call, if any.
 
         :param route: The call's route.
-        :param text: What ``match`` is looked for in; ``None`` while the call is not read yet: only faults without ``match`` meet it.
+        :param text: What ``match`` is looked for in. ``None`` while the call is not read yet: then only faults
+            without ``match`` meet it, and afterwards only those with.
         """
         for place, (fault, left) in enumerate(self._faults):
             if fault.route != route or (text is None) == bool(fault.match) or fault.match not in (text or ""):

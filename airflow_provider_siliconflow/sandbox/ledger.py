@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from airflow_provider_siliconflow.sandbox.jobs import Job
 
@@ -73,48 +70,25 @@ def entry(job: Job, now: float) -> dict[str, Any]:
     return {name: getattr(job, name) for name in SHOWN} | {"outcome": str(job.word(now))}
 
 
-class Journal:
+def tally(ledger: Ledger, jobs: Mapping[str, Job], event: str, value: str, at: float) -> None:
     """
-    Keep events in a file of JSON lines, so that jobs and ledger survive a restart of the sandbox.
+    Add up what went out.
 
-    :param path: The file; empty keeps nothing.
+    :param event: ``answered``, ``shown`` or ``fetched`` with a request id, ``refused`` with a status, ``leaked``.
+    :param value: The request id or the status.
+    :param at: When, epoch seconds.
     """
-
-    def __init__(self, path: str) -> None:
-        self._path = Path(path) if path else None
-        self._file: IO[str] | None = None
-
-    def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the events of earlier runs. A last line cut short by a kill is dropped."""
-        if self._path is None or not self._path.exists():
-            return
-        lines = self._path.read_text("utf-8").split("\n")
-        self._path.write_text("".join(line + "\n" for line in lines[:-1]), "utf-8")
-        for line in lines[:-1]:
-            yield json.loads(line)
-
-    def write(self, event: str, **values: Any) -> None:
-        """Append an event; it has left this process when this returns."""
-        if self._path is None:
-            return
-        if self._file is None:
-            self._file = self._path.open("a", encoding="utf-8")
-        self._file.write(json.dumps({"event": event, **values}) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def clear(self) -> None:
-        """Forget all events."""
-        self.close()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-
-
-def job_event(job: Job) -> dict[str, Any]:
-    """Return all of a job, for the journal."""
-    return dataclasses.asdict(job)
+    if event == "refused":
+        ledger.refused += 1
+        ledger.refusals[value] = ledger.refusals.get(value, 0) + 1
+    elif event == "leaked":
+        ledger.key_leaks += 1
+    elif event == "fetched":
+        ledger.fetched += 1
+        jobs[value].downloads += 1
+    elif event == "answered" and not jobs[value].answered:
+        ledger.answered += 1
+        jobs[value].answered = True
+    elif event == "shown" and jobs[value].shown_at is None:
+        ledger.shown += 1
+        jobs[value].shown_at = at

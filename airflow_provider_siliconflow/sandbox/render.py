@@ -83,7 +83,8 @@ def render(scene: Scene) -> bytes:
             stream.options = {"preset": "ultrafast", "crf": "30", "threads": "1"}
             for number in range(scene.frames):
                 shown = _frame(wide, caption, width, height, number / scene.frames)
-                container.mux(stream.encode(VideoFrame.from_image(shown)))
+                frame = VideoFrame.from_image(shown)  # type: ignore[no-untyped-call]
+                container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return path.read_bytes()
 

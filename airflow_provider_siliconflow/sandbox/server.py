@@ -113,8 +113,7 @@ class Sandbox:
 
     def script(self, *faults: Fault) -> None:
         """Order faults."""
-        for fault in faults:
-            self._run(lambda one=fault: self._server.book.add(one))
+        self._run(lambda: self._server.book.add(*faults))
 
     def clear_faults(self) -> None:
         """Forget all faults."""

@@ -1,44 +1,27 @@
-"""The service behind the API: accounts, submits, statuses, money. No sockets; each method is one step of the only thread."""
+"""The service behind the API: submits, statuses, money. No sockets; each method is one step of one thread."""
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import json
 import secrets
 import string
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_siliconflow.api.video import IMAGE_TO_VIDEO_MODELS, StatusWord
+from airflow_provider_siliconflow.api.video import StatusWord
 from airflow_provider_siliconflow.sandbox import answers, links
+from airflow_provider_siliconflow.sandbox.accounts import Account, open_accounts
 from airflow_provider_siliconflow.sandbox.answers import Answer
 from airflow_provider_siliconflow.sandbox.checks import refusal
 from airflow_provider_siliconflow.sandbox.clock import Clock
 from airflow_provider_siliconflow.sandbox.jobs import Fate, Job, Line, results
-from airflow_provider_siliconflow.sandbox.ledger import Journal, Ledger, entry, job_event
+from airflow_provider_siliconflow.sandbox.journal import Journal
+from airflow_provider_siliconflow.sandbox.ledger import Ledger, entry, tally
 from airflow_provider_siliconflow.sandbox.limits import Window
 from airflow_provider_siliconflow.sandbox.settings import Settings
 
 _ALPHABET = string.ascii_lowercase + string.digits
-
-
-@dataclass
-class Account:
-    """
-    Hold one account.
-
-    :param price: Cost of a video, in hundredths of the site's money.
-    :param balance: What it can still spend, in hundredths.
-    """
-
-    name: str
-    site: str
-    key: str
-    price: int
-    balance: int
-    spent: int = 0
-    in_flight: Counter[str] = field(default_factory=Counter)
 
 
 class Service:
@@ -57,19 +40,14 @@ class Service:
             self._replay(event)
 
     def _start(self) -> None:
-        switches = self.settings
-        cents, balance = (round(switches.price * 100), round(switches.price_com * 100)), round(switches.balance * 100)
-        self.accounts = {
-            "cn": Account("cn", "cn", switches.key, cents[0], balance),
-            "other": Account("other", "cn", switches.key_other, cents[0], balance),
-            "com": Account("com", "com", switches.key_com, cents[1], balance),
-        }
+        self.accounts = open_accounts(self.settings)
         self.counts = Ledger()
         self.jobs: dict[str, Job] = {}
-        self._fate = Fate(switches)
+        self._fate = Fate(self.settings)
         self._lines: dict[tuple[str, str], Line] = {}
         self._unfinished: list[tuple[float, int, Job]] = []
-        self._submits, self._statuses = Window(switches.submits_per_minute), Window(switches.statuses_per_minute)
+        self._submits = Window(self.settings.submits_per_minute)
+        self._statuses = Window(self.settings.statuses_per_minute)
 
     def reset(self) -> None:
         """Forget all jobs, limits and money."""
@@ -79,15 +57,6 @@ class Service:
     def close(self) -> None:
         """Close the journal."""
         self._journal.close()
-
-    def account(self, site: str, authorization: str) -> Account | Answer:
-        """Find who is calling, or refuse."""
-        scheme, _, key = authorization.partition(" ")
-        known = {account.key: account for account in self.accounts.values()}
-        if scheme != "Bearer" or not key.startswith("sk-") or len(key) != len("sk-") + 48 and key not in known:
-            return answers.INVALID_TOKEN
-        caller = known.get(key)
-        return caller if caller is not None and caller.site == site else answers.WRONG_HOST
 
     def submit(self, caller: Account, body: bytes) -> Answer:
         """Accept and bill a video, or refuse it."""
@@ -126,7 +95,7 @@ class Service:
         )
         self._line(job).join(job, queue, work)
         self._enter(job)
-        self._journal.write("accepted", job=job_event(job))
+        self._journal.write("accepted", job=dataclasses.asdict(job))
         return job
 
     def _line(self, job: Job) -> Line:
@@ -140,12 +109,11 @@ class Service:
         if self.settings.charge == "accepted":
             self._bill(job, 1)
 
-    def _bill(self, job: Job, sign: int) -> None:
-        account = self.accounts[job.account]
-        job.billed = sign > 0
-        self.counts.billed += sign
-        account.spent += sign * account.price
-        account.balance -= sign * account.price
+    def _bill(self, job: Job, videos: int) -> None:
+        """Bill a job, or take its bill back (-1)."""
+        job.billed = videos > 0
+        self.counts.billed += videos
+        self.accounts[job.account].charge(videos)
 
     def settle(self) -> float:
         """
@@ -206,7 +174,8 @@ class Service:
         said: dict[str, Any] = {"status": str(word), "reason": ""}
         if word is StatusWord.SUCCEED:
             said["results"] = results(job, base + self.link(job, now))
-            return answers.say(said, on_sent=None if job.shown_at else lambda: self.note("shown", job.request_id))
+            first = job.shown_at is None
+            return answers.say(said, on_sent=(lambda: self.note("shown", job.request_id)) if first else None)
         if word is StatusWord.FAILED:
             said["reason"] = job.reason
         elif word is StatusWord.IN_QUEUE and self.settings.position:
@@ -228,34 +197,24 @@ class Service:
         """Return a job's place in line now; 0 is no longer in line."""
         return self._line(job).position(job, self.clock.now())
 
-    def note(self, event: str, value: str) -> None:
-        """
-        Write down what went out.
+    def note(self, event: str, value: str = "") -> None:
+        """Write down what went out: an event of :func:`~airflow_provider_siliconflow.sandbox.ledger.tally`."""
+        now = self.clock.now()
+        tally(self.counts, self.jobs, event, value, now)
+        self._journal.write(event, value=value, at=now)
 
-        :param event: ``answered``, ``shown`` or ``fetched`` with a request id, ``refused`` with a status, ``leaked``.
-        """
-        self._count(event, value, self.clock.now())
-        self._journal.write(event, value=value, at=self.clock.now())
-
-    def _count(self, event: str, value: str, at: float) -> None:
-        if event == "refused":
-            self.counts.refused += 1
-            self.counts.refusals[value] = self.counts.refusals.get(value, 0) + 1
-        elif event == "leaked":
-            self.counts.key_leaks += 1
-        elif event == "fetched":
-            self.counts.fetched += 1
-            self.jobs[value].downloads += 1
-        elif event == "answered" and not self.jobs[value].answered:
-            self.counts.answered += 1
-            self.jobs[value].answered = True
-        elif event == "shown" and self.jobs[value].shown_at is None:
-            self.counts.shown += 1
-            self.jobs[value].shown_at = at
+    def rendered(self, job: Job, sha256: str) -> None:
+        """Write down the digest of a job's video."""
+        job.sha256 = sha256
+        self._journal.write("rendered", request_id=job.request_id, sha256=sha256)
 
     def _replay(self, event: dict[str, Any]) -> None:
+        if event["event"] == "rendered":
+            self.jobs[event["request_id"]].sha256 = event["sha256"]
+            return
+        self.counts.submit_calls += event["event"] in ("accepted", "refused")
         if event["event"] != "accepted":
-            self._count(event["event"], event["value"], event["at"])
+            tally(self.counts, self.jobs, event["event"], event["value"], event["at"])
             return
         job = Job(**event["job"] | {"billed": False})
         self._line(job).restore(job, job.started_at, job.ready_at)
@@ -276,20 +235,3 @@ class Service:
                 "jobs": [entry(job, now) for job in self.jobs.values()] if jobs else [],
             }
         )
-
-    def balance(self, caller: Account) -> Answer:
-        """Tell what an account has left, on the site that still does."""
-        if caller.site == "cn":
-            return answers.GONE
-        left = f"{caller.balance / 100:.2f}"
-        data = {"id": caller.name, "balance": "0.00", "chargeBalance": left, "totalBalance": left}
-        return answers.say({"code": 20000, "message": "OK", "status": True, "data": data})
-
-    def models(self, query: dict[str, str]) -> Answer:
-        """List the models on offer."""
-        kind, sub = query.get("type", "video"), query.get("sub_type")
-        names = self.settings.models if kind == "video" else ()
-        if sub is not None:
-            names = tuple(name for name in names if sub == "text-to-video" and name not in IMAGE_TO_VIDEO_MODELS)
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": ""} for name in names]
-        return answers.say({"object": "list", "data": data})

@@ -9,6 +9,8 @@ from typing import Any
 from airflow_provider_siliconflow.api.video import KNOWN_MODELS, LARGE_IMAGE
 from airflow_provider_siliconflow.sandbox.faults import Fault
 
+KEY_START = "sk-"
+KEY_LENGTH = len(KEY_START) + 48
 LOST_ID_ANSWERS = ("404", "400", "500", "failed", "no-video")
 
 
@@ -18,7 +20,7 @@ def _switch(default: Any, text: str, *choices: Any) -> Any:
 
 def _key(name: str) -> str:
     """Make a key of the real form (``sk-`` and 48 characters) that nobody takes for a real one."""
-    return "sk-" + f"sandbox{name}".ljust(48, "0")
+    return f"{KEY_START}sandbox{name}".ljust(KEY_LENGTH, "0")
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,22 @@ class Storage:
             target = fault.url or f"http://localhost:{request.url.port}{request.raw_path}"
             if request.host != target.split("/")[2]:
                 return web.Response(status=302, headers={"Location": target})
+        true = await self._video(found)
+        video = true
         if fault is not None and kind == "garbage":
             video = Video(b"", fault.size, b"")
-        else:
-            video = await self._videos.of(found, " changed" if kind == "changed" else "")
+        elif kind == "changed":
+            video = await self._videos.of(found, " changed")
         response, whole = await deliver(request, video, self._service.settings.ranges, fault)
-        if whole and kind not in ("garbage", "changed"):
+        if whole and video is true:
             self._service.note("fetched", found.request_id)
         return response
+
+    async def _video(self, job: Job) -> Video:
+        video = await self._videos.of(job)
+        if job.sha256 is None:
+            self._service.rendered(job, await self._videos.digest(video))
+        return video
 
     async def _instead(self, request: web.Request, fault: Fault) -> web.Response | None:
         """Do what a fault does before the storage looks at the link; ``None`` if it goes on."""
@@ -67,7 +75,7 @@ class Storage:
         keys = [account.key for account in self._service.accounts.values()]
         if "Authorization" not in request.headers and not any(key in seen for key in keys):
             return None
-        self._service.note("leaked", "")
+        self._service.note("leaked")
         return storage_error(400, "InvalidArgument", "Only one auth mechanism allowed.")
 
     def _find(self, request: web.Request) -> Job | Answer:

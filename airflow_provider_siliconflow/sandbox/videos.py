@@ -103,16 +103,17 @@ class Videos:
 
     async def of(self, job: Job, edition: str = "") -> Video:
         """
-        Return a job's video, and note its digest on the job.
+        Return a job's video.
 
         :param edition: Makes another file of the same video.
         :raises RuntimeError: If PyAV or Pillow are missing.
         """
         clip = await self._clip(self._scene(job))
-        video = assemble(clip, job.request_id + edition, self._settings.body_bytes)
-        if job.sha256 is None and not edition:
-            job.sha256 = await self._aside(video.sha256) if video.padding else video.sha256()
-        return video
+        return assemble(clip, job.request_id + edition, self._settings.body_bytes)
+
+    async def digest(self, video: Video) -> str:
+        """Return a video's SHA-256."""
+        return await self._aside(video.sha256) if video.padding else video.sha256()
 
     def _scene(self, job: Job) -> Scene:
         if self._settings.tiny:

@@ -1,0 +1,63 @@
+"""Who may call, and what they have left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from airflow_provider_siliconflow.sandbox.answers import INVALID_TOKEN, WRONG_HOST, Answer
+from airflow_provider_siliconflow.sandbox.settings import KEY_LENGTH, KEY_START, Settings
+
+
+@dataclass
+class Account:
+    """
+    Hold one account.
+
+    :param price: Cost of a video, in hundredths of the site's money.
+    :param balance: What it can still spend, in hundredths.
+    :param in_flight: Unfinished videos by model.
+    """
+
+    name: str
+    site: str
+    key: str
+    price: int
+    balance: int
+    spent: int = 0
+    in_flight: Counter[str] = field(default_factory=Counter)
+
+    def charge(self, videos: int) -> None:
+        """Take the price of so many videos; give it back if negative."""
+        self.spent += videos * self.price
+        self.balance -= videos * self.price
+
+
+def open_accounts(settings: Settings) -> dict[str, Account]:
+    """Return the sandbox's accounts by name."""
+    yuan, dollars = round(settings.price * 100), round(settings.price_com * 100)
+    balance = round(settings.balance * 100)
+    return {
+        "cn": Account("cn", "cn", settings.key, yuan, balance),
+        "other": Account("other", "cn", settings.key_other, yuan, balance),
+        "com": Account("com", "com", settings.key_com, dollars, balance),
+    }
+
+
+def identify(accounts: Iterable[Account], site: str, authorization: str) -> Account | Answer:
+    """
+    Find who is calling, or refuse.
+
+    :param site: The site that is asked, ``cn`` or ``com``.
+    :param authorization: The header's value; empty if it is missing.
+    """
+    scheme, _, key = authorization.partition(" ")
+    if scheme != "Bearer":
+        return INVALID_TOKEN
+    owner = next((account for account in accounts if account.key == key), None)
+    if owner is not None and owner.site == site:
+        return owner
+    # The service cannot tell a key of the other site from one that never was, as long as it looks like a key.
+    looks_right = key.startswith(KEY_START) and len(key) == KEY_LENGTH
+    return WRONG_HOST if owner is not None or looks_right else INVALID_TOKEN
