@@ -33,6 +33,12 @@ def get_provider_info() -> dict[str, Any]:
                     "price": _field(
                         "Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."
                     ),
+                    "requests_per_minute": _field(
+                        "Requests per minute",
+                        "number",
+                        "Looks at waiting videos in a minute at most, in each triggerer (default 3000).",
+                        minimum=1,
+                    ),
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "login", "extra"],

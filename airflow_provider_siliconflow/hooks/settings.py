@@ -33,6 +33,7 @@ class Settings:
     :param proxy: URL of an HTTP proxy, or None for what the environment says.
     :param verify: Whether to check TLS certificates, or the path of a CA bundle.
     :param price: What one video costs, in words, for messages.
+    :param requests_per_minute: Looks at waiting videos in a minute at most, in each triggerer.
     """
 
     base_url: str
@@ -43,6 +44,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     verify: bool | str = True
     price: str = "the price of a video"
+    requests_per_minute: float = 3000.0
 
     @classmethod
     def from_connection(cls, conn: Connection, extra: Mapping[str, Any]) -> Settings:
@@ -71,6 +73,7 @@ class Settings:
                 proxy=_proxy(given.get("proxy")),
                 verify=_verify(given.get("verify", True)),
                 price=str(given.get("price") or PRICES.get(urlsplit(base_url).hostname or "", cls.price)),
+                requests_per_minute=_number(given, "requests_per_minute", cls.requests_per_minute, least=1),
             )
         except ValueError as error:
             raise SiliconFlowConfigError(f"{name}: {error}") from None

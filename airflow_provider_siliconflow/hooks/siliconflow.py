@@ -215,8 +215,11 @@ class SiliconFlowAsyncHook(BaseHook):
             return await asyncio.to_thread(self.get_connection, self.siliconflow_conn_id)
 
     async def _call(self, call: Call[T], attempts: int | None = None) -> T:
-        retrying = tenacity.AsyncRetrying(**policy(call.route, self.settings, attempts))
         try:
+            if attempts == 1:
+                # For those who wait for thousands: what would make a retry costs as much as the call.
+                return await self._send(call)
+            retrying = tenacity.AsyncRetrying(**policy(call.route, self.settings, attempts))
             result: T = await retrying(self._send, call)
             return result
         except SiliconFlowError as error:
