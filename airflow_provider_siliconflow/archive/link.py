@@ -13,11 +13,6 @@ log = logging.getLogger(__name__)
 
 FreshLink = Callable[[], Awaitable[str | None]]
 
-_ADVICE = (
-    "To archive within a link's life, give the archive a higher priority_weight or a pool of its own, or make and"
-    " archive the video in one task with GenerateVideoOperator."
-)
-
 
 class Link:
     """
@@ -99,4 +94,4 @@ class Link:
             tense = "died" if dies <= now else "should live until"
             when = f"It {tense} {dies.isoformat(timespec='seconds')}, now it is {now.isoformat(timespec='seconds')}"
         facts = f"The link {links.mask(self._url or '')} is dead: the storage answered {said}."
-        return f"{facts} {when}. {self._outcome} {_ADVICE}"
+        return f"{facts} {when}. {self._outcome}"

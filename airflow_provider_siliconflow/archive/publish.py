@@ -60,10 +60,13 @@ def check_destination(destination: str, *, if_exists: IfExists, request_id: str 
         raise DestinationRefusedError(f"if_exists is {if_exists!r}, not one of {', '.join(_IF_EXISTS)}.")
     path = resolve_destination(destination, request_id or "not-known-yet")
     existing = take_existing(path, request_id, if_exists)
-    if existing is None and is_local(path):
+    if existing is not None:
+        return existing
+    look_for_bucket(path)
+    if is_local(path):
         with staging(path):
             pass
-    return existing
+    return None
 
 
 def manifest_path(path: ObjectStoragePath) -> ObjectStoragePath:

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.unit.archive.stores import Store
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +27,18 @@ def stage(tmp_path: Path) -> Path:
     path = tmp_path / "stage.part"
     path.touch()
     return path
+
+
+@pytest.fixture
+def in_store() -> Callable[[Store, str], ObjectStoragePath]:
+    """Give a path in a store of its own: the store, and a URI like ``s3://bucket/key``."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk.io.store import attach
+
+    def make(store: Store, uri: str) -> ObjectStoragePath:
+        protocol, _, rest = uri.partition("://")
+        conn_id = f"store{next(_numbers)}"
+        attach(protocol, conn_id, fs=store)
+        return ObjectStoragePath(f"{protocol}://{conn_id}@{rest}")
+
+    return make

@@ -1,0 +1,108 @@
+"""
+Kill a publishing process at chosen calls and look at what it leaves.
+
+Run as ``python -m tests.unit.archive.killed FOLDER``; prints counts of what was found as JSON. Each victim is a fork that kills
+itself at its n-th Python or C call, so that every chosen point is exact and the same in each run.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import sys
+from pathlib import Path
+
+from airflow_provider_siliconflow.archive.place import staging
+from airflow_provider_siliconflow.archive.publish import publish, resolve_destination
+
+KILLS = 120
+OLD, NEW = b"old" * 1000, bytes(range(256)) * 2000
+
+
+def facts(body: bytes, request_id: str) -> dict[str, object]:
+    return {"request_id": request_id, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+def work(folder: Path) -> None:
+    path = resolve_destination(f"{folder}/clip.mp4", "new")
+    with staging(path) as stage:
+        with stage.open("wb") as file:
+            for start in range(0, len(NEW), 100_000):
+                file.write(NEW[start : start + 100_000])
+        publish(stage, path, facts(NEW, "new"), "overwrite")
+
+
+def run(folder: Path, last: float) -> int:
+    """Do the work in a child that dies at its last call; return the calls it made, or -1 if it was killed."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writer)
+        with os.fdopen(reader) as pipe:
+            told = pipe.read()
+        os.waitpid(child, 0)
+        return int(told or -1)
+    made = 0
+
+    def count(*_: object) -> None:
+        nonlocal made
+        made += 1
+        if made >= last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(count)
+    work(folder)
+    sys.setprofile(None)
+    os.write(writer, str(made).encode())
+    os._exit(0)
+
+
+def judge(folder: Path, had_old: bool) -> str:
+    for name in {found.name for found in folder.iterdir()} - {"clip.mp4", "clip.json"}:
+        if not re.fullmatch(r"\.siliconflow-[0-9a-f]{16}\.part", name):
+            return f"broken: {name}"
+    video, manifest = folder / "clip.mp4", folder / "clip.json"
+    told = json.loads(manifest.read_text()) if manifest.exists() else None
+    body = video.read_bytes() if video.exists() else None
+    if body == NEW:
+        return "both" if told == facts(NEW, "new") else "broken: the new video without its manifest"
+    if body != (OLD if had_old else None):
+        return "broken: half a video"
+    if told == facts(NEW, "new"):
+        return "manifest only"
+    return ("old" if had_old else "nothing") if told in (None, facts(OLD, "old")) else "broken: half a manifest"
+
+
+def main(folder: Path) -> None:
+    chance = random.Random(20261122)
+    found: collections.Counter[str] = collections.Counter()
+    calls = run(prepared(folder / "all", had_old=True), float("inf"))
+    # Half the kills in the last calls, where the renames are.
+    points = [chance.randrange(1, calls) for _ in range(KILLS // 2)]
+    points += [chance.randrange(calls * 2 // 3, calls) for _ in range(KILLS // 2)]
+    for number, point in enumerate(points):
+        had_old = bool(number % 2)
+        here = prepared(folder / str(number), had_old)
+        run(here, point)
+        found[judge(here, had_old)] += 1
+        work(here)
+        if judge(here, had_old) != "both":
+            found["broken: the retry"] += 1
+    print(json.dumps({**found, "broken": [what for what in found if what.startswith("broken")]}))
+
+
+def prepared(folder: Path, had_old: bool) -> Path:
+    folder.mkdir()
+    if had_old:
+        (folder / "clip.mp4").write_bytes(OLD)
+        (folder / "clip.json").write_text(json.dumps(facts(OLD, "old")))
+    return folder
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_siliconflow.archive import place as placing
+from airflow_provider_siliconflow.archive.errors import DestinationError, DestinationRefusedError
+from airflow_provider_siliconflow.archive.place import place, staging
+from airflow_provider_siliconflow.archive.publish import (
+    check_destination,
+    manifest_path,
+    publish,
+    resolve_destination,
+    take_existing,
+)
+from tests.unit.archive.stores import FailingStore, Store, StubbornStore
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    InStore = Callable[[Store, str], ObjectStoragePath]
+
+BYTES = b"\0\0\0\x0cftypmp42 and so on"
+MANIFEST = {"request_id": "abc", "bytes": len(BYTES), "sha256": hashlib.sha256(BYTES).hexdigest(), "prompt": "一只猫"}
+
+
+def put(path: ObjectStoragePath, body: bytes = BYTES, if_exists: Any = "fail", **facts: Any) -> dict[str, Any]:
+    manifest = MANIFEST | {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} | facts
+    with staging(path) as stage:
+        stage.write_bytes(body)
+        return publish(stage, path, manifest, if_exists)
+
+
+@pytest.mark.parametrize(
+    ("destination", "expected"),
+    [
+        ("{}/clip.mp4", "{}/clip.mp4"),
+        ("file://{}/clip.mp4", "file://{}/clip.mp4"),
+        ("{}/new/", "{}/new/abc-1.mp4"),
+        ("file://{}/new/", "file://{}/new/abc-1.mp4"),
+        ("{}", "{}/abc-1.mp4"),
+        ("{}/no-suffix", "{}/no-suffix"),
+        ("{}/a/../clip.mp4", "{}/clip.mp4"),
+    ],
+)
+def test_destinations(tmp_path: Path, destination: str, expected: str) -> None:
+    assert str(resolve_destination(destination.format(tmp_path), "abc-1")) == expected.format(tmp_path)
+
+
+def test_a_relative_destination_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(resolve_destination("videos/clip.mp4", None)) == f"{tmp_path}/videos/clip.mp4"
+
+
+def test_a_folder_of_an_object_store_needs_no_slash(in_store: InStore) -> None:
+    store = Store()
+    folder = in_store(store, "s3://bucket/videos")
+    assert str(resolve_destination(str(folder), "abc")) == str(folder)
+    put(folder / "one.mp4")
+    assert str(resolve_destination(str(folder), "abc")) == f"{folder}/abc.mp4"
+    assert str(resolve_destination(f"s3://{folder.conn_id}@bucket", "abc")).endswith("@bucket/abc.mp4")
+
+
+@pytest.mark.parametrize("request_id", ["../../etc/passwd", "a/b", ".hidden", "a b", "猫", "x" * 300, "a\0b", "", "..\\x"])
+def test_ids_become_safe_names_of_their_own(tmp_path: Path, request_id: str) -> None:
+    if not request_id:
+        with pytest.raises(DestinationRefusedError, match="without a request_id"):
+            resolve_destination(f"{tmp_path}/", request_id)
+        return
+    path = resolve_destination(f"{tmp_path}/", request_id)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,113}\.mp4", path.name)
+    assert path.parent.path == str(tmp_path)
+    assert path.name != resolve_destination(f"{tmp_path}/", request_id + ".").name
+
+
+@pytest.mark.parametrize("destination", ["", " ", "{}/clip.json", "{}/CLIP.JSON"])
+def test_destinations_refused(tmp_path: Path, destination: str) -> None:
+    with pytest.raises(AirflowFailException):
+        resolve_destination(destination.format(tmp_path), "abc")
+
+
+@pytest.mark.parametrize("destination", ["nosuch://bucket/x.mp4", "s3://no_such_conn@bucket/x.mp4"])
+def test_unknown_file_systems_are_named(destination: str) -> None:
+    with pytest.raises(DestinationError, match=re.escape(destination)):
+        check_destination(destination, if_exists="fail")
+
+
+def test_publishes_video_and_manifest_and_nothing_else(tmp_path: Path) -> None:
+    path = resolve_destination(f"{tmp_path}/new/folder/clip.mp4", "abc")
+    old = os.umask(0o022)
+    try:
+        put(path)
+    finally:
+        os.umask(old)
+    video, manifest = Path(path.path), Path(manifest_path(path).path)
+    assert sorted(video.parent.iterdir()) == [manifest, video]
+    assert video.read_bytes() == BYTES
+    assert json.loads(manifest.read_text("utf-8")) == MANIFEST
+    assert "一只猫" in manifest.read_text("utf-8")
+    assert (video.stat().st_mode & 0o777, manifest.stat().st_mode & 0o777) == (0o644, 0o644)
+
+
+def test_the_manifest_comes_first(in_store: InStore) -> None:
+    store = Store()
+    put(in_store(store, "s3://bucket/a/clip.mp4"))
+    assert [name for _, name in store.done] == ["bucket/a/clip.json", "bucket/a/clip.mp4"]
+    assert store.names() == ["/bucket/a/clip.json", "/bucket/a/clip.mp4"]
+
+
+def test_other_stores_get_a_hidden_file_and_a_move(in_store: InStore) -> None:
+    store = Store()
+    path = in_store(store, "memory://bucket/a/clip.mp4")
+    put(path)
+    assert [what for what, _ in store.done] == ["put", "mv"] * 2
+    assert all("/.siliconflow-" in name for what, name in store.done if what == "put")
+    assert store.names() == ["/bucket/a/clip.json", "/bucket/a/clip.mp4"]
+    assert path.fs.cat_file(path.path) == BYTES
+
+
+def test_a_store_that_does_not_move_onto_files_is_overwritten(in_store: InStore) -> None:
+    store = StubbornStore()
+    path = in_store(store, "memory://bucket/clip.mp4")
+    put(path)
+    put(path, b"other", if_exists="overwrite", request_id="other")
+    assert path.fs.cat_file(path.path) == b"other"
+    assert store.names() == ["/bucket/clip.json", "/bucket/clip.mp4"]
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/clip.mp4", "memory://bucket/clip.mp4"])
+@pytest.mark.parametrize("error", [PermissionError("Access Denied"), FileNotFoundError("no such bucket"), RuntimeError("reset")])
+def test_a_failed_upload_leaves_nothing_and_says_why(
+    in_store: InStore, uri: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = FailingStore(error, ".mp4" if uri.startswith("s3") else ".part")
+    path = in_store(store, uri)
+    with pytest.raises(DestinationError, match=str(error)) as caught:
+        put(path)
+    assert "clip." in str(caught.value)
+    assert not path.fs.exists(path.path)
+    assert not any("siliconflow" in name for name in store.names())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_move_leaves_nothing(in_store: InStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    path = in_store(store, "memory://bucket/clip.mp4")
+
+    def no_move(*_: Any) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(store, "mv", no_move)
+    with pytest.raises(DestinationError, match="not yours"):
+        put(path)
+    assert store.names() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "no space left"), (errno.EROFS, "read-only"), (errno.EACCES, "no rights"), (errno.EIO, "OSError")],
+)
+def test_a_failed_rename_names_path_and_cause(
+    tmp_path: Path, number: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(placing.os, "replace", fail)
+    with pytest.raises(DestinationError, match=words) as caught:
+        put(resolve_destination(f"{tmp_path}/clip.mp4", None))
+    assert f"{tmp_path}/clip." in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_under_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DestinationError, match="no space left"):
+        put(resolve_destination(f"{tmp_path}/clip.mp4", None))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_places_without_rights_are_found_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place_ in (f"{tmp_path}/file/clip.mp4", "/proc/no/clip.mp4", "/proc/clip.mp4"):
+        with pytest.raises(DestinationError, match=re.escape(place_.rpartition("/")[0])):
+            check_destination(place_, if_exists="fail")
+    check_destination(f"{tmp_path}/clip.mp4", if_exists="fail")
+    check_destination(f"{tmp_path}/", if_exists="skip")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(DestinationRefusedError, match="if_exists is 'maybe'"):
+        check_destination(f"{tmp_path}/clip.mp4", if_exists="maybe")  # type: ignore[arg-type]
+
+
+def test_a_missing_bucket_is_found_beforehand(in_store: InStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    path = str(in_store(store, "s3://bucket/clip.mp4"))
+    with pytest.raises(DestinationError, match="FileNotFoundError"):
+        check_destination(path, if_exists="fail")
+
+    def hidden(*_: Any, **__: Any) -> None:
+        raise PermissionError("ListBucket")
+
+    monkeypatch.setattr(store, "info", hidden)
+    monkeypatch.setattr(store, "exists", lambda *_: False)
+    monkeypatch.setattr(store, "isdir", lambda *_: False)
+    assert check_destination(path, if_exists="fail") is None
+    monkeypatch.setattr(store, "info", lambda *_: {})
+    assert check_destination(path, if_exists="fail") is None
+
+
+def test_another_video_in_the_way(tmp_path: Path) -> None:
+    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    put(path)
+    with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
+        take_existing(path, "other", "fail")
+    with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
+        check_destination(str(path), if_exists="fail")
+    assert take_existing(path, "other", "skip") == MANIFEST
+    assert check_destination(str(path), if_exists="skip") == MANIFEST
+    assert take_existing(path, "other", "overwrite") is None
+    put(path, b"new", if_exists="overwrite", request_id="other")
+    assert Path(path.path).read_bytes() == b"new"
+
+
+def test_a_file_without_manifest_in_the_way(tmp_path: Path) -> None:
+    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    Path(path.path).write_bytes(b"holiday")
+    with pytest.raises(DestinationRefusedError, match="a file of unknown origin"):
+        take_existing(path, "abc", "fail")
+    assert take_existing(path, "abc", "skip") == {"request_id": None, "path": str(path), "bytes": 7}
+    assert take_existing(path, "abc", "overwrite") is None
+
+
+@pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
+def test_the_very_video_is_done_in_every_mode(tmp_path: Path, if_exists: Any) -> None:
+    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    put(path)
+    inode = Path(path.path).stat().st_ino
+    assert take_existing(path, "abc", if_exists) == MANIFEST
+    assert put(path, b"another download of it", if_exists) == MANIFEST
+    assert Path(path.path).stat().st_ino == inode
+
+
+@pytest.mark.parametrize("body", [BYTES[:-1], BYTES[:-1] + b"?"])
+def test_damaged_bytes_are_not_the_very_video(tmp_path: Path, body: bytes) -> None:
+    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    put(path)
+    Path(path.path).write_bytes(body)
+    assert take_existing(path, "abc", "overwrite") is None
+    with pytest.raises(DestinationRefusedError):
+        take_existing(path, "abc", "fail")
+
+
+@pytest.mark.parametrize("text", ["{}", "not json", "[1]", '{"sha256": "' + "x" * (1 << 20) + '"}'])
+@pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
+def test_a_json_file_of_others_is_never_replaced(tmp_path: Path, text: str, if_exists: Any) -> None:
+    (tmp_path / "clip.json").write_text(text)
+    with pytest.raises(DestinationRefusedError, match=r"clip\.json.* holds something else"):
+        put(resolve_destination(f"{tmp_path}/clip.mp4", "abc"), if_exists=if_exists)
+    assert (tmp_path / "clip.json").read_text() == text
+
+
+def test_a_manifest_without_its_video_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "clip.json").write_text(json.dumps(MANIFEST | {"request_id": "older"}))
+    put(resolve_destination(f"{tmp_path}/clip.mp4", "abc"))
+    assert json.loads((tmp_path / "clip.json").read_text())["request_id"] == "abc"
+
+
+def test_a_video_that_appears_meanwhile_is_seen(tmp_path: Path) -> None:
+    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    with staging(path) as stage:
+        stage.write_bytes(BYTES)
+        put(path, b"faster", request_id="other")
+        with pytest.raises(DestinationRefusedError, match="the video other"):
+            publish(stage, path, MANIFEST, "fail")
+    assert Path(path.path).read_bytes() == b"faster"
+
+
+def test_stages_are_removed_on_every_way_out(tmp_path: Path) -> None:
+    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    for end in (KeyboardInterrupt, SystemExit, ValueError):
+        with pytest.raises(end), staging(path) as stage:
+            assert re.fullmatch(r"\.siliconflow-[0-9a-f]{16}\.part", stage.name)
+            assert stage.parent == tmp_path
+            raise end
+    with staging(path) as stage:
+        place(stage, path)
+    assert [found.name for found in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_no_sigkill_leaves_half_a_file(tmp_path: Path) -> None:
+    """Kill a publishing process at seeded calls; see ``killed.py``."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.unit.archive.killed", str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["broken"] == []
+    # The kills really hit before, between and after the two renames.
+    assert min(found["nothing"], found["old"], found["manifest only"], found["both"]) > 0
