@@ -1,0 +1,201 @@
+"""What is shipped, what it costs to import, and which room may know which."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from configparser import ConfigParser
+from email.parser import Parser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+import airflow_provider_siliconflow
+from airflow_provider_siliconflow.provider_info import get_provider_info
+from tests.conftest import ROOT
+
+PACKAGE = "airflow_provider_siliconflow"
+
+_THIN = {"api", "archive", "durability", "hooks", "images", "links", "operators", "sensors", "triggers", "waiting"}
+#: Which rooms a room may import from. All may import the errors and the version.
+MAY_KNOW = {
+    "__init__": set(),
+    "provider_info": set(),
+    "exceptions": set(),
+    "api": set(),
+    "images": set(),
+    "hooks": {"api"},
+    "durability": {"api", "hooks"},
+    "waiting": {"api", "hooks"},
+    "archive": {"api", "hooks"},
+    "gallery": {"api"},
+    "sandbox": {"api"},
+    "links": _THIN,
+    "operators": _THIN,
+    "sensors": _THIN,
+    "triggers": _THIN,
+}
+HTTP_LIBRARIES = ("aiohttp", "httpx", "requests", "urllib3")
+
+
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((files("airflow") / name).read_text())
+    return schema
+
+
+def _imports(source: Path) -> Iterator[str]:
+    """Yield the full names that a module imports, at its top or inside its functions."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{source}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _modules_after(code: str) -> set[str]:
+    """Return the names of the modules that a new interpreter has loaded after some code."""
+    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines())
+
+
+def test_provider_info_is_what_airflow_reads() -> None:
+    jsonschema.validate(get_provider_info(), _schema("provider_info.schema.json"))
+
+
+def test_connection_form_is_what_airflow_reads() -> None:
+    schema = _schema("provider.yaml.schema.json")
+    jsonschema.validate(get_provider_info()["connection-types"], schema["properties"]["connection-types"])
+
+
+def test_airflow_finds_hook_widgets_and_behaviours() -> None:
+    from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    hook = ProvidersManagerTaskRuntime().hooks["siliconflow"]
+    assert hook
+    assert hook.package_name == "airflow-provider-siliconflow"
+    assert hook.hook_name == "SiliconFlow"
+    (connection,) = get_provider_info()["connection-types"]
+    manager = ProvidersManager()
+    widgets = {name.removeprefix("extra__siliconflow__") for name in manager.connection_form_widgets}
+    assert set(connection["conn-fields"]) <= widgets
+    assert manager.field_behaviours["siliconflow"]["relabeling"] == connection["ui-field-behaviour"]["relabeling"]
+
+
+def test_discovery_imports_nothing_but_the_package() -> None:
+    bare = _modules_after("")
+    loaded = _modules_after(f"import {PACKAGE}.provider_info as info; info.get_provider_info()") - bare
+    assert {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names) == {PACKAGE}
+
+
+def test_importing_operators_and_sensor_loads_no_http_library() -> None:
+    sdk = "from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator, conf"
+    ours = f"{sdk}\nimport {PACKAGE}.operators.video, {PACKAGE}.sensors.video"
+    loaded = {name.partition(".")[0] for name in _modules_after(ours) - _modules_after(sdk)}
+    assert loaded.isdisjoint({*HTTP_LIBRARIES, "av", "PIL", "tenacity"})
+
+
+@pytest.mark.parametrize("module", ["operators", "sensors", "triggers"])
+def test_http_libraries_are_never_imported_by(module: str) -> None:
+    for source in (ROOT / PACKAGE / module).rglob("*.py"):
+        assert {name.partition(".")[0] for name in _imports(source)}.isdisjoint(HTTP_LIBRARIES), source
+
+
+def test_rooms_know_only_whom_they_may() -> None:
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    for source in (ROOT / PACKAGE).rglob("*.py"):
+        room = source.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py")
+        names = {name.split(".")[1] for name in _imports(source) if name.startswith(f"{PACKAGE}.")}
+        known[room] |= names - {room, "exceptions", "__version__"}
+    assert not set(known) - set(MAY_KNOW), "a new room: say whom it may know"
+    assert {room: names - MAY_KNOW[room] for room, names in known.items() if names - MAY_KNOW[room]} == {}
+
+
+def test_sandbox_and_api_know_nothing_of_airflow() -> None:
+    for room in ("api", "sandbox"):
+        for source in (ROOT / PACKAGE / room).rglob("*.py"):
+            assert not [name for name in _imports(source) if name.partition(".")[0] == "airflow"], source
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    """Build the wheel as an installer does."""
+    folder = tmp_path_factory.mktemp("dist")
+    with zipfile.ZipFile(next(WheelBuilder(str(ROOT)).build(directory=str(folder)))) as archive:
+        yield archive
+
+
+def test_wheel_carries_the_types_and_nothing_else_but_the_package(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+    assert f"{PACKAGE}/py.typed" in names
+    tops = {name.partition("/")[0] for name in names}
+    assert tops == {PACKAGE, f"{PACKAGE}-{airflow_provider_siliconflow.__version__}.dist-info"}
+
+
+def test_wheel_says_what_it_is_and_needs(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
+    metadata = Parser().parsestr(wheel.read(name).decode())
+    assert metadata["Name"] == get_provider_info()["package-name"]
+    assert metadata["Version"] == airflow_provider_siliconflow.__version__
+    assert metadata["License-Expression"] == "Apache-2.0"
+    needed = {
+        re.split(r"[<>=\[; ]", line)[0] for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
+    }
+    assert needed == {
+        "aiohttp",
+        "apache-airflow",
+        "apache-airflow-providers-common-compat",
+        "requests",
+        "tenacity",
+    }
+
+
+def test_entry_points_of_the_wheel_can_be_loaded(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    points = ConfigParser()
+    points.read_string(wheel.read(name).decode())
+    assert {"apache_airflow_provider", "console_scripts"} <= set(points.sections())
+    for section in points.sections():
+        for target in points[section].values():
+            module, _, attribute = target.partition(":")
+            assert getattr(importlib.import_module(module), attribute), target
+
+
+def test_every_direct_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert {re.split(r"[<>=\[]", name)[0] for name in wanted} <= pinned
+
+
+def test_no_tracked_file_names_a_registry_a_machine_or_a_key() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    unwanted = re.compile(
+        r"(pypi|pythonhosted|npmjs|golang|debian)\.(org|com|net)\b"  # package registries
+        r"|(?<![\w.*])/(work|root|tmp/w)/"  # folders of one machine
+        r"|\bsk-[a-z]{48}\b"  # the form of a real key
+    )
+    found = {}
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        match = path.exists() and unwanted.search(path.read_bytes().decode(errors="ignore"))
+        if match:
+            found[name] = match[0]
+    assert found == {}
