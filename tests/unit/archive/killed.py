@@ -1,8 +1,8 @@
 """
 Kill a publishing process at chosen calls and look at what it leaves.
 
-Run as ``python -m tests.unit.archive.killed FOLDER``; prints counts of what was found as JSON. Each victim is a fork that kills
-itself at its n-th Python or C call, so that every chosen point is exact and the same in each run.
+Run as ``python -m tests.unit.archive.killed FOLDER``; prints counts of what was found as JSON. Each victim is a
+fork that kills itself at its n-th Python or C call, so that every chosen point is exact and the same in each run.
 """
 
 from __future__ import annotations

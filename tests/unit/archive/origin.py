@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal
 
@@ -40,7 +40,7 @@ class Reply:
 Handler = Callable[[Request], Reply]
 
 
-def whole(body: bytes = BODY, **headers: str) -> Reply:
+def whole(body: bytes = BODY, /, **headers: str) -> Reply:
     return Reply(200, body, {"Content-Type": "video/mp4", "ETag": ETAG} | _named(headers))
 
 
@@ -50,8 +50,7 @@ def part(start: int, body: bytes = BODY, **headers: str) -> Reply:
 
 
 def cut(at: int, end: Literal["close", "reset", "stall"] = "close", **headers: str) -> Reply:
-    reply = whole(**headers)
-    return Reply(reply.status, reply.body, reply.headers, send=at, end=end)
+    return replace(whole(BODY, **headers), send=at, end=end)
 
 
 def refusal(status: int = 403, message: str = "Request has expired.") -> Reply:

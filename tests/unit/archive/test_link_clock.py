@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_siliconflow.archive.download import Downloaded, download
 from airflow_provider_siliconflow.archive.storage import Network
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, VideoExpiredError
+from tests.unit.archive.files import read
 from tests.unit.archive.origin import BODY, SECRET, Origin, Reply, Request, cut, honest, part, refusal, whole
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -17,7 +18,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 class Service:
     """Give fresh links, or none, or fail."""
 
-    def __init__(self, *links: str | None | Exception) -> None:
+    def __init__(self, *links: str | Exception | None) -> None:
         self.links = list(links)
         self.asked = 0
 
@@ -150,7 +151,7 @@ async def test_a_link_that_dies_between_attempts_is_changed_and_the_download_res
         assert names(origin) == ["old", "fresh"]
         assert origin.requests[1].headers["range"] == "bytes=50000-"
         assert got.resumed == 1
-        assert stage.read_bytes() == BODY
+        assert read(stage) == BODY
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
@@ -161,7 +162,7 @@ async def test_without_a_strong_etag_a_fresh_link_starts_over(stage: Path, etag:
         assert names(origin) == ["old", "old", "fresh"]
         assert "range" not in origin.requests[2].headers
         assert got.resumed == 0
-        assert stage.read_bytes() == BODY
+        assert read(stage) == BODY
 
 
 async def test_a_fresh_link_to_other_bytes_starts_over(stage: Path) -> None:
@@ -170,7 +171,7 @@ async def test_a_fresh_link_to_other_bytes_starts_over(stage: Path) -> None:
     async with Origin(script) as origin:
         await fetch(origin, stage, link(origin, "old", 60), Service(link(origin, "fresh", 600)))
         assert origin.requests[2].headers["if-range"] == '"v1"'
-        assert stage.read_bytes() == other
+        assert read(stage) == other
 
 
 async def test_a_fresh_link_is_asked_for_again_only_after_bytes_came(stage: Path) -> None:
@@ -179,7 +180,7 @@ async def test_a_fresh_link_is_asked_for_again_only_after_bytes_came(stage: Path
         service = Service(link(origin, "two", 600), link(origin, "three", 600))
         await fetch(origin, stage, link(origin, "one", 600), service)
         assert names(origin) == ["one", "two", "two", "three"]
-        assert stage.read_bytes() == BODY
+        assert read(stage) == BODY
         origin.script = [refusal(), refusal()]
         with pytest.raises(VideoExpiredError):
             await fetch(origin, stage, link(origin, "one", 600), Service(link(origin, "two", 600), "unasked"))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_siliconflow.archive import place as placing
 from airflow_provider_siliconflow.archive.errors import DestinationError, DestinationRefusedError
 from airflow_provider_siliconflow.archive.place import place, staging
 from airflow_provider_siliconflow.archive.publish import (
@@ -73,7 +72,9 @@ def test_a_folder_of_an_object_store_needs_no_slash(in_store: InStore) -> None:
     assert str(resolve_destination(f"s3://{folder.conn_id}@bucket", "abc")).endswith("@bucket/abc.mp4")
 
 
-@pytest.mark.parametrize("request_id", ["../../etc/passwd", "a/b", ".hidden", "a b", "猫", "x" * 300, "a\0b", "", "..\\x"])
+@pytest.mark.parametrize(
+    "request_id", ["../../etc/passwd", "a/b", ".hidden", "a b", "猫", "x" * 300, "a\0b", "", "..\\x"]
+)
 def test_ids_become_safe_names_of_their_own(tmp_path: Path, request_id: str) -> None:
     if not request_id:
         with pytest.raises(DestinationRefusedError, match="without a request_id"):
@@ -139,7 +140,9 @@ def test_a_store_that_does_not_move_onto_files_is_overwritten(in_store: InStore)
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/clip.mp4", "memory://bucket/clip.mp4"])
-@pytest.mark.parametrize("error", [PermissionError("Access Denied"), FileNotFoundError("no such bucket"), RuntimeError("reset")])
+@pytest.mark.parametrize(
+    "error", [PermissionError("Access Denied"), FileNotFoundError("no such bucket"), RuntimeError("reset")]
+)
 def test_a_failed_upload_leaves_nothing_and_says_why(
     in_store: InStore, uri: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +180,7 @@ def test_a_failed_rename_names_path_and_cause(
     def fail(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(placing.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(DestinationError, match=words) as caught:
         put(resolve_destination(f"{tmp_path}/clip.mp4", None))
     assert f"{tmp_path}/clip." in str(caught.value)
@@ -293,11 +296,16 @@ def test_a_video_that_appears_meanwhile_is_seen(tmp_path: Path) -> None:
 
 def test_stages_are_removed_on_every_way_out(tmp_path: Path) -> None:
     path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
-    for end in (KeyboardInterrupt, SystemExit, ValueError):
-        with pytest.raises(end), staging(path) as stage:
+
+    def leave(end: type[BaseException]) -> None:
+        with staging(path) as stage:
             assert re.fullmatch(r"\.siliconflow-[0-9a-f]{16}\.part", stage.name)
             assert stage.parent == tmp_path
             raise end
+
+    for end in (KeyboardInterrupt, SystemExit, ValueError):
+        with pytest.raises(end):
+            leave(end)
     with staging(path) as stage:
         place(stage, path)
     assert [found.name for found in tmp_path.iterdir()] == ["clip.mp4"]

@@ -31,16 +31,16 @@ def test_addresses_of_the_internet(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize(
-    "address",
-    """
+_NO_INTERNET = """
     127.0.0.1 127.255.255.254 0.0.0.0 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254 100.64.0.1
     224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 192.0.2.1 198.18.0.1 203.0.113.9
     :: ::1 fe80::1 fe80::1%eth0 fc00::1 fd00:ec2::254 fec0::1 ff02::1 100::1 2001:db8::1 2001::1
     ::ffff:127.0.0.1 ::ffff:169.254.169.254 ::127.0.0.1 2002:7f00:1::1 2002:a9fe:a9fe::
     64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::808:808 localhost 1.2.3
-    """.split(),
-)
+"""
+
+
+@pytest.mark.parametrize("address", _NO_INTERNET.split())
 def test_addresses_of_no_internet(address: str) -> None:
     assert not is_public(address)
 
@@ -109,7 +109,9 @@ def test_links_that_are_refused_by_their_looks(url: str) -> None:
         LinkRules().check(url)
 
 
-@pytest.mark.parametrize("url", ["https://s3.example.cn/a%2Fb?c=d", "https://8.8.8.8:8443/x", "https://[2400:3200::1]/"])
+@pytest.mark.parametrize(
+    "url", ["https://s3.example.cn/a%2Fb?c=d", "https://8.8.8.8:8443/x", "https://[2400:3200::1]/"]
+)
 def test_links_that_look_well(url: str) -> None:
     LinkRules().check(url)
 
