@@ -4,57 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowError
 from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, event_of, judge
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.api.video import VideoStatus
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowAsyncHook
 
 #: Seconds from the deferral to the first look. An event that comes sooner can overtake the executor's own report
 #: of the deferred try, and Airflow then fails the task (seen on 3.3.2 with LocalExecutor).
 FIRST_LOOK = 10.0
+#: Seconds after the deadline for which its last look may be on its way.
+_LATE = 30.0
+#: Seconds between two lines in the log.
+_QUIET = 60.0
 
 
 class VideoReadyTrigger(BaseTrigger):
     """
-    Look at a video until it is ready, failed, or the deadline has passed, and fire one event.
+    Wait until a video is ready, failed, or the deadline has passed, and fire one event.
+
+    All triggers of a connection in a triggerer share one session, one rate and one back-off
+    (:mod:`airflow_provider_siliconflow.waiting.poller`).
 
     :param request_id: The video's request id.
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
     :param deadline: Epoch seconds after which to stop waiting. Wall clock, since the trigger may go on in another
         triggerer.
-    :param poke_interval: Seconds between two looks.
+    :param poke_interval: Seconds between two looks; None looks when it is worth it, by what past videos took.
+    :param model: The video's model, if known: how long videos take is learned for each.
+    :param since: Epoch seconds at which the video was submitted, or else at which the wait for it began.
     """
 
-    def __init__(self, request_id: str, siliconflow_conn_id: str, deadline: float, poke_interval: float) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        request_id: str,
+        siliconflow_conn_id: str,
+        deadline: float,
+        poke_interval: float | None = None,
+        model: str | None = None,
+        since: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.request_id = request_id
         self.siliconflow_conn_id = siliconflow_conn_id
         self.deadline = deadline
         self.poke_interval = poke_interval
+        self.model = model
+        self.since = since
+        self._last: VideoStatus | SiliconFlowError | None = None
+        self._said = ""
+        self._said_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "request_id": self.request_id,
-                "siliconflow_conn_id": self.siliconflow_conn_id,
-                "deadline": self.deadline,
-                "poke_interval": self.poke_interval,
-            },
-        )
+        names = ("request_id", "siliconflow_conn_id", "deadline", "poke_interval", "model", "since")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire ``{"ending": …, "request_id": …, "deadline": …}`` once."""
         try:
-            await asyncio.sleep(FIRST_LOOK)
             event = event_of(await self._wait())
         except Exception as error:
             self.log.exception("Waiting for video %s broke off", self.request_id)
@@ -63,20 +76,32 @@ class VideoReadyTrigger(BaseTrigger):
 
     async def _wait(self) -> Outcome:
         # Imported here, so that a DAG file which imports the sensor loads no HTTP library.
-        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowAsyncHook
+        from airflow_provider_siliconflow.waiting.poller import poller_of
 
-        async with SiliconFlowAsyncHook(self.siliconflow_conn_id) as hook:
-            while True:
-                look = await self._look(hook)
-                outcome = judge(self.request_id, look, now=time.time(), deadline=self.deadline)
-                if outcome:
-                    return outcome
-                self.log.info("Video %s: %s", self.request_id, describe(look))
-                pause = getattr(look, "retry_after", None) or self.poke_interval
-                await asyncio.sleep(max(0.0, min(pause, self.deadline - time.time())))
-
-    async def _look(self, hook: SiliconFlowAsyncHook) -> VideoStatus | SiliconFlowError:
+        now = time.time()
+        left = max(self.deadline - now, 0.0)
         try:
-            return await hook.get_video_status(self.request_id, attempts=1)
-        except SiliconFlowError as error:
-            return error
+            async with asyncio.timeout(max(left, 2 * FIRST_LOOK) + _LATE):
+                return await poller_of(self.siliconflow_conn_id).watch(
+                    self._decide,
+                    self.request_id,
+                    model=self.model,
+                    waited=now - self.since if self.since else 0.0,
+                    first=FIRST_LOOK,
+                    left=left,
+                    interval=self.poke_interval,
+                )
+        except TimeoutError:
+            last = self._last or SiliconFlowConnectionError("nobody came to look at the video")
+            outcome = judge(self.request_id, last, now=time.time(), deadline=self.deadline)
+            assert outcome, "the deadline has passed"
+            return outcome
+
+    def _decide(self, look: VideoStatus | SiliconFlowError, seconds_left: Callable[[], float]) -> Outcome | None:
+        self._last = look
+        now = time.time()
+        outcome = judge(self.request_id, look, now=now, deadline=self.deadline)
+        if not outcome and now - self._said_at >= _QUIET and (said := describe(look)) != self._said:
+            self._said, self._said_at = said, now
+            self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, said, seconds_left())
+        return outcome

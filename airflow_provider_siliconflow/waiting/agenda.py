@@ -1,0 +1,224 @@
+"""Which video to look at next, and when: everybody's due times under one budget. Pure: every time is handed in."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from itertools import count
+
+from airflow_provider_siliconflow.api.video import VideoStatus
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowConnectionError,
+    SiliconFlowError,
+    SiliconFlowOverloadedError,
+    SiliconFlowRateLimitError,
+)
+from airflow_provider_siliconflow.waiting import schedule
+from airflow_provider_siliconflow.waiting.budget import Budget
+from airflow_provider_siliconflow.waiting.learned import Knowledge, Model, Sightings
+from airflow_provider_siliconflow.waiting.schedule import LOOK_COST
+
+#: Part of the time to the first look by which it comes later, by chance: against those who come all at once.
+SPREAD = 0.5
+#: Seconds to the next look after one that failed; doubled each time, up to the second figure.
+_AGAIN, _AGAIN_AT_MOST = 5.0, 60.0
+#: Weight of one look in the running price.
+_LEARNING = 0.1
+#: A look worth less than this part of the price can wait until it is worth the price.
+_EARLY = 0.5
+#: Waits put off in one go at most, so that the event loop is not held up.
+_MOVES = 50
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """
+    Hold one wait for one video; times are seconds of the agenda's one clock.
+
+    :param request_id: The video.
+    :param known: What is known of its model.
+    :param seen: What is known of itself.
+    :param not_before: The next look comes no sooner.
+    :param deadline: A look comes then, whatever else.
+    :param interval: A fixed number of seconds between looks, instead of the learned ones.
+    :param looks: How many there were.
+    :param failures: How many of the last looks failed in a row.
+    """
+
+    request_id: str
+    known: Model
+    seen: Sightings
+    not_before: float
+    deadline: float
+    interval: float | None
+    looks: int = 0
+    failures: int = 0
+
+    def due(self, price: float) -> float:
+        """Return when to look next, if a look is worth so many seconds of delay."""
+        if self.interval is not None:
+            pause = self.interval * price / LOOK_COST if self.looks else 0.0
+        else:
+            known, origin = self.known.view(self.seen)
+            pause = schedule.next_look(known, self.seen.looked - origin, price)
+            pause = max(schedule.SHORTEST, schedule.jitter(pause, self.request_id, self.looks))
+        return min(max(self.seen.looked + pause, self.not_before), self.deadline)
+
+    def worth(self, now: float) -> float:
+        """Return what a look now is worth, in seconds of delay."""
+        if now < self.not_before:
+            return 0.0
+        if self.interval is not None:
+            return LOOK_COST * max((now - self.seen.looked) / self.interval, float(not self.looks))
+        known, origin = self.known.view(self.seen)
+        return schedule.worth(known, self.seen.looked - origin, now - origin)
+
+
+@dataclass(slots=True, order=True)
+class _Entry:
+    due: float
+    number: int
+    wait: Wait | None
+
+
+class Agenda:
+    """
+    Hold all waits of one connection.
+
+    While the budget suffices, each video is looked at when a look is worth :data:`.schedule.LOOK_COST`. When it does
+    not, the price of a look rises, for all alike, to what the budget's next look is worth: looks go where they tell
+    most. When the budget suffices again, the price falls to where it was.
+
+    :param budget: How often anybody may look.
+    :param knowledge: What past videos took.
+    """
+
+    def __init__(self, budget: Budget, knowledge: Knowledge) -> None:
+        self.budget = budget
+        self.price = LOOK_COST
+        self._knowledge = knowledge
+        self._heap: list[_Entry] = []
+        self._numbers = count()
+        self._entries: dict[Wait, _Entry | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(
+        self,
+        request_id: str,
+        *,
+        now: float,
+        model: str | None,
+        waited: float,
+        first: float,
+        left: float,
+        interval: float | None,
+    ) -> Wait:
+        """
+        Begin to wait for a video that was not ready of late.
+
+        :param request_id: The video.
+        :param now: The time.
+        :param model: Its model, if known.
+        :param waited: Seconds since it was submitted, or else since the wait for it began.
+        :param first: Seconds until the first look at least; it comes a little later by chance.
+        :param left: Seconds until the last look.
+        :param interval: A fixed number of seconds between looks, instead of the learned ones.
+        """
+        since = now - max(0.0, waited)
+        not_before = now + first * (1 + SPREAD * schedule.chance(request_id, 0))
+        deadline = max(now + left, not_before)
+        wait = Wait(request_id, self._knowledge.of(model), Sightings(since, since), not_before, deadline, interval)
+        self._put(wait)
+        return wait
+
+    def discard(self, wait: Wait) -> None:
+        """Wait for a video no more, if it was waited for."""
+        entry = self._entries.pop(wait, None)
+        if entry:
+            entry.wait = None
+        if len(self._heap) > 2 * len(self._entries) + _MOVES:
+            self._heap = [entry for entry in self._heap if entry.wait]
+            heapq.heapify(self._heap)
+
+    def _put(self, wait: Wait) -> None:
+        entry = _Entry(wait.due(self.price), next(self._numbers), wait)
+        self._entries[wait] = entry
+        heapq.heappush(self._heap, entry)
+
+    def _top(self) -> tuple[_Entry, Wait] | None:
+        while self._heap:
+            entry = self._heap[0]
+            if entry.wait:
+                return entry, entry.wait
+            heapq.heappop(self._heap)
+        return None
+
+    def take(self, now: float) -> Wait | None:
+        """
+        Return the video to look at now, and spend a call on it.
+
+        :return: None if nobody is due or no call may be made. Whoever gets a wait gives it back by :meth:`saw` or
+            :meth:`discard`.
+        """
+        for _ in range(_MOVES):
+            top = self._top()
+            if not top:
+                return None
+            entry, wait = top
+            overdue = entry.due <= now
+            if not overdue and self._to_spare(entry, wait) > now:
+                return None
+            value = wait.worth(now)
+            if overdue and value < self.price * _EARLY and (due := wait.due(self.price)) > now:
+                entry.due = due
+                heapq.heapreplace(self._heap, entry)
+                continue
+            if not self.budget.spend(now):
+                return None
+            heapq.heappop(self._heap)
+            self._entries[wait] = None
+            self.price = max(LOOK_COST, self.price + _LEARNING * (value - self.price))
+            return wait
+        return None
+
+    def wake(self, now: float) -> float | None:
+        """Return when to call :meth:`take` next, or None if nobody waits."""
+        top = self._top()
+        if not top:
+            return None
+        return max(now, self._to_spare(*top), self.budget.next(now))
+
+    def _to_spare(self, entry: _Entry, wait: Wait) -> float:
+        """Return when the first in line may be looked at: sooner than due if the price of old leaves calls to spare."""
+        return min(entry.due, wait.due(LOOK_COST)) if self.price > LOOK_COST else entry.due
+
+    def saw(self, wait: Wait, look: VideoStatus | SiliconFlowError, *, sent: float, now: float) -> None:
+        """
+        Learn from a look.
+
+        :param look: What it brought.
+        :param sent: When it was sent.
+        :param now: When it was answered.
+        """
+        wait.looks += 1
+        if isinstance(look, VideoStatus):
+            wait.failures = 0
+            self.budget.answered()
+            wait.known.saw(wait.seen, look, now)
+            return
+        wait.not_before = now + schedule.jitter(
+            min(_AGAIN * 2**wait.failures, _AGAIN_AT_MOST), wait.request_id, wait.looks
+        )
+        wait.failures = min(wait.failures + 1, 10)
+        crowded = isinstance(look, (SiliconFlowRateLimitError, SiliconFlowOverloadedError))
+        if crowded or isinstance(look, SiliconFlowConnectionError):
+            self.budget.refused(now, sent, getattr(look, "retry_after", None), slower=crowded)
+        else:
+            self.budget.answered()
+
+    def again(self, wait: Wait) -> None:
+        """Go on waiting for a video that was taken."""
+        if wait in self._entries:
+            self._put(wait)
