@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+from fsspec.implementations.memory import MemoryFileSystem
 
 
 class Store(MemoryFileSystem):  # type: ignore[misc]
