@@ -49,6 +49,7 @@ class SubmitRecord:
     :param model: The model asked for.
     :param host: The base URL asked.
     :param max_tries: The task instance's, at the time: Airflow raises it on a clear and leaves it on a retry.
+    :param clear_number: The run's, at the time: Airflow counts there how often any of its tasks were cleared.
     :param intent_at: ISO 8601 time just before the submit.
     :param request_id: The video's id, once known.
     :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
@@ -60,6 +61,7 @@ class SubmitRecord:
     model: str
     host: str
     max_tries: int
+    clear_number: int
     intent_at: str
     request_id: str | None = None
     trace_id: str | None = None
@@ -82,7 +84,9 @@ class Policy:
     price: str = "the price of a video"
 
 
-def intent_of(request: VideoRequest, *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
+def intent_of(
+    request: VideoRequest, *, conn_id: str, settings: Settings, max_tries: int, clear_number: int
+) -> SubmitRecord:
     """Make the record to write before a submit."""
     material = json.dumps([request.to_json(), conn_id, settings.base_url], sort_keys=True)
     return SubmitRecord(
@@ -90,6 +94,7 @@ def intent_of(request: VideoRequest, *, conn_id: str, settings: Settings, max_tr
         model=request.model,
         host=settings.base_url,
         max_tries=max_tries,
+        clear_number=clear_number,
         intent_at=_now(),
     )
 
@@ -107,9 +112,7 @@ def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy, 
     """
     if record is None or record.closed:
         return Conclusion.SUBMIT
-    # Clearing a task that never had retries while it runs leaves max_tries alone, but not the count of tries.
-    cleared = record.max_tries != intent.max_tries or try_number > intent.max_tries + 1
-    if cleared and not (policy.reuse_on_clear and record.request_id):
+    if _is_cleared(record, intent, try_number) and not (policy.reuse_on_clear and record.request_id):
         log.warning(
             "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _told(record)
         )
@@ -121,6 +124,17 @@ def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy, 
         raise doubt
     log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
     return Conclusion.SUBMIT
+
+
+def _is_cleared(record: SubmitRecord, intent: SubmitRecord, try_number: int) -> bool:
+    """
+    Tell whether the user cleared the task since the record was written.
+
+    A clear of a running task can leave max_tries alone: its next try is then one too many. That alone proves nothing,
+    for the tries of tasks that a dead scheduler left behind are not bounded either, and nobody cleared those.
+    """
+    one_too_many = try_number > intent.max_tries + 1
+    return record.max_tries != intent.max_tries or (one_too_many and record.clear_number != intent.clear_number)
 
 
 class SubmitStore:
@@ -135,6 +149,11 @@ class SubmitStore:
         self._store: Any = context.get("task_state_store")
         self._key = key
 
+    @property
+    def exists(self) -> bool:
+        """Tell whether anything is kept at all."""
+        return self._store is not None
+
     def read(self) -> SubmitRecord | None:
         """
         Return the record, or None if there is none.
@@ -142,10 +161,6 @@ class SubmitStore:
         :raises SubmitRecordError: if that cannot be told.
         """
         if self._store is None:
-            log.warning(
-                "This Airflow has no task state store (3.3 and later have): should this try die after the submit,"
-                " a retry cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
-            )
             return None
         try:
             kept = self._store.get(self._key)
@@ -173,7 +188,11 @@ class SubmitStore:
 
     def close(self, record: SubmitRecord, why: str) -> None:
         """Say of a paid video that its id is of no more use, so that the next try submits anew."""
-        self.write(replace(record, closed=why))
+        try:
+            self.write(replace(record, closed=why))
+        except SubmitRecordError:
+            # What stays is the id: the next try meets the same end first, and pays nothing for that.
+            log.exception("The record of video %s cannot be closed.", record.request_id)
 
     def forget(self) -> None:
         """Drop an intent that is known to have come to nothing."""
@@ -204,6 +223,11 @@ def submit_once(
     :raises SubmitConflictError: if another request was paid for by the same task.
     :raises SiliconFlowError: if nothing was submitted.
     """
+    if not store.exists:
+        log.warning(
+            "This Airflow has no task state store (3.3 and later have): should this try die after the submit, a retry"
+            " cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
+        )
     record = store.read()
     if record and conclude(record, intent, policy, try_number=try_number) is Conclusion.TAKE_UP:
         log.info("Takes up %s; nothing is submitted or paid again.", _told(record))
@@ -216,7 +240,8 @@ def submit_once(
         raise
     try:
         submitted = hook.submit_video(request, attempts=1)
-    except SubmitOutcomeUnknownError:
+    except SubmitOutcomeUnknownError as error:
+        error.message += f" It was sent between {intent.intent_at} and {_now()}; a second would cost {policy.price}."
         raise
     except SiliconFlowError:
         store.forget()

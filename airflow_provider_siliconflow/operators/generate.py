@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.durability import SubmitRecord, SubmitStore
-from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+    SubmitRecordError,
+    VideoFailedError,
+    VideoTimeoutError,
+)
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
 from airflow_provider_siliconflow.sensors.video import defer_until_ready
@@ -18,6 +23,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.api.video import VideoStatus
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+_ON_RECORD = (
+    "A retry of this task goes on waiting for it, which costs nothing; clearing the task makes another video, unless"
+    " reuse_on_clear is set."
+)
+_NOT_ON_RECORD = "No record of it could be read: a retry that finds none makes another video and pays for it."
 
 
 class GenerateVideoOperator(SubmitVideoOperator):
@@ -88,7 +99,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
         """
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        request_id = event["request_id"]
+        self._request_id = request_id = event["request_id"]
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         outcome, deadline = judge_after_event(request_id, event, self._look(hook, request_id), now=time.time())
         if outcome is None:
@@ -113,8 +124,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
         from airflow_provider_siliconflow.archive.archive import VideoFacts
 
         store = SubmitStore(context)
-        record = store.read()
-        trace_ids = [record.trace_id if record else None]
+        record = self._record(store)
         try:
             video = outcome.result()
         except VideoFailedError as error:
@@ -122,10 +132,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
                 store.close(record, error.message)
             raise
         except VideoTimeoutError as error:
-            raise VideoTimeoutError(
-                f"{error} A retry of this task goes on waiting for it, which costs nothing; clearing the task makes"
-                " another video, unless reuse_on_clear is set."
-            ) from error
+            raise VideoTimeoutError(f"{error} {_ON_RECORD if record else _NOT_ON_RECORD}") from error
         context["ti"].xcom_push(key="video", value=video.facts())
         facts = VideoFacts(
             request_id=video.request_id,
@@ -133,9 +140,17 @@ class GenerateVideoOperator(SubmitVideoOperator):
             prompt=self.prompt,
             seed=video.seed,
             inference_seconds=video.inference_seconds,
-            trace_ids=tuple(trace_id for trace_id in (*trace_ids, video.trace_id) if trace_id),
+            trace_ids=tuple(id for id in (record and record.trace_id, video.trace_id) if id),
         )
         return archive(context, hook, self.destination, video.url, facts, self.if_exists)
+
+    def _record(self, store: SubmitStore) -> SubmitRecord | None:
+        """Return the record of the video, if it can be read: how the video fares does not hang on that."""
+        try:
+            return store.read()
+        except SubmitRecordError:
+            self.log.exception("Goes on without the record of the video.")
+            return None
 
 
 class _AlreadyThereError(Exception):

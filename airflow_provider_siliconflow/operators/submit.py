@@ -100,7 +100,7 @@ class SubmitVideoOperator(BaseOperator):
         self.submit_timeout = submit_timeout
         self.on_unknown_submit = on_unknown_submit
         self.reuse_on_clear = reuse_on_clear
-        self._submitted: SubmitRecord | None = None
+        self._request_id: str | None = None
 
     def execute(self, context: Context) -> str:
         """Submit the video and return its request id."""
@@ -116,10 +116,11 @@ class SubmitVideoOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video."""
-        if self._submitted:
+        if self._request_id:
             self.log.warning(
-                "Video %s goes on at SiliconFlow and is billed: nothing can cancel it. A retry takes it up.",
-                self._submitted.request_id,
+                "This cancels nothing: video %s goes on at SiliconFlow and is billed. A retry takes it up by its"
+                " record, if one was kept.",
+                self._request_id,
             )
 
     def before_paying(self) -> None:
@@ -137,18 +138,27 @@ class SubmitVideoOperator(BaseOperator):
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         ti = context["ti"]
         policy = Policy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
-        intent = intent_of(request, conn_id=self.siliconflow_conn_id, settings=hook.settings, max_tries=ti.max_tries)
+        intent = intent_of(
+            request,
+            conn_id=self.siliconflow_conn_id,
+            settings=hook.settings,
+            max_tries=ti.max_tries,
+            clear_number=context["dag_run"].clear_number or 0,
+        )
         try:
             record = submit_once(hook, request, SubmitStore(context), intent, policy, ti.try_number, self.before_paying)
         except SubmitOutcomeUnknownError as error:
             if self.on_unknown_submit == "resubmit":
-                raise SiliconFlowError(f"{error} A retry submits anew: on_unknown_submit='resubmit'.") from error
+                raise SiliconFlowError(
+                    f"{error.message} A video may be running and billed all the same. A retry submits anew:"
+                    " on_unknown_submit='resubmit'."
+                ) from error
             raise
         except SiliconFlowError as error:
             if verdict(Route.SUBMIT, error) is not Verdict.SEND_AGAIN:
                 raise
             self._defer(error, since, refusals + 1)
-        self._submitted = record
+        self._request_id = record.request_id
         self.log.info("Video %s is submitted (%s, trace id %s)", record.request_id, record.host, record.trace_id)
         facts = ("request_id", "model", "host", "trace_id", "submitted_at")
         ti.xcom_push(key="submission", value={name: getattr(record, name) for name in facts})
