@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -128,11 +128,22 @@ class Part:
     :param name: Names it in messages and its log file.
     :param argv: Command; a leading ``python -m`` is up to the caller.
     :param log: File that gets its output, over all its lives.
+    :param account: What :class:`subprocess.Popen` needs to run it as another user.
     """
 
-    def __init__(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        keeper: Keeper,
+        account: Mapping[str, Any],
+    ) -> None:
         self.name = name
         self.log = log
+        self._account = account
         self._argv = argv
         self._env = env
         self._keeper = keeper
@@ -149,6 +160,7 @@ class Part:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                **self._account,
             )
         self._keeper.watch(self._process.pid)
 
@@ -163,6 +175,11 @@ class Part:
         """How its first process ended; None while it runs."""
         assert self._process, f"{self.name} was never started"
         return self._process.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to its first process; SIGKILL goes to all it started, and returns when they are gone."""

@@ -6,19 +6,21 @@ import base64
 import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.processes import ROOT, Keeper, Part, free_port, wait_until
 from tests.system.rest import AirflowApi, TaskInstance
+from tests.system.services import Postgres, Redis, account
 
 USER = "admin"
 
@@ -33,20 +35,24 @@ class StackSettings:
     What a stack is made of.
 
     :param dags: Folder with the DAG files.
-    :param executor: Airflow's executor.
-    :param database: SQLAlchemy URL; None is a SQLite file that ends with the stack.
+    :param executor: Airflow's executor. Celery brings a Redis along, and needs workers and PostgreSQL.
+    :param database: Made for this stack, and ends with it.
+    :param workers: How many Celery workers.
     :param triggerers: How many triggerers.
     :param parallelism: How many tasks run at the same time; each takes about two CPU seconds to start.
     :param env: More environment for all parts of Airflow.
+    :param connection: More fields of the connection to the sandbox.
     :param sandbox: More arguments of the sandbox's command line.
     """
 
     dags: Path
-    executor: str = "LocalExecutor"
-    database: str | None = None
+    executor: Literal["LocalExecutor", "CeleryExecutor"] = "LocalExecutor"
+    database: Literal["sqlite", "postgres"] = "sqlite"
+    workers: int = 0
     triggerers: int = 1
     parallelism: int = 4
     env: Mapping[str, str] = field(default_factory=dict)
+    connection: Mapping[str, Any] = field(default_factory=dict)
     sandbox: tuple[str, ...] = ()
 
 
@@ -66,21 +72,36 @@ class Stack:
         self.sandbox_url = f"http://127.0.0.1:{free_port()}"
         self.api = AirflowApi(f"http://127.0.0.1:{free_port()}", USER, self.password)
         self.expect_dead: set[str] = set()
+        self.postgres = Postgres(home) if settings.database == "postgres" else None
+        self._redis = Redis(home) if settings.executor == "CeleryExecutor" else None
         self._keeper = keeper
         self._env = self._environment()
-        port = self.sandbox_url.rpartition(":")[2]
         self.parts: dict[str, Part] = {}
-        self._add("sandbox", "airflow_provider_siliconflow.sandbox", "--port", port, *settings.sandbox)
-        self._add("migrate", "airflow", "db", "migrate")
-        self._add("api-server", "airflow", "api-server", "--port", self.api.url.rpartition(":")[2])
-        self._add("scheduler", "airflow", "scheduler", "--skip-serve-logs")
-        self._add("dag-processor", "airflow", "dag-processor")
-        for number in range(1, settings.triggerers + 1):
-            self._add(f"triggerer-{number}", "airflow", "triggerer", "--skip-serve-logs")
+        self._add_parts()
 
-    def _add(self, name: str, module: str, *arguments: str) -> None:
-        argv = [sys.executable, "-m", module, *arguments]
-        self.parts[name] = Part(name, argv, env=self._env, log=self.home / f"{name}.log", keeper=self._keeper)
+    def _add_parts(self) -> None:
+        for service in self._services():
+            self._add(service.name, *service.argv, user=service.user)
+        port = self.sandbox_url.rpartition(":")[2]
+        python = (sys.executable, "-m")
+        self._add("sandbox", *python, "airflow_provider_siliconflow.sandbox", "--port", port, *self.settings.sandbox)
+        airflow = (*python, "airflow")
+        self._add("migrate", *airflow, "db", "migrate")
+        self._add("api-server", *airflow, "api-server", "--port", self.api.url.rpartition(":")[2])
+        self._add("scheduler", *airflow, "scheduler", "--skip-serve-logs")
+        self._add("dag-processor", *airflow, "dag-processor")
+        for number in range(1, self.settings.triggerers + 1):
+            self._add(f"triggerer-{number}", *airflow, "triggerer", "--skip-serve-logs")
+        for number in range(1, self.settings.workers + 1):
+            name = f"worker-{number}"
+            self._add(name, *airflow, "celery", "worker", "--skip-serve-logs", "--celery-hostname", f"{name}@%h")
+
+    def _add(self, name: str, *argv: str, user: str | None = None) -> None:
+        log = self.home / f"{name}.log"
+        self.parts[name] = Part(name, argv, env=self._env, log=log, keeper=self._keeper, account=account(user))
+
+    def _services(self) -> list[Postgres | Redis]:
+        return [service for service in (self.postgres, self._redis) if service]
 
     def _environment(self) -> dict[str, str]:
         """Return the environment of all parts: this one, less what configures another Airflow."""
@@ -91,6 +112,7 @@ class Stack:
             "conn_type": "siliconflow",
             "password": Settings().key,
             "host": f"{self.sandbox_url}/v1",
+            **self.settings.connection,
         }
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
@@ -109,7 +131,7 @@ class Stack:
             "AIRFLOW__CORE__PARALLELISM": str(self.settings.parallelism),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.settings.database or f"sqlite:///{self.home / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database_url(),
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -117,7 +139,21 @@ class Stack:
             "NO_PROXY": "127.0.0.1,localhost",
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            **self._celery(),
             **self.settings.env,
+        }
+
+    def _database_url(self) -> str:
+        return self.postgres.url if self.postgres else f"sqlite:///{self.home / 'airflow.db'}"
+
+    def _celery(self) -> dict[str, str]:
+        if not self._redis:
+            return {}
+        return {
+            "AIRFLOW__CELERY__BROKER_URL": self._redis.url,
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{self._database_url()}",
+            "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(max(1, self.settings.parallelism // self.settings.workers)),
         }
 
     def start(self) -> None:
@@ -126,6 +162,12 @@ class Stack:
 
         :raises StackFailedError: if a part ends, with the tail of its log.
         """
+        started = {"sandbox"}
+        for service in self._services():
+            service.create()
+            self.parts[service.name].start()
+            wait_until(service.name, service.ready, seconds=30)
+            started.add(service.name)
         self.parts["sandbox"].start()
         migrate = self.parts.pop("migrate")
         migrate.start()
@@ -133,10 +175,18 @@ class Stack:
         if migrate.exit_code:
             raise StackFailedError(f"airflow db migrate failed:\n{migrate.tail()}")
         for name, part in self.parts.items():
-            if name != "sandbox":
+            if name not in started:
                 part.start()
         self.wait_until("all parts of Airflow", lambda: not self.api.unhealthy(), seconds=120)
         self.wait_until("the sandbox", self._sandbox_answers, seconds=30)
+
+    def stop(self) -> None:
+        """End the services in order, for a server that is killed leaves shared memory behind."""
+        for service in self._services():
+            part = self.parts[service.name]
+            if part.running:
+                part.kill(signal.SIGQUIT if service is self.postgres else signal.SIGTERM)
+                part.wait(10)
 
     def check(self) -> None:
         """
@@ -198,3 +248,5 @@ def running(settings: StackSettings) -> Iterator[Stack]:
             for part in stack.parts.values():
                 print(f"=== {part.name}\n{part.tail(15)}", file=sys.stderr)
             raise
+        finally:
+            stack.stop()
