@@ -98,7 +98,7 @@ def archive(
 ) -> str:
     """Archive a video from a worker, push its manifest, and return its path."""
     try:
-        manifest = asyncio.run(_archive(hook, destination, url, video, if_exists))
+        manifest = asyncio.run(archive_manifest(hook, destination, url, video, if_exists))
     except VideoExpiredError as error:
         raise VideoExpiredError(
             f"{error.message} This try of the task started at {context['ti'].start_date}. If it waited long for a"
@@ -110,9 +110,10 @@ def archive(
     return path
 
 
-async def _archive(
+async def archive_manifest(
     hook: SiliconFlowHook, destination: str, url: str | None, video: VideoFacts, if_exists: IfExists
 ) -> dict[str, Any]:
+    """Archive a video as its connection says, and return its manifest."""
     from airflow_provider_siliconflow.archive.archive import Network, archive_video
     from airflow_provider_siliconflow.hooks.transport import ssl_of
 

@@ -15,7 +15,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
-from airflow_provider_siliconflow.sensors.video import defer_until_ready
+from airflow_provider_siliconflow.sensors.video import POKE, defer_until_ready
 from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class GenerateVideoOperator(SubmitVideoOperator):
     :param if_exists: What to do if another video is there: ``fail``, ``skip`` (nothing is paid then) or
         ``overwrite``.
     :param deferrable: Wait in the triggerer, the default, or in the worker.
-    :param poke_interval: Seconds between two looks.
+    :param poke_interval: Seconds between two looks. By default, a deferred wait looks when a look is worth it, by
+        what past videos took; a worker looks every 15 s.
     :param timeout: Seconds to wait for the video.
     :raises VideoFailedError: if the service could not make the video.
     :raises VideoTimeoutError: if it was not ready in time.
@@ -60,7 +61,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
         destination: str,
         if_exists: IfExists = "fail",
         deferrable: bool = True,
-        poke_interval: float = 15,
+        poke_interval: float | None = None,
         timeout: float = 1800,
         **kwargs: Any,
     ) -> None:
@@ -88,8 +89,8 @@ class GenerateVideoOperator(SubmitVideoOperator):
             if outcome:
                 return self._finish(context, hook, outcome)
             if self.deferrable:
-                defer_until_ready(self, record.request_id, deadline, self.poke_interval)
-            time.sleep(max(0.0, min(self.poke_interval, deadline - time.time())))
+                defer_until_ready(self, record.request_id, deadline, self.poke_interval, self.model)
+            time.sleep(max(0.0, min(self.poke_interval or POKE, deadline - time.time())))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
@@ -103,7 +104,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         outcome, deadline = judge_after_event(request_id, event, self._look(hook, request_id), now=time.time())
         if outcome is None:
-            defer_until_ready(self, request_id, deadline, self.poke_interval)
+            defer_until_ready(self, request_id, deadline, self.poke_interval, self.model)
         return self._finish(context, hook, outcome)
 
     def _submit(self, context: Context, since: float, refusals: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -39,6 +39,9 @@ _LEAST_WAIT, _MOST_WAIT = 10.0, 300.0
 _GRACE = 300.0
 
 
+_REQUEST = ("prompt", "model", "image_size", "negative_prompt", "image", "seed")
+
+
 class SubmitVideoOperator(BaseOperator):
     """
     Submit a video to SiliconFlow, once, and return its request id.
@@ -63,15 +66,7 @@ class SubmitVideoOperator(BaseOperator):
     :raises SubmitOutcomeUnknownError: if the answer was lost: a video may be running and billed.
     """
 
-    template_fields: Sequence[str] = (
-        "prompt",
-        "model",
-        "image_size",
-        "negative_prompt",
-        "image",
-        "seed",
-        "siliconflow_conn_id",
-    )
+    template_fields: Sequence[str] = (*_REQUEST, "siliconflow_conn_id")
     ui_color = "#d9d2f7"
 
     def __init__(
@@ -134,17 +129,11 @@ class SubmitVideoOperator(BaseOperator):
     def _submit(self, context: Context, since: float, refusals: int) -> str:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        request = self._request()
+        request = read_request({name: getattr(self, name) for name in _REQUEST})
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         ti = context["ti"]
         policy = Policy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
-        intent = intent_of(
-            request,
-            conn_id=self.siliconflow_conn_id,
-            settings=hook.settings,
-            max_tries=ti.max_tries,
-            clear_number=context["dag_run"].clear_number or 0,
-        )
+        intent = intent_for(context, hook, request)
         try:
             record = submit_once(hook, request, SubmitStore(context), intent, policy, ti.try_number, self.before_paying)
         except SubmitOutcomeUnknownError as error:
@@ -164,16 +153,6 @@ class SubmitVideoOperator(BaseOperator):
         ti.xcom_push(key="submission", value={name: getattr(record, name) for name in facts})
         return self.after_submit(context, record, hook)
 
-    def _request(self) -> VideoRequest:
-        return VideoRequest(
-            model=self.model,
-            prompt=self.prompt,
-            image_size=self.image_size,
-            negative_prompt=self.negative_prompt or None,
-            image=image_field(self.image) if self.image else None,
-            seed=_integer(self.seed),
-        )
-
     def _defer(self, error: SiliconFlowError, since: float, refusals: int) -> NoReturn:
         """Leave the worker until the service may take the submit, so that waiting costs neither a slot nor a retry."""
         wait = wait_after(refusals, asked=getattr(error, "retry_after", None))
@@ -189,6 +168,35 @@ class SubmitVideoOperator(BaseOperator):
             method_name="resume_submit",
             timeout=timedelta(seconds=wait + _GRACE),
         )
+
+
+def read_request(given: Mapping[str, Any]) -> VideoRequest:
+    """
+    Make a request of rendered arguments.
+
+    :param given: Fields of :class:`VideoRequest`; ``seed`` may be a text, ``image`` a path.
+    :raises InvalidVideoRequestError: if the picture cannot be read, or the seed is no number.
+    """
+    image = given.get("image")
+    return VideoRequest(
+        model=given.get("model", ""),
+        prompt=given.get("prompt", ""),
+        image_size=given.get("image_size", ""),
+        negative_prompt=given.get("negative_prompt") or None,
+        image=image_field(image) if image else None,
+        seed=_integer(given.get("seed")),
+    )
+
+
+def intent_for(context: Context, hook: SiliconFlowHook, request: VideoRequest) -> SubmitRecord:
+    """Make the record that this try writes before it submits a request."""
+    return intent_of(
+        request,
+        conn_id=hook.siliconflow_conn_id,
+        settings=hook.settings,
+        max_tries=context["ti"].max_tries,
+        clear_number=context["dag_run"].clear_number or 0,
+    )
 
 
 def wait_after(refusals: int, asked: float | None) -> float:

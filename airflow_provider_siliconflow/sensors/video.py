@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.operators.generate import GenerateVideoOperator
 
+#: Seconds between two looks in poke and reschedule mode.
+POKE = 15.0
 #: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
 _GRACE = 120.0
 
@@ -40,7 +42,8 @@ class VideoReadySensor(BaseSensorOperator):
     :param request_id: What :class:`~airflow_provider_siliconflow.operators.video.SubmitVideoOperator` returned.
     :param siliconflow_conn_id: The Airflow connection the video was submitted with.
     :param deferrable: Wait in the triggerer. Defaults to ``[operators] default_deferrable``.
-    :param poke_interval: Seconds between two looks.
+    :param poke_interval: Seconds between two looks. By default, a deferred wait looks when a look is worth it, by
+        what past videos took; poke and reschedule mode look every 15 s.
     :param timeout: Seconds to wait; the default is 30 minutes (videos take 3 to 9, says the field).
     :raises VideoFailedForGoodError: a :class:`~airflow_provider_siliconflow.exceptions.VideoFailedError`, if the
         service could not make the video.
@@ -56,11 +59,12 @@ class VideoReadySensor(BaseSensorOperator):
         request_id: str,
         siliconflow_conn_id: str = "siliconflow_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: timedelta | float = 15,
+        poke_interval: timedelta | float | None = None,
         timeout: timedelta | float = 1800,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        super().__init__(poke_interval=POKE if poke_interval is None else poke_interval, timeout=timeout, **kwargs)
+        self.learned_interval = poke_interval is None
         self.request_id = request_id
         self.siliconflow_conn_id = siliconflow_conn_id
         self.deferrable = deferrable
@@ -116,11 +120,16 @@ class VideoReadySensor(BaseSensorOperator):
         return AirflowSensorTimeout(f"{what} Clear this task to wait for it again, which costs nothing.")
 
     def _defer(self, deadline: float) -> NoReturn:
-        defer_until_ready(self, self.request_id, deadline, self.poke_interval)
+        interval = None if self.learned_interval else self.poke_interval
+        defer_until_ready(self, self.request_id, deadline, interval, model=None)
 
 
 def defer_until_ready(
-    task: VideoReadySensor | GenerateVideoOperator, request_id: str, deadline: float, poke_interval: float
+    task: VideoReadySensor | GenerateVideoOperator,
+    request_id: str,
+    deadline: float,
+    poke_interval: float | None,
+    model: str | None,
 ) -> NoReturn:
     """
     Leave the worker until the trigger has seen a wait end; the task resumes in its ``execute_complete``.
@@ -128,11 +137,14 @@ def defer_until_ready(
     :param task: The operator that waits.
     :param request_id: The video it waits for.
     :param deadline: Epoch seconds at which its wait ends.
-    :param poke_interval: Seconds between two looks.
+    :param poke_interval: Seconds between two looks; None to learn from what videos take.
+    :param model: The video's model, if known.
     """
     left = max(deadline - time.time(), FIRST_LOOK)
     task.defer(
-        trigger=VideoReadyTrigger(request_id, task.siliconflow_conn_id, deadline, poke_interval),
+        trigger=VideoReadyTrigger(
+            request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since=deadline - task.timeout
+        ),
         method_name="execute_complete",
         # Airflow enforces no time-out on a deferred task unless one is given here.
         timeout=timedelta(seconds=left + _GRACE),

@@ -74,6 +74,18 @@ class VideoReadyTrigger(BaseTrigger):
             event = {"ending": "broken", "request_id": self.request_id, "message": f"{type(error).__name__}: {error}"}
         yield TriggerEvent(event)
 
+    async def on_kill(self) -> None:
+        """
+        Tell the truth: nothing can cancel a video. Does nothing else, for Airflow may call it on a mere move as well.
+
+        Airflow calls it from 3.3 on; 3.3.2 also when a trigger moves to another triggerer (apache/airflow#73454).
+        """
+        self.log.warning(
+            "No longer waiting here for video %s. It goes on at SiliconFlow and is billed: nothing can cancel it."
+            " A retry takes it up.",
+            self.request_id,
+        )
+
     async def _wait(self) -> Outcome:
         # Imported here, so that a DAG file which imports the sensor loads no HTTP library.
         from airflow_provider_siliconflow.waiting.poller import poller_of

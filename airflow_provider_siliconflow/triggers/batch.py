@@ -1,0 +1,109 @@
+"""Wait in the triggerer for many videos at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+from airflow_provider_siliconflow.waiting.outcome import judge
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.api.video import VideoStatus
+    from airflow_provider_siliconflow.exceptions import SiliconFlowError
+
+#: Seconds from the first video that is ready to the event: those that get ready meanwhile share a worker's start.
+GATHER = 20.0
+
+
+class VideosEndedTrigger(BaseTrigger):
+    """
+    Look at many videos, and fire once some are no longer to be waited for, or at a given time.
+
+    :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    :param videos: Request ids.
+    :param deadline: Epoch seconds after which no video is waited for.
+    :param wake_at: Epoch seconds at which to fire in any case; None for none.
+    :param state: What the task must remember; handed back as it is. Plain JSON without secrets.
+    :param poke_interval: Seconds between two looks at a video; None to learn from what videos take.
+    """
+
+    def __init__(
+        self,
+        siliconflow_conn_id: str,
+        videos: list[str],
+        deadline: float,
+        wake_at: float | None,
+        state: dict[str, Any],
+        poke_interval: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.siliconflow_conn_id = siliconflow_conn_id
+        self.videos = videos
+        self.deadline = deadline
+        self.wake_at = wake_at
+        self.state = state
+        self.poke_interval = poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments to make the trigger anew."""
+        names = ("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Fire ``{"ended": [request ids], "state": …}`` once; with ``message`` if waiting broke off."""
+        event: dict[str, Any] = {"ended": [], "state": self.state}
+        try:
+            event["ended"] = await self._ended()
+        except Exception as error:
+            self.log.exception("Waiting for %s videos broke off", len(self.videos))
+            event["message"] = f"{type(error).__name__}: {error}"
+        yield TriggerEvent(event)
+
+    async def on_kill(self) -> None:
+        """Tell the truth: nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
+        self.log.warning(
+            "No longer waiting here for %s videos. They go on at SiliconFlow and are billed: nothing can cancel them."
+            " A retry takes them up: %s",
+            len(self.videos),
+            ", ".join(self.videos),
+        )
+
+    async def _ended(self) -> list[str]:
+        watchers = {asyncio.create_task(self._watch(request_id)): request_id for request_id in self.videos}
+        try:
+            until = self.deadline if self.wake_at is None else min(self.wake_at, self.deadline)
+            left = max(until - time.time(), FIRST_LOOK)
+            first, _ = await asyncio.wait(watchers, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if first:
+                await asyncio.wait(watchers, timeout=max(0.0, min(GATHER, until - time.time())))
+            ended = [watcher for watcher in watchers if watcher.done()]
+            for watcher in ended:
+                watcher.result()
+            return [watchers[watcher] for watcher in ended]
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+
+    async def _watch(self, request_id: str) -> bool:
+        # Imported here, so that a DAG file which imports the operators loads no HTTP library.
+        from airflow_provider_siliconflow.waiting.poller import poller_of
+
+        def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
+            return True if judge(request_id, look, now=time.time(), deadline=self.deadline) else None
+
+        waited: Mapping[str, float] = self.state.get("submitted", {})
+        return await poller_of(self.siliconflow_conn_id).watch(
+            decide,
+            request_id,
+            model=self.state.get("model"),
+            waited=max(0.0, time.time() - waited.get(request_id, time.time())),
+            first=FIRST_LOOK,
+            left=max(0.0, self.deadline - time.time()),
+            interval=self.poke_interval,
+        )
