@@ -71,7 +71,8 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     try:
         root = f"http://{host}:{await server.start(host, port)}"
         cn, com = (root + prefix for prefix in SITES)
-        print(f"SiliconFlow sandbox: {cn} key {settings.key} | {com} key {settings.key_com}", flush=True)
+        keys = f"{cn} key {settings.key} (second account {settings.key_other}) | {com} key {settings.key_com}"
+        print(f"SiliconFlow sandbox: {keys}", flush=True)
         await ending.wait()
     finally:
         await server.stop()

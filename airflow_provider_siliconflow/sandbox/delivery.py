@@ -22,7 +22,7 @@ async def deliver(
     Stream a video, or the part asked for.
 
     :param ranges: Honour ``Range``.
-    :param fault: Spoil the body: ``cut``, ``reset``, ``stall`` or ``drip``.
+    :param fault: Spoil the body: ``cut``, ``reset``, ``stall``, ``drip`` or ``no_length``.
     :return: The response, and whether the video's last byte went out.
     """
     start, end = _part(request, video) if ranges else (0, video.length)
@@ -30,7 +30,8 @@ async def deliver(
         return web.Response(status=416, headers={"Content-Range": f"bytes */{video.length}"}), False
     response = web.StreamResponse(headers={"ETag": video.etag})
     response.content_type = "video/mp4"
-    response.content_length = end - start
+    if fault is None or fault.kind != "no_length":
+        response.content_length = end - start
     if ranges:
         response.headers["Accept-Ranges"] = "bytes"
     if ranges and end - start < video.length:
@@ -62,8 +63,8 @@ async def _write(
     stop = end if fault is None else max(start, min(end, fault.at_byte or start))
     if fault is not None and kind == "drip":
         for place in range(start, end, fault.rate):
+            await asyncio.sleep(1 if place > start else 0)
             await _stream(response, video.chunks(place, min(end, place + fault.rate)))
-            await asyncio.sleep(1)
     elif fault is not None and kind in ("cut", "reset", "stall"):
         await _stream(response, video.chunks(start, stop))
         if kind == "reset":

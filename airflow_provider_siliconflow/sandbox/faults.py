@@ -15,7 +15,7 @@ ROUTES = ("submit", "status", "models", "balance", "download")
 
 #: Faults that cannot be written down as one fixed answer.
 CALL_FAULTS = ("reset", "slow", "answer")
-BODY_FAULTS = ("cut", "stall", "drip", "garbage", "redirect", "changed")
+BODY_FAULTS = ("cut", "stall", "drip", "no_length", "garbage", "redirect", "changed")
 KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
 
 
@@ -27,8 +27,8 @@ class Fault:
 
     - ``reset`` (TCP reset), ``slow`` (late, but true), ``answer`` (``status`` and ``body`` as given);
     - for downloads ``cut`` (closed at ``at_byte``), ``reset`` with ``at_byte``, ``stall`` (pauses ``seconds`` at
-      ``at_byte``), ``drip`` (``rate`` bytes a second), ``garbage`` (``size`` bytes that are no video), ``redirect``
-      (to ``url``, else to the same file on ``localhost``), ``changed`` (another file than before).
+      ``at_byte``), ``drip`` (``rate`` bytes a second), ``no_length``, ``garbage`` (``size`` bytes that are no video),
+      ``redirect`` (to ``url``, else to the same file on ``localhost``), ``changed`` (another file than before).
 
     :param route: One of :data:`ROUTES`.
     :param kind: What goes wrong.
