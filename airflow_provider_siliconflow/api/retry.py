@@ -30,7 +30,7 @@ class Verdict(Enum):
 
 
 #: A submit answered with one of these was refused, not made. Whatever is in no list here is unknown.
-_SUBMIT_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 414, 415, 422, 431, 451}) | frozenset(
+_SUBMIT_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 407, 410, 413, 414, 415, 422, 431, 451}) | frozenset(
     range(300, 400)
 )
 _CAPACITY_CODES = range(50000, 60000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
 
@@ -85,13 +85,22 @@ def _base_url(conn: Connection) -> str:
     if "://" not in url:
         url = f"https://{url}"
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _usable(parts):
         raise ValueError(f"host {conn.host!r} is not a URL like {DEFAULT_BASE_URL}")
     netloc = parts.netloc.rpartition("@")[2]
     if conn.port and not parts.port:
         netloc = f"{netloc}:{conn.port}"
     path = parts.path.rstrip("/") or "/" + (conn.schema or "v1").strip("/")
     return f"{parts.scheme}://{netloc}{path}"
+
+
+def _usable(parts: SplitResult) -> bool:
+    """Tell whether a call can be made to it, which must not be found out in the midst of a call."""
+    try:
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme in ("http", "https") and host != b"" and not set(b" \t") & set(host) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _number(
@@ -110,12 +119,8 @@ def _number(
 def _proxy(value: Any) -> str | None:
     if value is None:
         return None
-    try:
-        parts = urlsplit(str(value).strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = urlsplit(str(value).strip())
+    if not _usable(parts):
         # Not shown: it may carry a password.
         raise ValueError("proxy is not a URL like http://host:3128")
     return parts.geturl()

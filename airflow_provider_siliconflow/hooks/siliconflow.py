@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.api import calls
 from airflow_provider_siliconflow.api.calls import Call
 from airflow_provider_siliconflow.api.retry import Route
 from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest, VideoStatus
-from airflow_provider_siliconflow.exceptions import SiliconFlowError, SiliconFlowNotFoundError
+from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.settings import DEFAULT_CONN_NAME, Settings
 from airflow_provider_siliconflow.hooks.transport import Bearer, answer, connection_error, proxy_of, ssl_of
@@ -118,7 +118,7 @@ class SiliconFlowHook(BaseHook):
         """
         try:
             return self._call(calls.balance())
-        except SiliconFlowNotFoundError as error:
+        except SiliconFlowAPIError as error:
             if error.status_code != _GONE:
                 raise
             return None
@@ -155,9 +155,13 @@ class SiliconFlowHook(BaseHook):
                 proxies={"http": settings.proxy, "https": settings.proxy} if settings.proxy else None,
                 allow_redirects=False,
             )
-        except (requests.RequestException, OSError) as error:
-            raise connection_error(settings, error) from None
-        return call.read(answer(settings, response.status_code, response.headers, response.content))
+        # requests lets a ValueError through, of a redirect's malformed address for one, even if it is not to follow.
+        except (requests.RequestException, OSError, ValueError) as error:
+            failure = connection_error(settings, error)
+        else:
+            return call.read(answer(settings, response.status_code, response.headers, response.content))
+        # Out here the library's own error is no context of ours; it may hold the key.
+        raise failure
 
 
 class SiliconFlowAsyncHook(BaseHook):
@@ -239,6 +243,9 @@ class SiliconFlowAsyncHook(BaseHook):
                 allow_redirects=False,
             ) as response:
                 body = await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise connection_error(settings, error) from None
-        return call.read(answer(settings, response.status, response.headers, body))
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            failure = connection_error(settings, error)
+        else:
+            return call.read(answer(settings, response.status, response.headers, body))
+        # As in SiliconFlowHook._send.
+        raise failure

@@ -38,6 +38,7 @@ BY_STATUS = {
     402: (FINAL, FINAL),
     403: (FINAL, FINAL),
     404: (FINAL, FINAL),
+    407: (FINAL, FINAL),
     408: (UNKNOWN, AGAIN),
     410: (FINAL, FINAL),
     413: (FINAL, FINAL),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ class Step:
     """Name what the server does instead of answering."""
 
     RESET = "reset after the request was read"
-    RESET_UNREAD = "reset before anything was read"
+    RESET_UNREAD = "reset while the request comes in"
     CLOSE = "close without a word"
     HANG = "never answer"
 
@@ -56,10 +57,12 @@ class Wire:
     Serve on a free loopback port, one request for each connection.
 
     :param script: What to do with the first request, the second …; the last step is for all that follow.
+    :param tls: Speak TLS.
     """
 
     script: list[Script] = field(default_factory=lambda: [reply(200, {})])
     requests: list[Request] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -82,7 +85,7 @@ class Wire:
     @property
     def url(self) -> str:
         """Return the base URL of the API."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
 
     def posts(self, path: str) -> int:
         """Count the POSTs to a path below the base URL."""
@@ -101,7 +104,13 @@ class Wire:
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             connection.settimeout(PATIENCE)
+            if self.tls:
+                try:
+                    connection = self.tls.wrap_socket(connection, server_side=True)
+                except OSError:
+                    return
             if self.script[0] == Step.RESET_UNREAD:
+                connection.recv(1, socket.MSG_PEEK)
                 self.requests.append(Request("?", "?", {}, b""))
                 _reset(connection)
                 return

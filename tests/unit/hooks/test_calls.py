@@ -1,0 +1,258 @@
+"""What the hooks send, when they send it again, and what they make of good answers."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+
+import pytest
+
+from airflow_provider_siliconflow.api.video import StatusWord, VideoRequest
+from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
+    SiliconFlowAuthenticationError,
+    SiliconFlowConfigError,
+    SiliconFlowError,
+    SiliconFlowNotFoundError,
+    SiliconFlowRateLimitError,
+)
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowAsyncHook, SiliconFlowHook
+from tests.unit.hooks.fixtures import ATTEMPTS, MAX_BACKOFF, VIDEO, Caller, Connect, call_async, call_sync
+from tests.unit.hooks.wire import KEY, Step, Wire, reply
+
+ID = "gs6fhi8yrhxt"
+LIMITED = {"message": "Request was rejected due to rate limiting.", "data": None}
+
+
+def test_a_submit_is_one_post_with_the_key_and_the_fields(call: Caller, connected: Wire) -> None:
+    connected.script = [reply(200, {"requestId": ID}, {"X-Siliconcloud-Trace-Id": "ti_1"})]
+    submitted = call("submit_video", VIDEO)
+    assert (submitted.request_id, submitted.trace_id, submitted.host) == (ID, "ti_1", connected.url)
+    (request,) = connected.requests
+    assert (request.method, request.target) == ("POST", "/v1/video/submit")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["content-type"] == "application/json"
+    assert request.json() == {"model": VIDEO.model, "prompt": "a cat", "image_size": "1280x720"}
+
+
+def test_a_look_is_a_post_with_the_id_alone(call: Caller, connected: Wire) -> None:
+    url = "https://s3/a%2Fb.mp4?Expires=1&Signature=x%2Fy"
+    connected.script = [reply(200, {"status": "Succeed", "results": {"videos": [{"url": url}]}})]
+    status = call("get_video_status", ID)
+    assert (status.status, status.url, status.request_id) == (StatusWord.SUCCEED, url, ID)
+    (request,) = connected.requests
+    assert (request.method, request.target, request.json()) == ("POST", "/v1/video/status", {"requestId": ID})
+
+
+def test_prompts_of_any_script_arrive(call: Caller, connected: Wire) -> None:
+    connected.script = [reply(200, {"requestId": ID})]
+    for prompt in ("猫在跳舞 💃", 'quote " and \\ and \n', "lone \ud800", "x" * 100_000):
+        call("submit_video", VideoRequest(VIDEO.model, prompt, "960x960"))
+        assert connected.requests[-1].json()["prompt"] == prompt
+
+
+def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(call: Caller, connected: Wire) -> None:
+    with pytest.raises(InvalidVideoRequestError) as caught:
+        call("submit_video", VideoRequest("Wan-AI/Wan2.2-I2V-A14B", "", "big"))
+    for fact in ("prompt is empty", "image_size 'big'", "image is missing", "Nothing was submitted"):
+        assert fact in str(caught.value)
+    assert connected.requests == []
+
+
+@pytest.mark.parametrize("request_id", ["", None, 5, ["a"]])
+def test_without_an_id_nothing_is_asked(call: Caller, connected: Wire, request_id: object) -> None:
+    with pytest.raises(InvalidVideoRequestError, match="there is no video to ask for") as caught:
+        call("get_video_status", request_id)
+    assert "billed" not in str(caught.value)
+    assert connected.requests == []
+
+
+def test_an_unknown_model_is_warned_of_and_sent(connected: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    hook = SiliconFlowHook()
+    monkeypatch.setattr(hook.log, "warning", lambda text, *args: said.append(text % args))
+    connected.script = [reply(200, {"requestId": ID})]
+    hook.submit_video(VideoRequest("Wan-AI/Wan9", "a cat", "960x960"))
+    (warning,) = said
+    assert "'Wan-AI/Wan9' is not among those known" in warning
+    assert len(connected.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["submit_video", "get_video_status"])
+def test_a_refusal_is_waited_out(call: Caller, connected: Wire, naps: list[float], method: str) -> None:
+    good = reply(200, {"requestId": ID, "status": "InQueue"})
+    connected.script = [reply(429, LIMITED), reply(503, {"code": 50508, "message": "busy"}), good]
+    call(method, VIDEO if method == "submit_video" else ID)
+    assert len(connected.requests) == 3
+    assert len(naps) == 2
+    assert all(0 <= nap <= MAX_BACKOFF for nap in naps)
+
+
+@pytest.mark.parametrize(
+    ("header", "nap"),
+    [("0", 0.0), ("3", 3.0), ("3600", MAX_BACKOFF), ("Sat, 01 Aug 2026 12:00:02 GMT", 2.0)],
+)
+def test_retry_after_is_honoured_and_capped(
+    call: Caller, connected: Wire, naps: list[float], header: str, nap: float
+) -> None:
+    limited = reply(429, LIMITED, {"Retry-After": header, "Date": "Sat, 01 Aug 2026 12:00:00 GMT"})
+    connected.script = [limited, reply(200, {"requestId": ID})]
+    call("submit_video", VIDEO)
+    assert naps == [nap]
+
+
+def test_back_off_without_retry_after_grows_and_has_jitter(
+    call: Caller, connect: Connect, wire: Wire, naps: list[float]
+) -> None:
+    connect(wire.url, max_attempts=12, max_backoff=64)
+    wire.script = [reply(429, LIMITED)]
+    with pytest.raises(SiliconFlowRateLimitError):
+        call("submit_video", VIDEO)
+    assert len(wire.requests) == 12
+    assert all(0 <= nap <= min(64, 2**place) for place, nap in enumerate(naps))
+    assert len(set(naps)) == len(naps)
+
+
+def test_an_outcome_that_becomes_unknown_after_a_refusal_ends_the_submit(
+    call: Caller, connected: Wire, naps: list[float]
+) -> None:
+    connected.script = [reply(429, LIMITED), Step.RESET, reply(200, {"requestId": ID})]
+    with pytest.raises(SiliconFlowError, match="may be running and billed"):
+        call("submit_video", VIDEO)
+    assert connected.posts("/video/submit") == 2
+
+
+def test_callers_may_set_the_number_of_tries(connected: Wire, naps: list[float]) -> None:
+    connected.script = [reply(429, LIMITED)]
+    with pytest.raises(SiliconFlowRateLimitError):
+        call_sync("submit_video", VIDEO, attempts=1)
+    with pytest.raises(SiliconFlowRateLimitError):
+        call_async("get_video_status", ID, attempts=1)
+    assert (len(connected.requests), naps) == (2, [])
+
+
+def test_each_wait_is_logged_without_the_key(
+    connected: Wire, naps: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    connected.script = [reply(429, LIMITED), reply(200, {"requestId": ID})]
+    with caplog.at_level(logging.DEBUG):
+        call_sync("submit_video", VIDEO)
+    assert "rate limiting" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_a_look_returns_how_it_failed(connected: Wire) -> None:
+    connected.script = [reply(200, {"status": "InQueue"}), reply(401, "Invalid token")]
+    hook = SiliconFlowHook()
+    assert getattr(hook.look(ID), "status", None) is StatusWord.IN_QUEUE
+    assert isinstance(hook.look(ID), SiliconFlowAuthenticationError)
+
+
+def test_models(connected: Wire) -> None:
+    connected.script = [reply(200, {"object": "list", "data": [{"id": "a"}, {"id": "b"}]})]
+    assert SiliconFlowHook().list_models() == ["a", "b"]
+    assert SiliconFlowHook().list_models("te xt&a=b") == ["a", "b"]
+    assert [(request.method, request.target) for request in connected.requests] == [
+        ("GET", "/v1/models?type=video"),
+        ("GET", "/v1/models?type=te%20xt%26a%3Db"),
+    ]
+
+
+def test_a_balance_and_a_site_that_tells_none(connected: Wire, naps: list[float]) -> None:
+    connected.script = [
+        reply(200, {"code": 20000, "data": {"balance": "0.88", "totalBalance": "88.88"}}),
+        reply(410, {"message": "gone"}),
+        reply(404, "404 page not found"),
+    ]
+    hook = SiliconFlowHook()
+    assert hook.get_balance() == Decimal("88.88")
+    assert hook.get_balance() is None
+    with pytest.raises(SiliconFlowNotFoundError):
+        hook.get_balance()
+    assert [request.target for request in connected.requests] == ["/v1/user/info"] * 3
+
+
+@pytest.mark.parametrize("body", [b"", "gone", {"code": 20099, "message": "gone", "data": None}, {"code": 30001}])
+def test_a_410_of_any_shape_means_no_balance_told(connected: Wire, body: object) -> None:
+    connected.script = [reply(410, body)]
+    assert SiliconFlowHook().get_balance() is None
+
+
+def test_a_connection_test_that_works(connected: Wire) -> None:
+    connected.script = [reply(200, {"data": [{"id": "a"}]})]
+    assert SiliconFlowHook().test_connection() == (True, f"{connected.url} accepts the key and offers 1 video models.")
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (reply(401, {"message": "Api key is invalid"}), "are not interchangeable"),
+        (reply(503, {"code": 50505, "message": "overloaded"}), "overloaded"),
+        (reply(200, b"<html>"), "<html>"),
+        (Step.RESET, "No answer from"),
+    ],
+)
+def test_a_connection_test_that_fails_says_why_after_one_call(
+    connected: Wire, naps: list[float], step: bytes | str, said: str
+) -> None:
+    connected.script = [step]
+    worked, message = SiliconFlowHook().test_connection()
+    assert not worked
+    assert said in message
+    assert KEY not in message
+    assert (len(connected.requests), naps) == (1, [])
+
+
+def test_a_connection_test_never_raises(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
+    connect("https://api.siliconflow.cn/v1", password=None)
+    worked, message = SiliconFlowHook().test_connection()
+    assert (worked, "has no API key" in message) == (False, True)
+    worked, message = SiliconFlowHook("no_such_connection").test_connection()
+    assert not worked
+    assert "no_such_connection" in message
+
+    def fail(*args: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(SiliconFlowHook, "get_connection", fail)
+    assert SiliconFlowHook().test_connection() == (False, "RuntimeError")
+
+
+async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
+    connected: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_siliconflow.hooks import siliconflow
+
+    async def no_connection(conn_id: str) -> None:
+        raise RuntimeError("dag.test() does not see the database here")
+
+    monkeypatch.setattr(siliconflow, "get_async_connection", no_connection)
+    connected.script = [reply(200, {"status": "InQueue"})]
+    async with SiliconFlowAsyncHook() as hook:
+        assert (await hook.get_video_status(ID)).status is StatusWord.IN_QUEUE
+
+
+async def test_the_async_hook_closes_its_sessions(connected: Wire) -> None:
+    connected.script = [reply(200, {"status": "InQueue"})]
+    async with SiliconFlowAsyncHook() as hook:
+        await hook.get_video_status(ID)
+        sessions = list(hook._sessions.values())
+        assert not any(session.closed for session in sessions)
+    assert all(session.closed for session in sessions)
+
+
+async def test_the_async_hook_raises_on_entry_what_is_wrong_with_the_connection(connect: Connect) -> None:
+    connect("https://api.siliconflow.cn/v1", password="")
+    with pytest.raises(SiliconFlowConfigError, match="has no API key"):
+        async with SiliconFlowAsyncHook():
+            pass
+
+
+def test_attempts_come_from_the_connection(call: Caller, connect: Connect, wire: Wire, naps: list[float]) -> None:
+    for attempts in (1, ATTEMPTS):
+        connect(wire.url, max_attempts=attempts)
+        wire.requests.clear()
+        wire.script = [reply(500, b"")]
+        with pytest.raises(SiliconFlowError):
+            call("get_video_status", ID)
+        assert len(wire.requests) == attempts

@@ -1,0 +1,200 @@
+"""Every error shape of api.md over a real socket, for both hooks: class, code, words, number of POSTs, and no key."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from airflow_provider_siliconflow import exceptions as e
+from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError, SubmitOutcomeUnknownError
+from tests.unit.hooks.fixtures import ATTEMPTS, CONNECTION, VIDEO, Caller, call_sync
+from tests.unit.hooks.wire import KEY, Request, Wire, reply
+
+UNKNOWN = SubmitOutcomeUnknownError
+NAMELESS = {"message": "Request was rejected due to rate limiting. Details:RPM limit reached.", "data": None}
+
+
+def coded(code: int, message: str) -> dict[str, object]:
+    return {"code": code, "message": message, "data": {"hint": 1}}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """
+    Hold an answer and what it means.
+
+    :param says: The message expected, to the letter; None for the answer's own.
+    :param submit: Class raised by a submit; UNKNOWN has the error of class ``kind`` as its cause.
+    :param submits: POSTs of a submit.
+    :param look: Class raised by a look.
+    :param looks: POSTs of a look.
+    """
+
+    status: int
+    body: object
+    submit: type[SiliconFlowError]
+    submits: int
+    look: type[SiliconFlowAPIError]
+    looks: int
+    says: str
+    code: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def final(
+    status: int,
+    body: object,
+    submit: type[SiliconFlowAPIError],
+    says: str,
+    code: int | None = None,
+    look: type[SiliconFlowAPIError] | None = None,
+) -> Shape:
+    return Shape(status, body, submit, 1, look or submit, 1, says, code)
+
+
+def unknown(
+    status: int, body: object, says: str, code: int | None = None, look: type[SiliconFlowAPIError] | None = None
+) -> Shape:
+    return Shape(status, body, UNKNOWN, 1, look or e.SiliconFlowServerError, ATTEMPTS, says, code)
+
+
+def refused_for_now(
+    status: int, body: object, kind: type[SiliconFlowAPIError], says: str, code: int | None = None
+) -> Shape:
+    return Shape(status, body, kind, ATTEMPTS, kind, ATTEMPTS, says, code)
+
+
+NO_MODEL = "Model does not exist. Please check it carefully."
+POOR = "Sorry, your account balance is insufficient"
+BUSY = "System is too busy now. Please try again later."
+HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
+SHAPES = {
+    "400 20012": final(
+        400, coded(20012, NO_MODEL), e.SiliconFlowBadRequestError, NO_MODEL, 20012, e.SiliconFlowNotFoundError
+    ),
+    "400 20015": final(
+        400, coded(20015, "内容 不对"), e.SiliconFlowBadRequestError, "内容 不对", 20015, e.SiliconFlowNotFoundError
+    ),
+    "401 bare": final(401, "Invalid token", e.SiliconFlowAuthenticationError, "Invalid token"),
+    "401 object": final(401, {"message": "Api key is invalid"}, e.SiliconFlowAuthenticationError, "Api key is invalid"),
+    "402 30001": final(402, coded(30001, POOR), e.SiliconFlowBalanceError, POOR, 30001),
+    "403 30001": final(403, coded(30001, POOR), e.SiliconFlowBalanceError, POOR, 30001),
+    "403 30011": final(403, coded(30011, "paid only"), e.SiliconFlowBalanceError, "paid only", 30011),
+    "403 bare": final(403, "Forbidden", e.SiliconFlowPermissionError, "Forbidden"),
+    "403 empty": final(403, b"", e.SiliconFlowPermissionError, ""),
+    "404 bare": final(404, "404 page not found", e.SiliconFlowNotFoundError, "404 page not found"),
+    "410": final(410, coded(20099, "gone"), e.SiliconFlowBadRequestError, "gone", 20099),
+    "413 20043": final(413, coded(20043, "too large"), e.SiliconFlowBadRequestError, "too large", 20043),
+    "451": final(451, {"message": "no"}, e.SiliconFlowBadRequestError, "no"),
+    "302": final(302, b"moved", SiliconFlowAPIError, "moved"),
+    "429 no code": refused_for_now(429, NAMELESS, e.SiliconFlowRateLimitError, str(NAMELESS["message"])),
+    "429 20015": refused_for_now(429, coded(20015, "slow"), e.SiliconFlowRateLimitError, "slow", 20015),
+    "429 html": refused_for_now(429, HTML, e.SiliconFlowRateLimitError, HTML.decode()),
+    "503 50505": refused_for_now(503, coded(50505, "overloaded"), e.SiliconFlowOverloadedError, "overloaded", 50505),
+    "503 50508": refused_for_now(503, coded(50508, BUSY), e.SiliconFlowOverloadedError, BUSY, 50508),
+    "503 html": unknown(503, HTML, HTML.decode(), look=e.SiliconFlowOverloadedError),
+    "503 20015": unknown(503, coded(20015, "x"), "x", 20015, e.SiliconFlowOverloadedError),
+    "504 bare": unknown(504, "upstream request timeout", "upstream request timeout"),
+    "502 html": unknown(502, HTML, HTML.decode()),
+    "500 60000": unknown(500, coded(60000, "Unknown error"), "Unknown error", 60000),
+    "500 plain": unknown(500, b"Internal Server Error", "Internal Server Error"),
+    "500 empty": unknown(500, b"", ""),
+    "200 empty": unknown(200, b"", ""),
+    "200 html": unknown(200, HTML, HTML.decode()),
+    "200 list": unknown(200, [], "[]"),
+    "200 no id": unknown(200, {"id": "gs6fhi8yrhxt"}, '{"id": "gs6fhi8yrhxt"}'),
+    "200 60000": unknown(200, coded(60000, "Unknown error"), "Unknown error", 60000),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("route", ["submit", "status"])
+def test_each_error_shape(
+    route: str,
+    shape: Shape,
+    call: Caller,
+    connected: Wire,
+    naps: list[float],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    connected.script = [reply(shape.status, shape.body, {"X-SiliconCloud-Trace-Id": "ti_1"})]
+    with pytest.raises(SiliconFlowError) as caught:
+        call("submit_video", VIDEO) if route == "submit" else call("get_video_status", "gs6fhi8yrhxt")
+    kind, posts = (shape.submit, shape.submits) if route == "submit" else (shape.look, shape.looks)
+    assert type(caught.value) is kind
+    assert (connected.posts(f"/video/{route}"), len(connected.requests), len(naps)) == (posts, posts, posts - 1)
+    error = caught.value.__cause__ if kind is UNKNOWN else caught.value
+    assert isinstance(error, SiliconFlowAPIError)
+    assert (error.message, error.code, error.status_code) == (shape.says, shape.code, shape.status)
+    assert (error.host, error.trace_id) == (connected.url, "ti_1")
+    for fact in (connected.url, "ti_1", shape.says):
+        assert fact in str(caught.value)
+    if route == "submit":
+        truth = "may be running and billed" if kind is UNKNOWN else "Nothing was submitted, nothing is billed."
+        assert truth in str(caught.value)
+    no_key_in(caught.value, caplog.text, *capfd.readouterr())
+
+
+def no_key_in(error: BaseException | None, *texts: str) -> None:
+    assert KEY not in "".join(texts)
+    while error is not None:
+        # The whole chain of causes, and all that its errors carry.
+        assert KEY not in f"{error} {error!r} {error.args} {vars(error)}"
+        error = error.__cause__ or error.__context__
+
+
+def _in_header(request: Request) -> bytes:
+    return reply(500, b"", {"x-siliconcloud-trace-id": request.headers["authorization"]})
+
+
+UNKIND = {
+    "message": lambda request: reply(401, {"message": f"bad key {request.headers['authorization']}"}),
+    "bare": lambda request: reply(401, request.headers["authorization"]),
+    "html": lambda request: reply(502, f"<pre>{request.headers}</pre>".encode()),
+    "data": lambda request: reply(400, {"code": 20015, "message": "", "data": dict(request.headers)}),
+    "header": _in_header,
+    "nonsense": lambda request: reply(200, {"echo": request.headers["authorization"]}),
+    "status line": lambda request: f"{request.headers['authorization']}\r\n\r\n".encode(),
+    "reason": lambda request: f"HTTP/1.1 403 {request.headers['authorization']}\r\n\r\n".encode(),
+    "chunk": lambda request: f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{KEY}\r\n".encode(),
+    "redirect": lambda request: reply(307, b"", {"Location": f"http://127.0.0.1:1/?{KEY}"}),
+    "bad redirect": lambda request: reply(307, b"", {"Location": f"http://[{KEY}"}),
+}
+
+
+@pytest.mark.parametrize("step", UNKIND.values(), ids=UNKIND)
+@pytest.mark.parametrize("route", ["submit", "status", "test"])
+def test_a_service_that_repeats_the_key_does_not_make_us_show_it(
+    route: str,
+    step: object,
+    call: Caller,
+    connected: Wire,
+    naps: list[float],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    connected.script = [step]  # type: ignore[list-item]
+    if route == "test":
+        worked, said = call_sync("test_connection")
+        assert not worked
+        assert KEY not in said
+        return
+    with pytest.raises(SiliconFlowError) as caught:
+        call("submit_video", VIDEO) if route == "submit" else call("get_video_status", "gs6fhi8yrhxt")
+    no_key_in(caught.value, caplog.text, *capfd.readouterr())
+    assert connected.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("key", ["k", "e", "1"])
+def test_a_made_up_short_key_is_not_blotted_out_of_a_paid_id(key: str, call: Caller, wire: Wire) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CONNECTION, json.dumps({"conn_type": "siliconflow", "host": wire.url, "password": key}))
+        wire.script = [reply(200, {"requestId": "k1e2"})]
+        assert call("submit_video", VIDEO).request_id == "k1e2"
