@@ -150,5 +150,5 @@ def connection_error(url: str, what: str) -> SiliconFlowConnectionError:
 
 def _cause(error: Exception) -> str:
     """Describe an error of aiohttp without the link that some of them show."""
-    shown = "" if isinstance(error, (aiohttp.ClientResponseError, aiohttp.InvalidURL)) else str(error)
+    shown = re.sub(r"\w+://\S+", "***", str(error))
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

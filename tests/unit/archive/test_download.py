@@ -257,6 +257,10 @@ async def test_no_error_or_log_shows_the_signature(stage: Path, caplog: pytest.L
             with pytest.raises(SiliconFlowError) as caught:
                 await fetch(origin, stage, max_attempts=2)
             errors.append(caught.value)
+        # Some of aiohttp's own errors show the whole link: those of a connection that takes too long, for one.
+        with pytest.raises(SiliconFlowConnectionError, match="ConnectionTimeoutError") as slow:
+            await fetch(origin, stage, stall_timeout=1e-6)
+        errors.append(slow.value)
         origin.script = [refusal(404)]
         with pytest.raises(VideoExpiredError) as gone:
             await fetch(origin, stage)

@@ -1,0 +1,122 @@
+"""Archive from the sandbox's storage, which is unkind to clients that do not behave."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
+from airflow_provider_siliconflow.archive.archive import Network, VideoFacts, archive_video
+from airflow_provider_siliconflow.exceptions import UnsafeLinkError, VideoExpiredError, VideoIntegrityError
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from airflow_provider_siliconflow.sandbox.settings import Settings
+from tests.unit.archive.files import names, read
+from tests.unit.sandbox.caller import NOON, Caller
+
+SIZE = 300_000
+
+
+class House:
+    """Hold a sandbox with one video ready at 600 s past noon."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.caller = Caller(sandbox)
+        self.request_id, self.url = self.caller.ready()
+        self.late = 600.0
+        self.looks = 0
+
+    def pass_time(self, seconds: float) -> None:
+        self.sandbox.advance(seconds)
+        self.late += seconds
+
+    async def look(self) -> VideoStatus:
+        self.looks += 1
+        return VideoStatus(self.request_id, StatusWord.SUCCEED, urls=(self.caller.link(self.request_id),))
+
+    async def archive(self, folder: Path, **changes: Any) -> dict[str, Any]:
+        network = Network(self.sandbox.base_url, max_backoff=0, stall_timeout=1)
+        given: dict[str, Any] = {"url": self.url, "network": network, "fresh_status": self.look} | changes
+        now = datetime.fromtimestamp(NOON, UTC) + timedelta(seconds=self.late)
+        video = VideoFacts(request_id=self.request_id)
+        return await archive_video(f"{folder}/", video=video, clock=lambda: now, **given)
+
+    def assert_whole(self, folder: Path, manifest: dict[str, Any]) -> None:
+        ledger = self.sandbox.ledger()
+        (job,) = ledger.jobs
+        assert hashlib.sha256(read(folder / f"{self.request_id}.mp4")).hexdigest() == job["sha256"]
+        assert (manifest["sha256"], manifest["bytes"]) == (job["sha256"], SIZE)
+        assert ledger.key_leaks == 0
+
+
+@pytest.fixture
+def house(request: pytest.FixtureRequest) -> Iterator[House]:
+    settings = Settings(tiny=True, body_bytes=SIZE, link_style=getattr(request, "param", "sigv4"), link_seconds=600)
+    with Sandbox(settings, start=NOON) as sandbox:
+        made = House(sandbox)
+        yield made
+        made.caller.close()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [],
+        [Fault("download", "reset")],
+        [Fault("download", "reset", at_byte=100_000)],
+        [Fault("download", "cut", at_byte=100_000), Fault("download", "cut", at_byte=200_000)],
+        [Fault("download", "stall", at_byte=100_000, seconds=30)],
+        [Fault("download", "answer", status=503, times=3)],
+        [Fault("download", "redirect")],
+        [Fault("download", "no_length")],
+    ],
+    ids=lambda faults: "+".join(fault.kind for fault in faults) or "none",
+)
+async def test_every_byte_arrives(house: House, tmp_path: Path, faults: list[Fault]) -> None:
+    house.sandbox.script(*faults)
+    house.assert_whole(tmp_path, await house.archive(tmp_path))
+    assert house.looks == 0
+
+
+@pytest.mark.parametrize("house", ["oss", "sigv4"], indirect=True)
+async def test_an_expired_link_is_renewed(house: House, tmp_path: Path) -> None:
+    house.pass_time(601)
+    house.assert_whole(tmp_path, await house.archive(tmp_path))
+    assert house.looks == 1
+    assert house.sandbox.ledger().download_calls == 1
+
+
+async def test_an_expired_link_that_nobody_renews(house: House, tmp_path: Path) -> None:
+    house.pass_time(601)
+    with pytest.raises(VideoExpiredError, match="AccessDenied Request has expired"):
+        await house.archive(tmp_path, fresh_status=None)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("download", "garbage", times=0), VideoIntegrityError),
+        (Fault("download", "cut", at_byte=1000, times=0), VideoIntegrityError),
+        (Fault("download", "redirect", url="ftp://127.0.0.1/x"), UnsafeLinkError),
+    ],
+)
+async def test_nothing_else_is_published(house: House, tmp_path: Path, fault: Fault, error: type[Exception]) -> None:
+    house.sandbox.script(fault)
+    with pytest.raises(error):
+        await house.archive(tmp_path)
+    assert names(tmp_path) == []
+
+
+async def test_a_storage_without_range_starts_over(tmp_path: Path) -> None:
+    with Sandbox(Settings(tiny=True, body_bytes=SIZE, ranges=False), start=NOON) as sandbox:
+        house = House(sandbox)
+        sandbox.script(Fault("download", "cut", at_byte=100_000))
+        house.assert_whole(tmp_path, await house.archive(tmp_path))
+        house.caller.close()
