@@ -56,8 +56,6 @@ def check_destination(destination: str, *, if_exists: IfExists, request_id: str 
     :raises DestinationError: with the path and the cause. Local places are tried by writing a hidden file; of others
         only what a look can tell is known.
     """
-    if if_exists not in _IF_EXISTS:
-        raise DestinationRefusedError(f"if_exists is {if_exists!r}, not one of {', '.join(_IF_EXISTS)}.")
     path = resolve_destination(destination, request_id or "not-known-yet")
     existing = take_existing(path, request_id, if_exists)
     if existing is not None:
@@ -86,6 +84,8 @@ def take_existing(path: ObjectStoragePath, request_id: str | None, if_exists: If
     :raises DestinationRefusedError: if something is in the way.
     :raises DestinationError: if the place cannot be read.
     """
+    if if_exists not in _IF_EXISTS:
+        raise DestinationRefusedError(f"if_exists is {if_exists!r}, not one of {', '.join(_IF_EXISTS)}.")
     try:
         # Some clients remember listings, and another task may have published since.
         path.fs.invalidate_cache(path.parent.path)

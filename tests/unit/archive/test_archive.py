@@ -112,6 +112,8 @@ async def test_a_repeat_after_success_downloads_nothing(tmp_path: Path) -> None:
         assert len(origin.requests) == 1
         with pytest.raises(DestinationRefusedError):
             await archive(origin, tmp_path / "abc.mp4", video=VideoFacts("other"))
+        with pytest.raises(DestinationRefusedError, match="if_exists is 'maybe'"):
+            await archive(origin, tmp_path, if_exists="maybe")
         assert len(origin.requests) == 1
 
 

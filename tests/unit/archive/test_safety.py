@@ -175,6 +175,7 @@ async def test_redirects_are_followed_without_credentials(stage: Path) -> None:
         ]
         await download(origin.url(), stage, Network(origin.base_url))
         assert [request.target for request in origin.requests[1:]] == ["/relative%2F?x=1"]
+        assert "cookie" not in origin.requests[1].headers
         (last,) = other.requests
         assert last.target == f"/a%2Fb?{SECRET}"
         assert last.headers["host"] == f"localhost:{other.port}"
