@@ -86,7 +86,7 @@ def tally(ledger: Ledger, jobs: Mapping[str, Job], event: str, value: str, at: f
     elif event == "fetched":
         ledger.fetched += 1
         jobs[value].downloads += 1
-    elif event == "answered" and not jobs[value].answered:
+    elif event == "answered":
         ledger.answered += 1
         jobs[value].answered = True
     elif event == "shown" and jobs[value].shown_at is None:

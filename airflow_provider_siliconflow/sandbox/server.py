@@ -22,6 +22,8 @@ LOOPBACK = "127.0.0.1"
 #: Seconds that calls under way get when the sandbox ends.
 _GRACE = 0.1
 _BACKLOG = 4096
+#: Seconds after which a step of the sandbox's own thread counts as hung.
+_PATIENCE = 30
 _T = TypeVar("_T")
 
 
@@ -91,20 +93,31 @@ class Sandbox:
         return self.root + next(prefix for prefix, site in SITES.items() if site == "com")
 
     def __enter__(self) -> Self:
-        """Start, and return when it listens."""
+        """
+        Start, and return when it listens.
+
+        :raises OSError: If the port is taken.
+        """
         self._server = Server(self.settings, self.clock)
         self._thread.start()
         starting = asyncio.run_coroutine_threadsafe(self._server.start(LOOPBACK, self.port), self._loop)
-        self.port = starting.result(timeout=30)
+        try:
+            self.port = starting.result(timeout=_PATIENCE)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop, and leave nothing running."""
-        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(timeout=30)
+        self._end()
+
+    def _end(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(timeout=_PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=_PATIENCE)
         self._loop.close()
 
     def ledger(self) -> Ledger:
@@ -138,4 +151,4 @@ class Sandbox:
         async def step() -> _T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(step(), self._loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(step(), self._loop).result(timeout=_PATIENCE)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import requests
 
 from airflow_provider_siliconflow.sandbox import cli
 from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,6 +104,19 @@ async def test_it_serves_until_it_is_told_to_end(capsys: pytest.CaptureFixture[s
         await serving
     assert said.count("\n") == 1
     assert all(key in said for key in (Settings.key, Settings.key_other, Settings.key_com))
+
+
+def test_a_sandbox_whose_port_is_taken_leaves_nothing_running() -> None:
+    before = threading.active_count()
+    with Sandbox(Settings(tiny=True)) as first, pytest.raises(OSError, match="address already in use"):
+        Sandbox(Settings(tiny=True), port=first.port).__enter__()
+    assert threading.active_count() == before
+
+
+def test_it_loads_neither_airflow_nor_what_renders_before_the_first_clip() -> None:
+    code = "import sys, airflow_provider_siliconflow.sandbox.cli; print({'airflow', 'av', 'PIL'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
 
 
 def test_a_port_that_is_taken_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
