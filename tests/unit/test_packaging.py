@@ -28,7 +28,19 @@ from tests.conftest import ROOT
 
 PACKAGE = "airflow_provider_siliconflow"
 
-_THIN = {"api", "archive", "durability", "hooks", "images", "links", "operators", "sensors", "triggers", "waiting"}
+_THIN = {
+    "api",
+    "archive",
+    "batch",
+    "durability",
+    "hooks",
+    "images",
+    "links",
+    "operators",
+    "sensors",
+    "triggers",
+    "waiting",
+}
 #: Which rooms a room may import from. All may import the errors and the version.
 MAY_KNOW = {
     "__init__": set(),
@@ -36,6 +48,7 @@ MAY_KNOW = {
     "exceptions": set(),
     "api": set(),
     "images": set(),
+    "batch": {"api"},
     "hooks": {"api"},
     "durability": {"api", "hooks"},
     "waiting": {"api", "hooks"},
