@@ -1,0 +1,204 @@
+"""Play Airflow around one task: its real worker code runs here, its messages to the supervisor are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+from unittest import mock
+
+import structlog
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.api.datamodels._generated import DagRun, TIRunContext
+from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.execution_time import comms, task_runner
+from airflow.sdk.serde import deserialize, serialize
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_siliconflow.durability import KEY
+
+MODEL = "Wan-AI/Wan2.2-T2V-A14B"
+NOW = datetime(2026, 8, 1, tzinfo=UTC)
+
+
+def in_dag(kind: type[BaseOperator], **arguments: Any) -> Any:
+    """Make an operator in a DAG of its own."""
+    with DAG("a_dag", schedule=None, params={"what": "cat"}):
+        return kind(task_id="video", **arguments)
+
+
+class Killed(BaseException):
+    """Stand for SIGKILL: the process does nothing from here on."""
+
+
+@dataclass
+class Report:
+    """Hold how one worker process ended."""
+
+    state: str
+    error: BaseException | None
+    message: Any
+    task: Any
+
+
+@dataclass
+class TaskRun:
+    """
+    Hold one task instance, as scheduler and database would.
+
+    :param task: The operator, in its DAG; mapped or not.
+    :param map_index: Which one of a mapped task.
+    :param has_store: Whether this Airflow has a task state store (3.3 and later).
+    :param before: Called with each message that the worker sends; may raise in its stead.
+    """
+
+    task: Any
+    map_index: int = -1
+    has_store: bool = True
+    before: Callable[[Any], None] = lambda message: None
+    try_number: int = 1
+    clear_number: int = 0
+    store: dict[str, Any] = field(default_factory=dict)
+    xcoms: dict[str, Any] = field(default_factory=dict)
+    rendered: dict[str, Any] = field(default_factory=dict)
+    deferral: comms.DeferTask | None = None
+    first_reschedule: datetime | None = None
+
+    def __post_init__(self) -> None:
+        operator = self.task
+        self.retries: int = operator.retries
+        self.max_tries = self.retries
+
+    @property
+    def record(self) -> Any:
+        return self.store.get(KEY)
+
+    def work(self) -> Report:
+        """Run one worker process from its start or its resumption to its end."""
+        resumed, self.deferral = self.deferral, None
+        kwargs = {"event": self._fire(resumed)} if resumed else None
+        return self._run(resumed.next_method if resumed else None, kwargs)
+
+    def finish(self) -> Report:
+        """Run the worker processes of one try, triggers between them, until the try ends."""
+        for _ in range(20):
+            report = self.work()
+            if report.state not in ("deferred", "up_for_reschedule"):
+                return report
+        raise AssertionError("the try does not end")
+
+    def fail_deferral(self, error: str) -> Report:
+        """Resume as Airflow does when the triggerer gives up."""
+        self.deferral = None
+        return self._run("__fail__", {"error": error})
+
+    def retry(self) -> Report:
+        """Run the next try, which nobody but the scheduler asked for."""
+        self.next_try()
+        return self.finish()
+
+    def clear(self) -> Report:
+        """Run again because the user cleared the task."""
+        self.clear_number += 1
+        self.max_tries = self.try_number + self.retries
+        self.next_try()
+        return self.finish()
+
+    def next_try(self) -> None:
+        self.try_number += 1
+        self.deferral = self.first_reschedule = None
+
+    def _run(self, next_method: str | None, kwargs: dict[str, Any] | None) -> Report:
+        ti = self._instance(next_method, kwargs)
+        with mock.patch.object(task_runner, "SUPERVISOR_COMMS", self, create=True), mock.patch.dict(os.environ):
+            context = ti.get_template_context()
+            if not self.has_store:
+                del context["task_state_store"]
+            on_term = signal.getsignal(signal.SIGTERM)
+            try:
+                state, message, error = task_runner.run(ti, context, structlog.get_logger("worker"))
+            except Killed as death:
+                return Report("killed", death, None, ti.task)
+            finally:
+                signal.signal(signal.SIGTERM, on_term)
+        if isinstance(message, comms.DeferTask):
+            self.deferral = message
+        return Report(str(state), error, message, ti.task)
+
+    def _instance(self, next_method: str | None, kwargs: dict[str, Any] | None) -> task_runner.RuntimeTaskInstance:
+        if next_method is None and self.first_reschedule is None:
+            self.xcoms.clear()
+        facts = {
+            **{"dag_id": self.task.dag_id, "run_id": "run", "run_type": "manual", "state": "running"},
+            **dict.fromkeys(("logical_date", "data_interval_start", "data_interval_end", "run_after"), NOW),
+            **{"start_date": NOW, "end_date": None, "clear_number": self.clear_number},
+            **{"consumed_asset_events": [], "partition_key": None},
+        }
+        server = TIRunContext(
+            dag_run=DagRun.model_validate(facts),
+            max_tries=self.max_tries,
+            task_reschedule_count=int(self.first_reschedule is not None),
+            next_method=next_method,
+            next_kwargs=serialize(kwargs) if kwargs else None,
+            # As the execution API's _is_eligible_to_retry.
+            should_retry=self.max_tries != 0 and self.try_number <= self.max_tries,
+        )
+        return task_runner.RuntimeTaskInstance.model_construct(
+            id=uuid.uuid4(),
+            task_id=self.task.task_id,
+            dag_id=self.task.dag_id,
+            run_id="run",
+            try_number=self.try_number,
+            dag_version_id=uuid.uuid4(),
+            map_index=self.map_index,
+            task=self.task,
+            bundle_instance=None,
+            _ti_context_from_server=server,
+            max_tries=self.max_tries,
+            start_date=datetime.now(UTC),
+            state="running",
+            sentry_integration="",
+        )
+
+    def _fire(self, deferral: comms.DeferTask) -> Any:
+        """Run a trigger, made anew from what the database holds of it, to its one event."""
+        module, _, name = deferral.classpath.rpartition(".")
+        kwargs: Any = deserialize(json.loads(json.dumps(deferral.trigger_kwargs)))
+        trigger: BaseTrigger = getattr(import_module(module), name)(**kwargs)
+
+        async def events() -> list[Any]:
+            return [event.payload async for event in trigger.run()]
+
+        (payload,) = asyncio.run(events())
+        return payload
+
+    def send(self, msg: Any) -> Any:
+        """Answer a message of the worker."""
+        self.before(msg)
+        match msg:
+            case comms.GetTaskStateStore():
+                if msg.key not in self.store:
+                    return comms.ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND)
+                return comms.TaskStateStoreResult(value=self.store[msg.key])
+            case comms.SetTaskStateStore():
+                self.store[msg.key] = json.loads(json.dumps(msg.value))
+            case comms.DeleteTaskStateStore():
+                self.store.pop(msg.key, None)
+            case comms.SetXCom():
+                self.xcoms[msg.key] = json.loads(json.dumps(msg.value))
+            case comms.GetXCom():
+                return comms.XComResult(key=msg.key, value=self.xcoms.get(msg.key))
+            case comms.SetRenderedFields():
+                self.rendered = msg.rendered_fields
+            case comms.GetTaskRescheduleStartDate():
+                return comms.TaskRescheduleStartDate(start_date=self.first_reschedule)
+            case comms.RescheduleTask():
+                self.first_reschedule = self.first_reschedule or datetime.now(UTC)
+        return comms.OKResponse(ok=True)
