@@ -20,7 +20,7 @@ from pathlib import Path
 from airflow_provider_siliconflow.archive.place import staging
 from airflow_provider_siliconflow.archive.publish import publish, resolve_destination
 
-KILLS = 120
+BEFORE, LAST = 60, 80
 OLD, NEW = b"old" * 1000, bytes(range(256)) * 2000
 
 
@@ -82,9 +82,8 @@ def main(folder: Path) -> None:
     chance = random.Random(20261122)
     found: collections.Counter[str] = collections.Counter()
     calls = run(prepared(folder / "all", had_old=True), float("inf"))
-    # Half the kills in the last calls, where the renames are.
-    points = [chance.randrange(1, calls) for _ in range(KILLS // 2)]
-    points += [chance.randrange(calls * 2 // 3, calls) for _ in range(KILLS // 2)]
+    # Every one of the last calls, where the video gets its name, and some of those before.
+    points = chance.sample(range(1, calls - LAST), BEFORE) + list(range(calls - LAST, calls))
     for number, point in enumerate(points):
         had_old = bool(number % 2)
         here = prepared(folder / str(number), had_old)
