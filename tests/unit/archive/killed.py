@@ -81,6 +81,8 @@ def judge(folder: Path, had_old: bool) -> str:
 def main(folder: Path) -> None:
     chance = random.Random(20261122)
     found: collections.Counter[str] = collections.Counter()
+    # Once in this process, so that all victims have the same modules loaded and make the same calls.
+    work(prepared(folder / "first", had_old=True))
     calls = run(prepared(folder / "all", had_old=True), float("inf"))
     # Every one of the last calls, where the video gets its name, and some of those before.
     points = chance.sample(range(1, calls - LAST), BEFORE) + list(range(calls - LAST, calls))
