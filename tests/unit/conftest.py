@@ -5,11 +5,43 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_siliconflow.operators import generate, submit
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
+from airflow_provider_siliconflow.triggers import submit as submit_later
+
+
+class Clock:
+    """Be the time of task and sandbox alike; whoever sleeps moves it forward and goes on at once."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.now = sandbox.clock.now()
+        self.naps: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+        self._sandbox.advance(seconds)
+
+    async def sleep_on_loop(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+@pytest.fixture
+def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(still)
+    for module in (submit, generate, submit_later):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(submit_later, "asyncio", SimpleNamespace(sleep=clock.sleep_on_loop))
+    return clock
 
 
 @pytest.fixture

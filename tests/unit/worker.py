@@ -35,7 +35,30 @@ def in_dag(kind: type[BaseOperator], **arguments: Any) -> Any:
 
 
 class Killed(BaseException):
-    """Stand for SIGKILL: the process does nothing from here on."""
+    """Stand for SIGKILL."""
+
+
+@dataclass
+class DiesBefore:
+    """
+    Kill a worker as it is about to send a message; nothing that it sends later arrives either.
+
+    :param kind: Of the message.
+    :param about: Text in the message.
+    :param count: Which of these messages.
+    """
+
+    kind: type
+    about: str = ""
+    count: int = 1
+    is_dead: bool = False
+
+    def __call__(self, message: Any) -> None:
+        if isinstance(message, self.kind) and self.about in repr(message):
+            self.count -= 1
+        self.is_dead |= self.count == 0
+        if self.is_dead:
+            raise Killed
 
 
 @dataclass
@@ -100,7 +123,8 @@ class TaskRun:
         return self._run("__fail__", {"error": error})
 
     def retry(self) -> Report:
-        """Run the next try, which nobody but the scheduler asked for."""
+        """Run the next try, which nobody but the scheduler asked for; it lives, however the one before ended."""
+        self.before = lambda message: None
         self.next_try()
         return self.finish()
 
@@ -125,12 +149,14 @@ class TaskRun:
             try:
                 state, message, error = task_runner.run(ti, context, structlog.get_logger("worker"))
             except Killed as death:
-                return Report("killed", death, None, ti.task)
+                error = death
             finally:
                 signal.signal(signal.SIGTERM, on_term)
+        if isinstance(error, Killed):
+            return Report("killed", error, None, ti.task)
         if isinstance(message, comms.DeferTask):
             self.deferral = message
-        return Report(str(state), error, message, ti.task)
+        return Report(state.value, error, message, ti.task)
 
     def _instance(self, next_method: str | None, kwargs: dict[str, Any] | None) -> task_runner.RuntimeTaskInstance:
         if next_method is None and self.first_reschedule is None:
