@@ -24,7 +24,9 @@ The errors of this provider, by cause.
     │   └── VideoFailedForGoodError   *   … and asking for the same id again cannot change that
     ├── VideoExpiredError                 the link to the video is dead and no fresh one was to be had
     ├── VideoIntegrityError               what was downloaded is not a whole video
-    └── UnsafeLinkError               *   a link to a video leads where no video of the service can be
+    ├── UnsafeLinkError               *   a link to a video leads where no video of the service can be
+    └── DestinationError                  the destination cannot be read or written
+        └── DestinationRefusedError   *   … or holds another video, or is no place for one
 
     * no retry can mend it: an AirflowFailException as well
 """
@@ -236,3 +238,11 @@ class VideoIntegrityError(SiliconFlowError):
 
 class UnsafeLinkError(SiliconFlowError, AirflowFailException):
     """Refuse a link that leads where no video of the service can be; nothing was fetched from there."""
+
+
+class DestinationError(SiliconFlowError):
+    """Report that a destination could not be read or written; nothing half-written is left under its name."""
+
+
+class DestinationRefusedError(DestinationError, AirflowFailException):
+    """Refuse a destination that no retry can make right, such as one that already holds another video."""

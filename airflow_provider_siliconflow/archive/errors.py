@@ -1,12 +1,10 @@
-"""What can be wrong with a destination."""
+"""Put what is wrong with a destination into words."""
 
 from __future__ import annotations
 
 import errno
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-
-from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.exceptions import DestinationError
 
 _WORDS = {
     errno.ENOSPC: "no space left on it",
@@ -15,14 +13,6 @@ _WORDS = {
     errno.EACCES: "no rights to write there",
     errno.EPERM: "no rights to write there",
 }
-
-
-class DestinationError(SiliconFlowError):
-    """Report that a destination could not be read or written; nothing half-written is left under its name."""
-
-
-class DestinationRefusedError(DestinationError, AirflowFailException):
-    """Refuse a destination that no retry can make right, such as one that already holds another video."""
 
 
 def destination_error(place: object, error: Exception) -> DestinationError:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_siliconflow.archive.errors import DestinationError, DestinationRefusedError, destination_error
+from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.place import is_local, look_for_bucket, place, staging
+from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath

@@ -19,9 +19,10 @@ import pytest
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
 from airflow_provider_siliconflow.archive.archive import Network, VideoFacts, archive_video
-from airflow_provider_siliconflow.archive.errors import DestinationError, DestinationRefusedError
 from airflow_provider_siliconflow.archive.sink import FileSink
 from airflow_provider_siliconflow.exceptions import (
+    DestinationError,
+    DestinationRefusedError,
     SiliconFlowError,
     VideoExpiredError,
     VideoFailedForGoodError,

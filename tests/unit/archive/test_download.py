@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_siliconflow.archive.download import Downloaded, download
-from airflow_provider_siliconflow.archive.errors import DestinationError
 from airflow_provider_siliconflow.archive.storage import Network
 from airflow_provider_siliconflow.exceptions import (
+    DestinationError,
     SiliconFlowConnectionError,
     SiliconFlowError,
     VideoExpiredError,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_siliconflow.archive.errors import DestinationError, DestinationRefusedError
 from airflow_provider_siliconflow.archive.place import place, staging
 from airflow_provider_siliconflow.archive.publish import (
     check_destination,
@@ -24,6 +23,7 @@ from airflow_provider_siliconflow.archive.publish import (
     resolve_destination,
     take_existing,
 )
+from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.stores import FailingStore, Store, StubbornStore
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_siliconflow.archive.errors import DestinationError
 from airflow_provider_siliconflow.archive.sink import BLOCK, FileSink
+from airflow_provider_siliconflow.exceptions import DestinationError
 from tests.unit.archive.files import read
 
 
