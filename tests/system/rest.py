@@ -99,9 +99,10 @@ class AirflowApi:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.call("GET", f"{path}?map_index={map_index}")["value"]
 
-    def task_log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
-        """Return the log of a task's last try, one event a line."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
+    def task_log(self, dag_id: str, run_id: str, task: TaskInstance, try_number: int | None = None) -> str:
+        """Return the log of one try of a task, by default the last, one event a line."""
+        number = try_number or task.try_number
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{number}"
         events = self.call("GET", f"{path}?map_index={task.map_index}&full_content=true")["content"]
         return "\n".join(_line(event) for event in events)
 

@@ -51,7 +51,7 @@ class Postgres:
 
     def ready(self) -> bool:
         """Tell whether it takes connections."""
-        command = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        command = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port), "-U", "airflow"]
         return subprocess.run(command, check=False).returncode == 0
 
     def dump(self) -> str:

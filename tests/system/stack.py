@@ -202,11 +202,11 @@ class Stack:
         """Wait until a condition is true, and no longer than every part lives."""
         wait_until(what, condition, seconds=seconds, check=self.check)
 
-    def sandbox(self, route: str) -> Any:
-        """Return what ``GET /sandbox/<route>`` answers."""
+    def sandbox(self, route: str, method: str = "GET", json: Any = None) -> Any:
+        """Return what the sandbox answers at ``/sandbox/<route>``."""
         with requests.Session() as http:
             http.trust_env = False
-            answer = http.get(f"{self.sandbox_url}/sandbox/{route}", timeout=10)
+            answer = http.request(method, f"{self.sandbox_url}/sandbox/{route}", json=json, timeout=10)
             answer.raise_for_status()
             return answer.json()
 

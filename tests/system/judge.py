@@ -1,0 +1,128 @@
+"""The judge: what the sandbox billed, beside what is in the archive and what the tasks said."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.system.rest import TaskInstance
+from tests.system.stack import Stack
+
+#: ``told``: the task failed and said that a video may be running whose id is lost.
+Ending = Literal["archived", "told", "lost"]
+
+_TRUTH = ("SubmitOutcomeUnknownError", "A video may be running and billed all the same")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What came of one intended video.
+
+    :param billed: How often it was paid for.
+    :param ending: What the user has of it.
+    :param tries: Tries of its tasks, together.
+    """
+
+    billed: int
+    ending: Ending
+    tries: int
+
+
+class Run:
+    """
+    One run of a DAG that makes videos.
+
+    :param conf: Of the run.
+    """
+
+    def __init__(self, stack: Stack, dag_id: str, archive: Path, conf: dict[str, Any] | None = None) -> None:
+        self.stack = stack
+        self.dag_id = dag_id
+        self._archive = archive
+        stack.wait_until(f"the DAG {dag_id}", self._parsed, seconds=120)
+        self.run_id = stack.api.trigger(dag_id, conf)
+
+    def _parsed(self) -> bool:
+        errors = self.stack.api.import_errors()
+        assert not errors, "\n".join(errors)
+        return self.stack.api.knows_dag(self.dag_id)
+
+    def tasks(self) -> dict[str, TaskInstance]:
+        """Return the task instances by name."""
+        return {task.name: task for task in self.stack.api.task_instances(self.dag_id, self.run_id)}
+
+    def states(self, names: Iterable[str]) -> set[str | None]:
+        """Return the states of some task instances; None stands for one that is not there yet."""
+        tasks = self.tasks()
+        return {tasks[name].state if name in tasks else None for name in names}
+
+    def ended(self) -> bool:
+        """Tell whether the run is over."""
+        return self.stack.api.run_state(self.dag_id, self.run_id) in ("success", "failed")
+
+    def wait(self, *, seconds: float) -> None:
+        """Wait for the end of the run."""
+        self.stack.wait_until(f"the end of {self.dag_id}", self.ended, seconds=seconds)
+
+    def log(self, task: TaskInstance) -> str:
+        """Return the log of a task's last try."""
+        return self.stack.api.task_log(self.dag_id, self.run_id, task)
+
+    def judge(self, prompt: str, chain: Sequence[str], tasks: dict[str, TaskInstance], jobs: list[Any]) -> Verdict:
+        """
+        Judge one video.
+
+        :param prompt: By which the ledger knows it.
+        :param chain: The names of its tasks, the one that archives last.
+        :param tasks: All task instances by name.
+        :param jobs: The ledger's jobs.
+        """
+        mine = [job for job in jobs if job["prompt"] == prompt]
+        steps = [tasks[name] for name in chain if name in tasks]
+        return Verdict(
+            billed=sum(job["billed"] for job in mine),
+            ending=self._ending(steps, mine),
+            tries=sum(task.try_number for task in steps),
+        )
+
+    def _ending(self, steps: list[TaskInstance], jobs: list[Any]) -> Ending:
+        if steps[-1].state == "success":
+            return "archived" if any(is_archived(self._archive, job) for job in jobs) else "lost"
+        failed = next((task for task in steps if task.state == "failed"), None)
+        if failed is None:
+            return "lost"
+        log = self.log(failed)
+        return "told" if all(words in log for words in _TRUTH) else "lost"
+
+    def explain(self, prompt: str, chain: Sequence[str]) -> str:
+        """Return the ledger's rows of a video and the logs of its tasks."""
+        rows = [json.dumps(job) for job in self.stack.sandbox("ledger")["jobs"] if job["prompt"] == prompt]
+        tasks = self.tasks()
+        logs = [
+            f"--- {name}, try {number}\n{self.stack.api.task_log(self.dag_id, self.run_id, tasks[name], number)}"
+            for name in chain
+            if name in tasks
+            for number in range(1, tasks[name].try_number + 1)
+        ]
+        return "\n".join([f"=== {prompt}", *rows, *logs])
+
+
+def is_archived(archive: Path, job: dict[str, Any]) -> bool:
+    """Tell whether a job's video is under its final name, byte for byte, with a manifest that tells the truth."""
+    path = archive / f"{job['request_id']}.mp4"
+    if not path.exists():
+        return False
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest = json.loads(path.with_suffix(".json").read_text())
+    return bool(sha256 == job["sha256"] == manifest["sha256"] and manifest["request_id"] == job["request_id"])
+
+
+def stray_files(archive: Path, jobs: list[Any]) -> list[str]:
+    """Return the names of files that pass for videos and are none."""
+    whole = {f"{job['request_id']}.mp4" for job in jobs if is_archived(archive, job)}
+    return sorted(path.name for path in archive.glob("*.mp4") if path.name not in whole)
