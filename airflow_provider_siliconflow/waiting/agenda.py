@@ -22,10 +22,15 @@ from airflow_provider_siliconflow.waiting.schedule import LOOK_COST
 SPREAD = 0.5
 #: Seconds to the next look after one that failed; doubled each time, up to the second figure.
 _AGAIN, _AGAIN_AT_MOST = 5.0, 60.0
+#: Seconds of delay that the price of a look rises to at most. What was learned is not so certain that anybody should
+#: be kept waiting for longer on its account: from there on, each comes in turn.
+DEAREST = 30.0
 #: Weight of one look in the running price.
 _LEARNING = 0.1
 #: A look worth less than this part of the price can wait until it is worth the price.
 _EARLY = 0.5
+#: Seconds after which a look counts as late, and the price is looked into.
+_LATE = 1.0
 #: Waits put off in one go at most, so that the event loop is not held up.
 _MOVES = 50
 
@@ -85,9 +90,9 @@ class Agenda:
     """
     Hold all waits of one connection.
 
-    While the budget suffices, each video is looked at when a look is worth :data:`.schedule.LOOK_COST`. When it does
-    not, the price of a look rises, for all alike, to what the budget's next look is worth: looks go where they tell
-    most. When the budget suffices again, the price falls to where it was.
+    A video may be looked at once a look is worth :data:`.schedule.LOOK_COST`. While the budget suffices, it is. When it
+    does not, the price of a look rises, for all alike, to what the budget's next look is worth, and those come first
+    whose look gets worth that price first: looks go where they tell most.
 
     :param budget: How often anybody may look.
     :param knowledge: What past videos took.
@@ -97,9 +102,12 @@ class Agenda:
         self.budget = budget
         self.price = LOOK_COST
         self._knowledge = knowledge
-        self._heap: list[_Entry] = []
         self._numbers = count()
+        # Everybody who waits, and None for those who are being looked at.
         self._entries: dict[Wait, _Entry | None] = {}
+        # By when a look is worth its cost, and from then on by when it is worth the price.
+        self._later: list[_Entry] = []
+        self._now: list[_Entry] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -130,7 +138,7 @@ class Agenda:
         not_before = now + first * (1 + SPREAD * schedule.chance(request_id, 0))
         deadline = max(now + left, not_before)
         wait = Wait(request_id, self._knowledge.of(model), Sightings(since, since), not_before, deadline, interval)
-        self._put(wait)
+        self._push(self._later, wait, LOOK_COST)
         return wait
 
     def discard(self, wait: Wait) -> None:
@@ -138,61 +146,55 @@ class Agenda:
         entry = self._entries.pop(wait, None)
         if entry:
             entry.wait = None
-        if len(self._heap) > 2 * len(self._entries) + _MOVES:
-            self._heap = [entry for entry in self._heap if entry.wait]
-            heapq.heapify(self._heap)
+        if len(self._later) + len(self._now) > 2 * len(self._entries) + _MOVES:
+            for heap in (self._later, self._now):
+                heap[:] = [entry for entry in heap if entry.wait]
+                heapq.heapify(heap)
 
-    def _put(self, wait: Wait) -> None:
-        entry = _Entry(wait.due(self.price), next(self._numbers), wait)
+    def _push(self, heap: list[_Entry], wait: Wait, price: float) -> None:
+        entry = _Entry(wait.due(price), next(self._numbers), wait)
         self._entries[wait] = entry
-        heapq.heappush(self._heap, entry)
-
-    def _top(self) -> tuple[_Entry, Wait] | None:
-        while self._heap:
-            entry = self._heap[0]
-            if entry.wait:
-                return entry, entry.wait
-            heapq.heappop(self._heap)
-        return None
+        heapq.heappush(heap, entry)
 
     def take(self, now: float) -> Wait | None:
         """
         Return the video to look at now, and spend a call on it.
 
-        :return: None if nobody is due or no call may be made. Whoever gets a wait gives it back by :meth:`saw` or
-            :meth:`discard`.
+        :return: None if nobody is due or no call may be made now; :meth:`wake` tells when to ask again. Whoever gets a
+            wait gives it back by :meth:`saw` and :meth:`again`, or by :meth:`discard`.
         """
+        if self.budget.next(now) > now:
+            return None
         for _ in range(_MOVES):
-            top = self._top()
-            if not top:
-                return None
-            entry, wait = top
-            overdue = entry.due <= now
-            if not overdue and self._to_spare(entry, wait) > now:
-                return None
-            value = wait.worth(now)
-            if overdue and value < self.price * _EARLY and (due := wait.due(self.price)) > now:
-                entry.due = due
-                heapq.heapreplace(self._heap, entry)
+            if (entry := _top(self._later)) and entry.due <= now:
+                heapq.heappop(self._later)
+                if entry.wait and self.price > LOOK_COST:
+                    entry.due = entry.wait.due(self.price)
+                heapq.heappush(self._now, entry)
                 continue
-            if not self.budget.spend(now):
+            if not (entry := _top(self._now)):
                 return None
-            heapq.heappop(self._heap)
+            heapq.heappop(self._now)
+            wait = entry.wait
+            assert wait
+            crowded = self.price > LOOK_COST or now > entry.due + _LATE
+            value = wait.worth(now) if crowded else LOOK_COST
+            if value < self.price * _EARLY and wait.due(self.price) > max(now, entry.due):
+                # It was put here when looks were cheaper.
+                self._push(self._now, wait, self.price)
+                continue
+            self.budget.spend(now)
             self._entries[wait] = None
-            self.price = max(LOOK_COST, self.price + _LEARNING * (value - self.price))
+            self.price = min(DEAREST, max(LOOK_COST, self.price + _LEARNING * (value - self.price)))
             return wait
         return None
 
     def wake(self, now: float) -> float | None:
-        """Return when to call :meth:`take` next, or None if nobody waits."""
-        top = self._top()
-        if not top:
-            return None
-        return max(now, self._to_spare(*top), self.budget.next(now))
-
-    def _to_spare(self, entry: _Entry, wait: Wait) -> float:
-        """Return when the first in line may be looked at: sooner than due if the price of old leaves calls to spare."""
-        return min(entry.due, wait.due(LOOK_COST)) if self.price > LOOK_COST else entry.due
+        """Return when to call :meth:`take` next, or None if nobody waits to be looked at."""
+        if _top(self._now):
+            return max(now, self.budget.next(now))
+        entry = _top(self._later)
+        return max(now, entry.due, self.budget.next(now)) if entry else None
 
     def saw(self, wait: Wait, look: VideoStatus | SiliconFlowError, *, sent: float, now: float) -> None:
         """
@@ -221,4 +223,11 @@ class Agenda:
     def again(self, wait: Wait) -> None:
         """Go on waiting for a video that was taken."""
         if wait in self._entries:
-            self._put(wait)
+            self._push(self._later, wait, LOOK_COST)
+
+
+def _top(heap: list[_Entry]) -> _Entry | None:
+    """Return the first entry of somebody who still waits."""
+    while heap and heap[0].wait is None:
+        heapq.heappop(heap)
+    return heap[0] if heap else None

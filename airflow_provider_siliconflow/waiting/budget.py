@@ -45,18 +45,17 @@ class Budget:
         self._tokens = min(self._tokens + gone * self._rate, max(1.0, self._rate * _BURST))
         self._filled = now
 
-    def spend(self, now: float) -> bool:
-        """Spend a call, if one may be made now (seconds of any clock, never going back)."""
-        self._fill(now)
-        if now < self._until or self._tokens < _WHOLE:
-            return False
-        self._tokens -= 1.0
-        return True
-
     def next(self, now: float) -> float:
-        """Return when the next call may be made."""
+        """Return when a call may be made; ``now`` (seconds of any clock that never goes back) if at once."""
         self._fill(now)
-        return max(self._until, now + max(0.0, 1.0 - self._tokens) / self._rate)
+        if self._tokens >= _WHOLE:
+            return max(self._until, now)
+        return max(self._until, now + (1.0 - self._tokens) / self._rate)
+
+    def spend(self, now: float) -> None:
+        """Count a call that is made now, which :meth:`next` allows."""
+        self._fill(now)
+        self._tokens -= 1.0
 
     def answered(self) -> None:
         """Note that a call was answered: the next refusal is the first of its kind."""

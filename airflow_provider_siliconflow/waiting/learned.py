@@ -9,7 +9,7 @@ from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
 from airflow_provider_siliconflow.waiting.schedule import PRIOR, Readiness
 
 #: Videos remembered of each model; few, so that what the service does tonight outweighs what it did today.
-WINDOW = 48
+WINDOW = 64
 #: As many videos the prior counts for, so that a surprise is never thought impossible.
 PRIOR_WEIGHT = 3.0
 #: Steps that the line moved, remembered of each model.

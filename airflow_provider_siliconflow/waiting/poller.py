@@ -198,9 +198,9 @@ class Poller:
         for task in tasks:
             task.cancel()
         try:
-            await asyncio.gather(*tasks, return_exceptions=True)
-        finally:
             await self._session.close()
+        finally:
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()

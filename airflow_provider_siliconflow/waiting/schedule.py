@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from zlib import crc32
 
 #: Seconds of delay that a look is worth, while calls are not scarce.
-LOOK_COST = 1.0
+LOOK_COST = 0.75
 #: Seconds between two looks at least: with a lower bound, looks are finite in number.
 SHORTEST = 2.0
 #: Seconds between two looks at most, once half of the known videos would be ready …

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
-from airflow_provider_siliconflow.waiting import schedule
 from airflow_provider_siliconflow.waiting.learned import ENOUGH, MODELS, WINDOW, Knowledge, Model, Sightings, Window
 
 
