@@ -17,6 +17,7 @@ from unittest import mock
 import structlog
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.api.datamodels._generated import DagRun, TIRunContext
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.serde import deserialize, serialize
@@ -117,10 +118,16 @@ class TaskRun:
                 return report
         raise AssertionError("the try does not end")
 
-    def fail_deferral(self, error: str) -> Report:
-        """Resume as Airflow does when the triggerer gives up."""
+    def resume(self, event: Any) -> Report:
+        """Run the worker process that a given event wakes."""
+        assert self.deferral
+        method, self.deferral = self.deferral.next_method, None
+        return self._run(method, {"event": event})
+
+    def lose_triggerer(self) -> Report:
+        """Run the worker process that Airflow starts to fail a deferral which timed out."""
         self.deferral = None
-        return self._run("__fail__", {"error": error})
+        return self._run(TRIGGER_FAIL_REPR, {"error": TriggerFailureReason.TRIGGER_TIMEOUT})
 
     def retry(self) -> Report:
         """Run the next try, which nobody but the scheduler asked for; it lives, however the one before ended."""
