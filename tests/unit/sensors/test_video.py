@@ -1,0 +1,223 @@
+"""One table: in every mode of waiting, the same service gives the same final answer."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.bases.operator import TriggerFailureReason
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
+    SiliconFlowAuthenticationError,
+    SiliconFlowBalanceError,
+    SiliconFlowConfigError,
+    SiliconFlowError,
+    SiliconFlowNotFoundError,
+    VideoFailedForGoodError,
+)
+from airflow_provider_siliconflow.sensors.video import VideoReadySensor
+from tests.unit.hooks.fixtures import Connect
+from tests.unit.hooks.wire import KEY, Script, Step, Wire, reply
+from tests.unit.sensors.played import Played
+
+ID = "gs6fhi8yrhxt"
+URL = "https://s3/out%2Fclip.mp4?Expires=1741861920&Signature=s3cr3t"
+RESULTS = {"videos": [{"url": URL}], "timings": {"inference": 41.5}, "seed": 7}
+READY = reply(200, {"status": "Succeed", "reason": "", "results": RESULTS}, {"x-siliconcloud-trace-id": "ti_1"})
+FAILED = reply(200, {"status": "Failed", "reason": "内容 违规"})
+QUEUED = reply(200, {"status": "InQueue", "position": 3})
+ODD = reply(200, {"status": "Reviewing"})
+EMPTY = reply(200, {"status": "Succeed", "results": {"videos": []}})
+FACTS = {
+    "request_id": ID,
+    "expires_at": "2025-03-13T10:32:00+00:00",
+    "seed": 7,
+    "inference_seconds": 41.5,
+    "trace_id": "ti_1",
+}
+MODES: dict[str, dict[str, Any]] = {
+    "poke": {"deferrable": False},
+    "reschedule": {"deferrable": False, "mode": "reschedule"},
+    "deferrable": {"deferrable": True},
+    "deferrable reschedule": {"deferrable": True, "mode": "reschedule"},
+}
+FLAGS: dict[str, dict[str, Any]] = {"plain": {}, "soft_fail": {"soft_fail": True}, "never_fail": {"never_fail": True}}
+#: What the service says, in order; and how the wait ends. None is ready.
+ENDS: dict[str, tuple[list[Script], type[Exception] | None]] = {
+    "ready at once": ([READY], None),
+    "ready later": ([QUEUED, QUEUED, READY], None),
+    "failed at once": ([FAILED], VideoFailedForGoodError),
+    "failed later": ([QUEUED, FAILED], VideoFailedForGoodError),
+    "refused at once": ([reply(401, "Invalid token")], SiliconFlowAuthenticationError),
+    "refused later": ([QUEUED, reply(403, {"code": 30001, "message": "poor"})], SiliconFlowBalanceError),
+    "not known": ([reply(404, "404 page not found")], SiliconFlowNotFoundError),
+    "bad request": ([reply(400, {"code": 20015, "message": "bad"})], SiliconFlowNotFoundError),
+    "unknown word": ([ODD, ODD, READY], None),
+    "server errors": ([reply(500), reply(502, b"<html>"), reply(504, "timeout"), READY], None),
+    "overloaded": ([reply(503, {"code": 50505, "message": "busy"}), reply(429, {"message": "slow"}), READY], None),
+    "no answers": ([Step.RESET, Step.CLOSE, READY], None),
+    "nonsense": ([reply(200, b"<html>"), reply(200, []), EMPTY, READY], None),
+}
+#: With a time-out of nothing: what the service says for ever.
+NEVER: dict[str, Script] = {"queued": QUEUED, "unknown word": ODD, "server error": reply(500), "no video": EMPTY}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.FIRST_LOOK", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.sensors.video.FIRST_LOOK", 0.0)
+    # How long the poller rests after a failed look is its own tests' matter.
+    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN_AT_MOST", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.waiting.session.RENEWAL", 0.0)
+    connect(wire.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
+
+
+def play(**kwargs: Any) -> Played:
+    given: dict[str, Any] = {"task_id": "ready", "request_id": ID, "poke_interval": 0, "timeout": 60} | kwargs
+    return Played(lambda: VideoReadySensor(**given))
+
+
+def check(played: Played, error: type[Exception] | None, flag: str) -> None:
+    if error is None:
+        assert played.finish() == URL
+        assert played.xcoms["video"] == FACTS
+        return
+    # What no retry mends is skipped in the same way as a time-out.
+    with pytest.raises(error if flag == "plain" else AirflowSkipException) as caught:
+        played.finish()
+    assert flag != "plain" or type(caught.value) is error
+    assert played.xcoms == {}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_gives_the_same_answer(wire: Wire, mode: str, end: str, flag: str) -> None:
+    steps, error = ENDS[end]
+    wire.script = list(steps)
+    check(play(**MODES[mode], **FLAGS[flag]), error, flag)
+    assert len(wire.requests) >= len(steps)
+    assert {request.target for request in wire.requests} == {"/v1/video/status"}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+@pytest.mark.parametrize("state", NEVER)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_times_out_alike(
+    request: pytest.FixtureRequest, wire: Wire, mode: str, state: str, flag: str
+) -> None:
+    if flag == "never_fail" and not MODES[mode]["deferrable"]:
+        why = "Airflow's own sensor raises its time-out past never_fail on the worker, and skips when deferred"
+        request.applymarker(pytest.mark.xfail(raises=AirflowSensorTimeout, strict=True, reason=why))
+    wire.script = [NEVER[state]]
+    check(play(timeout=0, **MODES[mode], **FLAGS[flag]), AirflowSensorTimeout, flag)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_time_out_tells_of_the_money(wire: Wire, mode: str) -> None:
+    wire.script = [QUEUED]
+    with pytest.raises(AirflowSensorTimeout) as caught:
+        play(timeout=0, **MODES[mode]).finish()
+    for fact in (
+        f"Video {ID} was not ready",
+        "InQueue at place 3",
+        "is billed",
+        "Clear this task to wait for it again",
+    ):
+        assert fact in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_failure_says_why_to_the_letter(wire: Wire, mode: str) -> None:
+    wire.script = [FAILED]
+    with pytest.raises(VideoFailedForGoodError) as caught:
+        play(**MODES[mode]).finish()
+    assert (caught.value.reason, caught.value.request_id) == ("内容 违规", ID)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_connection_without_a_key_is_said_to_be_so(connect: Connect, wire: Wire, mode: str) -> None:
+    connect(wire.url, password=None)
+    with pytest.raises(SiliconFlowConfigError, match="has no API key"):
+        play(**MODES[mode]).finish()
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize("request_id", ["", None])
+def test_an_id_that_is_missing_is_not_asked_for(wire: Wire, request_id: str | None) -> None:
+    with pytest.raises(InvalidVideoRequestError, match="there is no video to ask for"):
+        play(request_id=request_id).finish()
+    assert wire.requests == []
+
+
+def test_the_worker_is_left_after_one_look_and_the_deferral_has_a_time_limit(wire: Wire) -> None:
+    wire.script = [QUEUED]
+    with pytest.raises(TaskDeferred) as caught:
+        play(deferrable=True, timeout=600).start()
+    assert len(wire.requests) == 1
+    assert caught.value.timeout
+    # Airflow's own limit comes after the trigger's, so that the event that explains wins.
+    assert timedelta(seconds=600) < caught.value.timeout < timedelta(seconds=1200)
+
+
+@pytest.mark.parametrize(
+    ("flag", "error"),
+    [("plain", AirflowSensorTimeout), ("soft_fail", AirflowSkipException), ("never_fail", AirflowSkipException)],
+)
+def test_a_triggerer_that_gives_up_is_a_time_out(flag: str, error: type[Exception]) -> None:
+    sensor = play(deferrable=True, **FLAGS[flag]).make()
+    with pytest.raises(error):
+        sensor.resume_execution("__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, {})
+
+
+def test_the_woken_task_asks_for_a_fresh_link(wire: Wire) -> None:
+    stale = {"status": "Succeed", "results": {"videos": [{"url": "https://stale"}]}}
+    wire.script = [QUEUED, reply(200, stale), READY]
+    played = play(deferrable=True)
+    assert played.finish() == URL
+    assert len(wire.requests) == 3
+
+
+def test_a_task_woken_too_early_goes_on_waiting_until_the_same_deadline(wire: Wire) -> None:
+    wire.script = [QUEUED, READY, QUEUED, READY]
+    played = play(deferrable=True)
+    assert played.finish() == URL
+    first, second = (deferral.trigger.serialize()[1]["deadline"] for deferral in played.deferrals)
+    assert first == second
+
+
+def test_a_refusal_that_the_worker_does_not_meet_is_an_error(wire: Wire) -> None:
+    wire.script = [QUEUED, reply(403, "Forbidden"), QUEUED]
+    with pytest.raises(SiliconFlowError, match="triggerer is refused"):
+        play(deferrable=True).finish()
+
+
+def test_no_key_and_no_link_in_the_logs(
+    wire: Wire, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wire.script = [QUEUED, READY]
+    played = play(deferrable=True)
+    played.finish()
+    said = caplog.text + "".join(capfd.readouterr()) + repr(played.make()) + repr(played.deferrals[0].trigger)
+    assert "InQueue" in said
+    assert KEY not in said
+    assert "s3cr3t" not in said
+
+
+def test_sensors_map() -> None:
+    with DAG("dag", schedule=None):
+        mapped = VideoReadySensor.partial(task_id="ready", poke_interval=0).expand(request_id=["a", "b"])
+    assert mapped.task_id == "ready"
+
+
+def test_by_default_it_waits_half_an_hour_on_the_worker() -> None:
+    sensor = VideoReadySensor(task_id="ready", request_id="{{ params.nothing }}")
+    assert (sensor.timeout, sensor.deferrable, sensor.mode) == (1800, False, "poke")
+    assert set(sensor.template_fields) == {"request_id", "siliconflow_conn_id"}
