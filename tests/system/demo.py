@@ -7,6 +7,7 @@ Take three prompts to three playable videos: a real Airflow, the sandbox for the
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -32,7 +33,10 @@ def demo_settings(archive: Path) -> StackSettings:
     """
     return StackSettings(
         dags=ROOT / "example_dags",
-        env={"SILICONFLOW_ARCHIVE": archive.as_uri()},
+        env={
+            "SILICONFLOW_ARCHIVE": archive.as_uri(),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests/system/demo_config"))),
+        },
         sandbox=("--speed", "30", "--slots", "1"),
     )
 
