@@ -20,12 +20,17 @@ class RowState(StrEnum):
     """Name what can become of a request."""
 
     DONE = "done"
-    #: Refused before it was submitted, or by the submit.
+    #: Refused before it was submitted, or by the submit: it cost nothing.
     REFUSED = "refused"
-    #: The service could not make the video.
+    #: The service could not make the video, or does not know it any more.
     FAILED = "failed"
-    #: A submit was sent and its answer is lost.
+    #: Something may be paid for that nobody can get hold of: the answer of a submit is lost, or the record tells of
+    #: another request.
     UNKNOWN = "unknown"
+    #: Not ready in time; it goes on at the service, and a retry takes it up.
+    LATE = "late"
+    #: Submitted, but not archived for a reason that may pass; a retry takes it up.
+    UNSAFE = "unsafe"
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,13 @@ class Row:
         """Return the row as plain JSON."""
         return asdict(self) | {"state": self.state.value}
 
+    def to_state(self) -> dict[str, Any]:
+        """Return what of the row is not empty, as plain JSON: hundreds of rows travel with each deferral."""
+        return {name: value for name, value in self.to_json().items() if value not in (None, "")}
+
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Row:
-        """Read what :meth:`to_json` wrote."""
+        """Read what :meth:`to_json` or :meth:`to_state` wrote."""
         return cls(**{**row, "state": RowState(row["state"])})
 
 
@@ -69,8 +78,11 @@ def read_items(requests: Any, defaults: Mapping[str, Any]) -> list[dict[str, Any
         would be a paid video.
     """
     if isinstance(requests, (str, bytes, Mapping)) or not isinstance(requests, Sequence) or not requests:
+        empty = "an empty " if isinstance(requests, Sequence) and not requests else ""
         raise InvalidVideoRequestError(
-            f"requests must be a list, with at least one prompt or mapping; got {type(requests).__name__}."
+            f"requests must be a list with at least one prompt or mapping; got {empty}{type(requests).__name__}. A"
+            " template renders to a text: give another task's output as it is, or set render_template_as_native_obj"
+            " on the DAG."
         )
     return [{**defaults, **_read_item(index, item)} for index, item in enumerate(requests)]
 
@@ -96,7 +108,8 @@ def keys(items: Sequence[Mapping[str, Any]]) -> list[str]:
     seen: Counter[str] = Counter()
     found = []
     for item in items:
-        digest = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        content = json.dumps({name: item[name] for name in item if item[name] is not None}, sort_keys=True, default=str)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         found.append(f"{digest}.{seen[digest]}")
         seen[digest] += 1
     return found
@@ -111,6 +124,23 @@ def manifest(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Flight:
+    """
+    Hold a video under way.
+
+    :param request_id: Its id.
+    :param submitted_at: Epoch seconds.
+    :param model: The model asked for.
+    :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
+    """
+
+    request_id: str
+    submitted_at: float
+    model: str
+    trace_id: str | None = None
+
+
 @dataclass
 class Progress:
     """
@@ -119,31 +149,32 @@ class Progress:
     :param accepted_at: Epoch seconds of the last submit that was accepted, or of the start.
     :param deadline: Epoch seconds after which no video is waited for.
     :param refusals: Submits refused for now in a row.
-    :param flying: Request ids of videos under way, by index.
-    :param submitted: Epoch seconds at which they were submitted, by request id.
+    :param flying: Videos under way, by index.
     :param rows: What is decided.
-    :param unsafe: What a retry has to mend: videos that are paid for and not archived, one sentence each.
     """
 
     accepted_at: float
     deadline: float = 0.0
     refusals: int = 0
-    flying: dict[int, str] = field(default_factory=dict)
-    submitted: dict[str, float] = field(default_factory=dict)
+    flying: dict[int, Flight] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
-    unsafe: list[str] = field(default_factory=list)
 
     def missing(self, count: int) -> list[int]:
         """Return the indexes, of so many, that nothing was decided of and that are not under way."""
         known = {row.index for row in self.rows} | set(self.flying)
         return [index for index in range(count) if index not in known]
 
+    def land(self, row: Row) -> None:
+        """Note what became of a request."""
+        self.flying.pop(row.index, None)
+        self.rows.append(row)
+
     def to_json(self) -> dict[str, Any]:
         """Return the progress as plain JSON."""
         return {
             **vars(self),
-            "flying": {str(index): request_id for index, request_id in self.flying.items()},
-            "rows": [row.to_json() for row in self.rows],
+            "flying": {str(index): list(vars(flight).values()) for index, flight in self.flying.items()},
+            "rows": [row.to_state() for row in self.rows],
         }
 
     @classmethod
@@ -152,7 +183,7 @@ class Progress:
         return cls(
             **{
                 **state,
-                "flying": {int(index): request_id for index, request_id in state["flying"].items()},
+                "flying": {int(index): Flight(*flight) for index, flight in state["flying"].items()},
                 "rows": [Row.from_json(row) for row in state["rows"]],
             }
         )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_siliconflow.batch import Progress, RowState, manifest, read_items
-from airflow_provider_siliconflow.durability import OnUnknownSubmit
+from airflow_provider_siliconflow.batch import Progress, Row, RowState, keys, manifest, read_items
+from airflow_provider_siliconflow.durability import KEY, OnUnknownSubmit, SubmitStore
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.operators.archive import IfExists
 from airflow_provider_siliconflow.triggers.batch import VideosEndedTrigger
@@ -19,6 +19,8 @@ from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_siliconflow.operators.batch_archive import Archiver
+    from airflow_provider_siliconflow.operators.batch_submit import Submitter
 
 _GRACE = 300.0
 
@@ -30,7 +32,9 @@ class GenerateVideoBatchOperator(BaseOperator):
     A bad request never costs the others: what became of each is in its row of the manifest (``index``, ``state``
     ``done``/``refused``/``failed``/``unknown``, ``request_id``, ``path``, ``reason``, ``cost``). A retry takes up what
     is in flight and submits only what is missing: each request has a durable record of its own, found again by its
-    content, so a list that has changed between two tries pays for nothing twice.
+    content, so a list that has changed between two tries pays for nothing twice. What was taken off the list is not
+    archived. A task that fails pushes its manifest as the XCom ``manifest``; its rows can be ``late`` and ``unsafe``
+    as well, which a retry mends.
 
     :param requests: A list of prompts, or of mappings with ``prompt``, ``model``, ``image_size``,
         ``negative_prompt``, ``image``, ``seed``.
@@ -42,10 +46,12 @@ class GenerateVideoBatchOperator(BaseOperator):
     :param poke_interval: Seconds between two looks at a video; None to learn from what videos take.
     :param timeout: Seconds to wait for the videos after the last submit.
     :param submit_timeout: Seconds for which submits that are refused for now are tried again.
-    :param on_unknown_submit: As for ``SubmitVideoOperator``.
+    :param on_unknown_submit: As for ``SubmitVideoOperator``; with ``resubmit`` the task fails at its end while it has
+        tries left, since it takes a retry to submit anew.
     :param reuse_on_clear: As for ``SubmitVideoOperator``.
     :param fail_on_partial_error: Fail the task, after everything else is safe, if any request was not done.
-    :raises SiliconFlowError: if nothing at all was made, or with ``fail_on_partial_error``.
+    :raises SiliconFlowError: if nothing at all was made, or a paid video is not archived, or with
+        ``fail_on_partial_error``.
     :raises VideoTimeoutError: if a video was not ready in time; a retry goes on waiting for it.
     """
 
@@ -82,10 +88,15 @@ class GenerateVideoBatchOperator(BaseOperator):
         self.on_unknown_submit = on_unknown_submit
         self.reuse_on_clear = reuse_on_clear
         self.fail_on_partial_error = fail_on_partial_error
+        self._progress: Progress | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Submit, and go on as far as the videos are."""
-        return self._advance(context, Progress(accepted_at=time.time()), ended=[])
+        """Take up what is paid for, submit what is missing, and go on as far as the videos are."""
+        progress = Progress(accepted_at=time.time())
+        submitter, archiver = self._halves(context, progress)
+        submitter.take_up()
+        archiver.archive_ended({flight.request_id for flight in progress.flying.values()})
+        return self._advance(context, submitter, progress)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
@@ -98,52 +109,92 @@ class GenerateVideoBatchOperator(BaseOperator):
                 f"The trigger that waited for the videos broke off: {event['message']}. They go on at the service and"
                 " are billed; a retry of this task takes them up at no cost."
             )
-        return self._advance(context, Progress.from_json(event["state"]), event["ended"])
+        progress = Progress.from_json(event["state"])
+        submitter, archiver = self._halves(context, progress)
+        archiver.archive_ended(set(event["ended"]))
+        return self._advance(context, submitter, progress)
 
-    def _advance(self, context: Context, progress: Progress, ended: list[str]) -> dict[str, Any]:
+    def on_kill(self) -> None:
+        """Tell the truth: nothing can cancel a video."""
+        if self._progress and self._progress.flying:
+            self.log.warning(
+                "This cancels nothing: %s videos go on at SiliconFlow and are billed. A retry takes them up by their"
+                " records, if they were kept.",
+                len(self._progress.flying),
+            )
+
+    def _halves(self, context: Context, progress: Progress) -> tuple[Submitter, Archiver]:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-        from airflow_provider_siliconflow.operators.batch_steps import archive_ended, submit_missing
+        from airflow_provider_siliconflow.operators.batch_archive import Archiver
+        from airflow_provider_siliconflow.operators.batch_submit import Submitter
 
-        hook = SiliconFlowHook(self.siliconflow_conn_id)
+        self._progress = progress
         defaults = {"model": self.model, "image_size": self.image_size}
         items = read_items(self.requests, {name: value for name, value in defaults.items() if value})
-        archive_ended(self, context, hook, items, progress, ended)
-        wait = submit_missing(self, context, hook, items, progress)
+        stores = [SubmitStore(context, f"{KEY}.{key}") for key in keys(items)]
+        # A list of videos has no single name.
+        folder = self.destination if self.destination.endswith("/") else f"{self.destination}/"
+        hook = SiliconFlowHook(self.siliconflow_conn_id)
+        return (
+            Submitter(self, context, hook, items, progress, stores, folder),
+            Archiver(hook, items, progress, stores, folder, self.if_exists),
+        )
+
+    def _advance(self, context: Context, submitter: Submitter, progress: Progress) -> dict[str, Any]:
+        wait = submitter.submit_missing()
         if progress.flying or wait is not None:
             self._defer(progress, wait)
-        return self._result(progress)
+        result = manifest(progress.rows)
+        if error := self._failure(context, progress.rows, result):
+            context["ti"].xcom_push(key="manifest", value=result)
+            raise error
+        return result
 
     def _defer(self, progress: Progress, wait: float | None) -> NoReturn:
         now = time.time()
-        deadline = max(progress.deadline, now + (wait or 0.0))
-        self.log.info("%s videos under way, %s rows decided.", len(progress.flying), len(progress.rows))
+        wake_at = min(
+            *([progress.deadline] if progress.flying else []),
+            *([now + wait] if wait is not None else []),
+            float("inf"),
+        )
+        flights = progress.flying.values()
+        models = {flight.model for flight in flights}
+        self.log.info("%s videos under way, %s rows decided.", len(flights), len(progress.rows))
         self.defer(
             trigger=VideosEndedTrigger(
                 self.siliconflow_conn_id,
-                list(progress.flying.values()),
-                deadline,
-                wake_at=None if wait is None else now + wait,
+                {flight.request_id: flight.submitted_at for flight in flights},
+                progress.deadline,
+                wake_at,
                 state=progress.to_json(),
                 poke_interval=self.poke_interval,
+                model=models.pop() if len(models) == 1 else None,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(deadline - now, FIRST_LOOK) + _GRACE),
+            timeout=timedelta(seconds=max(wake_at - now, FIRST_LOOK) + _GRACE),
         )
 
-    def _result(self, progress: Progress) -> dict[str, Any]:
-        result = manifest(progress.rows)
-        if progress.unsafe:
-            raise VideoTimeoutError(
-                f"{result['done']} videos are archived; {len(progress.unsafe)} are paid for and not yet safe:"
-                f" {' '.join(progress.unsafe)} A retry of this task takes them up at no cost."
-            )
-        undone = [row for row in progress.rows if row.state is not RowState.DONE]
+    def _failure(self, context: Context, rows: Sequence[Row], result: dict[str, Any]) -> SiliconFlowError | None:
+        """Say why the task fails, if it does."""
+        undone = [row for row in rows if row.state is not RowState.DONE]
         for row in undone:
             self.log.error("Request %s: %s: %s", row.index, row.state.value, row.reason)
-        if undone and (self.fail_on_partial_error or not result["done"]):
-            raise SiliconFlowError(
-                f"{result['done']} of {len(progress.rows)} videos were made: {result['failed']} failed at the service,"
-                f" {result['refused']} were refused and cost nothing, of {result['unknown']} the outcome is unknown."
-                f" The first: {undone[0].reason}"
+        told = f"{result['done']} of {len(rows)} videos are archived"
+        if pending := [row for row in undone if row.state in (RowState.LATE, RowState.UNSAFE)]:
+            kind = VideoTimeoutError if result["late"] else SiliconFlowError
+            return kind(
+                f"{told}; {len(pending)} are submitted and billed, and not safe yet: {pending[0].reason} A retry of"
+                " this task takes them up at no cost."
             )
-        return result
+        ti = context["ti"]
+        if result["unknown"] and self.on_unknown_submit == "resubmit" and ti.try_number <= ti.max_tries:
+            return SiliconFlowError(
+                f"{told}; of {result['unknown']} submits the outcome is unknown. A retry submits them anew:"
+                " on_unknown_submit='resubmit'."
+            )
+        if undone and (self.fail_on_partial_error or not result["done"]):
+            return SiliconFlowError(
+                f"{told}: {result['failed']} failed at the service, {result['refused']} were refused and cost nothing,"
+                f" of {result['unknown']} the outcome is unknown. The first: {undone[0].reason}"
+            )
+        return None

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
 from airflow_provider_siliconflow.waiting.outcome import judge
 
 if TYPE_CHECKING:
-    from airflow_provider_siliconflow.api.video import VideoStatus
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
 #: Seconds from the first video that is ready to the event: those that get ready meanwhile share a worker's start.
 GATHER = 20.0
+#: Seconds between two lines in the log.
+_QUIET = 60.0
 
 
 class VideosEndedTrigger(BaseTrigger):
@@ -25,21 +28,23 @@ class VideosEndedTrigger(BaseTrigger):
     Look at many videos, and fire once some are no longer to be waited for, or at a given time.
 
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
-    :param videos: Request ids.
+    :param videos: Epoch seconds of the submit, by request id; may be empty.
     :param deadline: Epoch seconds after which no video is waited for.
-    :param wake_at: Epoch seconds at which to fire in any case; None for none.
+    :param wake_at: Epoch seconds at which to fire in any case.
     :param state: What the task must remember; handed back as it is. Plain JSON without secrets.
     :param poke_interval: Seconds between two looks at a video; None to learn from what videos take.
+    :param model: The model of all videos, if it is one.
     """
 
     def __init__(
         self,
         siliconflow_conn_id: str,
-        videos: list[str],
+        videos: dict[str, float],
         deadline: float,
-        wake_at: float | None,
+        wake_at: float,
         state: dict[str, Any],
         poke_interval: float | None = None,
+        model: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.siliconflow_conn_id = siliconflow_conn_id
@@ -48,10 +53,13 @@ class VideosEndedTrigger(BaseTrigger):
         self.wake_at = wake_at
         self.state = state
         self.poke_interval = poke_interval
+        self.model = model
+        self._seen: dict[str, str] = {}
+        self._said_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments to make the trigger anew."""
-        names = ("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval")
+        """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
+        names = ("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval", "model")
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -66,21 +74,24 @@ class VideosEndedTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
-        self.log.warning(
-            "No longer waiting here for %s videos. They go on at SiliconFlow and are billed: nothing can cancel them."
-            " A retry takes them up: %s",
-            len(self.videos),
-            ", ".join(self.videos),
-        )
+        if self.videos:
+            self.log.warning(
+                "No longer waiting here for %s videos. They go on at SiliconFlow and are billed: nothing can cancel"
+                " them. A retry takes them up: %s",
+                len(self.videos),
+                ", ".join(self.videos),
+            )
 
     async def _ended(self) -> list[str]:
+        left = max(self.wake_at - time.time(), FIRST_LOOK)
+        if not self.videos:
+            await asyncio.sleep(left)
+            return []
         watchers = {asyncio.create_task(self._watch(request_id)): request_id for request_id in self.videos}
         try:
-            until = self.deadline if self.wake_at is None else min(self.wake_at, self.deadline)
-            left = max(until - time.time(), FIRST_LOOK)
             first, _ = await asyncio.wait(watchers, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if first:
-                await asyncio.wait(watchers, timeout=max(0.0, min(GATHER, until - time.time())))
+                await asyncio.wait(watchers, timeout=max(0.0, min(GATHER, self.wake_at - time.time())))
             ended = [watcher for watcher in watchers if watcher.done()]
             for watcher in ended:
                 watcher.result()
@@ -95,15 +106,25 @@ class VideosEndedTrigger(BaseTrigger):
         from airflow_provider_siliconflow.waiting.poller import poller_of
 
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
-            return True if judge(request_id, look, now=time.time(), deadline=self.deadline) else None
+            now = time.time()
+            self._tell(request_id, look, now)
+            return True if judge(request_id, look, now=now, deadline=self.deadline) else None
 
-        waited: Mapping[str, float] = self.state.get("submitted", {})
+        now = time.time()
         return await poller_of(self.siliconflow_conn_id).watch(
             decide,
             request_id,
-            model=self.state.get("model"),
-            waited=max(0.0, time.time() - waited.get(request_id, time.time())),
+            model=self.model,
+            waited=max(0.0, now - self.videos[request_id]),
             first=FIRST_LOOK,
-            left=max(0.0, self.deadline - time.time()),
+            left=max(0.0, self.deadline - now),
             interval=self.poke_interval,
         )
+
+    def _tell(self, request_id: str, look: VideoStatus | SiliconFlowError, now: float) -> None:
+        """Say how the videos are, once a minute at most."""
+        self._seen[request_id] = look.status_text if isinstance(look, VideoStatus) else type(look).__name__
+        if len(self._seen) == len(self.videos) and now - self._said_at >= _QUIET:
+            self._said_at = now
+            counts = Counter(self._seen.values()).most_common()
+            self.log.info("%s videos: %s", len(self.videos), ", ".join(f"{count} {word}" for word, count in counts))

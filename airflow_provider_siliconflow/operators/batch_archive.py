@@ -1,0 +1,157 @@
+"""The other half of a batch: look at the videos whose wait has ended, and archive those that are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_siliconflow.api.video import VideoStatus
+from airflow_provider_siliconflow.archive.archive import VideoFacts
+from airflow_provider_siliconflow.archive.publish import resolve_destination, take_existing
+from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
+from airflow_provider_siliconflow.durability import SubmitStore
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+    SiliconFlowNotFoundError,
+    SubmitRecordError,
+    VideoFailedError,
+    VideoTimeoutError,
+)
+from airflow_provider_siliconflow.operators.archive import IfExists, archive_manifest
+from airflow_provider_siliconflow.waiting.outcome import Outcome, judge
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+log = logging.getLogger(__name__)
+
+#: Videos looked at, and archived, at the same time.
+_LOOKS, _ARCHIVES = 8, 4
+
+
+class Archiver:
+    """
+    Archive the videos of a list; each stands for itself.
+
+    :param hook: The service.
+    :param items: The requests, as :func:`~airflow_provider_siliconflow.batch.read_items` returns them.
+    :param progress: How far they are; taken further.
+    :param stores: The record of each request.
+    :param folder: Where the videos go.
+    :param if_exists: As for the operator.
+    """
+
+    def __init__(
+        self,
+        hook: SiliconFlowHook,
+        items: Sequence[dict[str, Any]],
+        progress: Progress,
+        stores: Sequence[SubmitStore],
+        folder: str,
+        if_exists: IfExists,
+    ) -> None:
+        self._hook = hook
+        self._items = items
+        self._progress = progress
+        self._stores = stores
+        self._folder = folder
+        self._if_exists: IfExists = if_exists
+        self._price = hook.settings.price
+
+    def archive_ended(self, ended: Collection[str]) -> None:
+        """
+        Look at the videos whose wait has ended, and archive those that are ready, the soonest to expire first.
+
+        :param ended: Request ids; once the deadline has passed, all are looked at.
+        """
+        late = time.time() >= self._progress.deadline
+        flights = {i: flight for i, flight in self._progress.flying.items() if late or flight.request_id in ended}
+        looks = asyncio.run(self._look_at_all(list(flights.values())))
+        ready: dict[int, VideoStatus] = {}
+        for (index, flight), look in zip(flights.items(), looks, strict=True):
+            outcome = judge(flight.request_id, look, now=time.time(), deadline=self._progress.deadline)
+            if outcome and (video := self._ready(index, outcome)):
+                ready[index] = video
+        asyncio.run(self._archive_all(ready))
+
+    def _ready(self, index: int, outcome: Outcome) -> VideoStatus | None:
+        """Return a video that is ready; what became of another becomes its row."""
+        land = partial(Row, index, request_id=outcome.request_id)
+        row: Row
+        try:
+            return outcome.result()
+        except VideoFailedError as error:
+            self._close(index, error)
+            row = land(RowState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
+        except SiliconFlowError as error:
+            if path := self._path_if_archived(outcome.request_id):
+                row = land(RowState.DONE, path=path, cost=self._price)
+            elif isinstance(error, SiliconFlowNotFoundError):
+                row = land(RowState.FAILED, reason=str(error), cost=self._price)
+            else:
+                state = RowState.LATE if isinstance(error, VideoTimeoutError) else RowState.UNSAFE
+                row = land(state, reason=str(error), cost=self._price)
+        self._progress.land(row)
+        return None
+
+    def _close(self, index: int, error: VideoFailedError) -> None:
+        store = self._stores[index]
+        try:
+            if record := store.read():
+                store.close(record, error.message)
+        except SubmitRecordError:
+            log.exception("The record of video %s cannot be closed.", error.request_id)
+
+    def _path_if_archived(self, request_id: str) -> str | None:
+        """Return where a video is, if a try before this one archived it: then its looks matter no more."""
+        with suppress(SiliconFlowError):
+            path = resolve_destination(self._folder, request_id)
+            if take_existing(path, request_id, "overwrite"):
+                return str(path)
+        return None
+
+    async def _look_at_all(self, flights: Sequence[Flight]) -> list[VideoStatus | SiliconFlowError]:
+        few = asyncio.Semaphore(_LOOKS)
+
+        async def look(flight: Flight) -> VideoStatus | SiliconFlowError:
+            async with few:
+                return await asyncio.to_thread(self._hook.look, flight.request_id)
+
+        return await asyncio.gather(*map(look, flights))
+
+    async def _archive_all(self, ready: dict[int, VideoStatus]) -> None:
+        few = asyncio.Semaphore(_ARCHIVES)
+
+        async def archive(index: int, video: VideoStatus) -> None:
+            async with few:
+                self._progress.land(await self._archive(index, video))
+
+        never = datetime.max.replace(tzinfo=UTC)
+        soonest = sorted(ready.items(), key=lambda pair: pair[1].expires_at or never)
+        await asyncio.gather(*(archive(index, video) for index, video in soonest))
+
+    async def _archive(self, index: int, video: VideoStatus) -> Row:
+        row = partial(Row, index, request_id=video.request_id, cost=self._price)
+        try:
+            facts = self._facts(index, video)
+            made = await archive_manifest(self._hook, self._folder, video.url, facts, self._if_exists)
+        except Exception as error:  # whatever it is, it must not break off the archiving of the others
+            log.exception("Video %s was not archived", video.request_id)
+            return row(RowState.UNSAFE, reason=str(error) or type(error).__name__)
+        return row(RowState.DONE, path=made["path"])
+
+    def _facts(self, index: int, video: VideoStatus) -> VideoFacts:
+        return VideoFacts(
+            request_id=video.request_id,
+            model=self._items[index].get("model"),
+            prompt=self._items[index].get("prompt"),
+            seed=video.seed,
+            inference_seconds=video.inference_seconds,
+            trace_ids=tuple(id for id in (self._progress.flying[index].trace_id, video.trace_id) if id),
+        )
