@@ -1,0 +1,147 @@
+"""Money and bad input, judged by the sandbox's ledger: what is lost is paid once, what is wrong is not paid at all."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_siliconflow.api.video import IMAGE_TO_VIDEO_MODELS, TEXT_TO_VIDEO_MODELS
+from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
+    SiliconFlowAuthenticationError,
+    SiliconFlowConfigError,
+    SubmitOutcomeUnknownError,
+)
+from airflow_provider_siliconflow.operators.video import SubmitVideoOperator
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.unit.hooks.fixtures import VIDEO, Caller, Connect
+from tests.unit.hooks.wire import KEY
+from tests.unit.worker import TaskRun, in_dag
+
+(T2V,) = TEXT_TO_VIDEO_MODELS
+(I2V,) = IMAGE_TO_VIDEO_MODELS
+GIF = base64.b64decode("R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=")
+
+
+def submitting(**changes: Any) -> TaskRun:
+    request = {"prompt": "a cat", "model": T2V, "image_size": "1280x720", "retries": 0}
+    return TaskRun(in_dag(SubmitVideoOperator, **request | changes))
+
+
+@pytest.fixture
+def connected(still: Sandbox, connect: Connect) -> Sandbox:
+    connect(still.base_url, password=still.key)
+    return still
+
+
+#: What hides the answer to a submit that the service has accepted and billed.
+HIDING = (
+    *("reset", "gateway_timeout", "server_error", "unknown_error", "unknown_error_200", "bad_gateway"),
+    *("not_json", "list", "empty", "no_id"),
+)
+
+
+@pytest.mark.parametrize("kind", HIDING)
+def test_an_answer_lost_after_the_service_billed_it(connected: Sandbox, call: Caller, kind: str) -> None:
+    connected.script(Fault("submit", kind, after=True))
+    with pytest.raises(SubmitOutcomeUnknownError) as caught:
+        call("submit_video", VIDEO)
+    ledger = connected.ledger()
+    assert (ledger.submit_calls, ledger.accepted, ledger.billed) == (1, 1, 1)
+    for fact in (T2V, connected.base_url, "may be running and billed", "Look at the bill", "clear the task"):
+        assert fact in str(caught.value)
+    assert connected.key not in str(caught.value)
+
+
+def test_a_slow_answer_that_is_not_waited_for(connected: Sandbox, connect: Connect, call: Caller) -> None:
+    connect(connected.base_url, password=connected.key, timeout=0.3)
+    connected.script(Fault("submit", "slow", after=True, seconds=1.5))
+    with pytest.raises(SubmitOutcomeUnknownError):
+        call("submit_video", VIDEO)
+    ledger = connected.ledger()
+    assert (ledger.submit_calls, ledger.billed) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["rate_limited", "overloaded", "busy"])
+def test_a_refusal_is_submitted_again_and_paid_once(
+    connected: Sandbox, call: Caller, naps: list[float], kind: str
+) -> None:
+    connected.script(Fault("submit", kind, times=2))
+    assert call("submit_video", VIDEO).request_id
+    ledger = connected.ledger()
+    assert (ledger.submit_calls, ledger.accepted, ledger.billed, len(naps)) == (3, 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"image_size": "1920x1080"}, "image_size '1920x1080' is not one of 1280x720, 720x1280, 960x960"),
+        ({"prompt": " "}, "prompt is empty"),
+        ({"model": ""}, "model is empty"),
+        ({"model": I2V}, "image is missing"),
+        ({"image": "https://host/cat.png"}, "image must not be given"),
+        ({"model": I2V, "image": "{folder}/absent.png"}, "cannot be read"),
+        ({"model": I2V, "image": "{folder}/text.png"}, "is not a picture"),
+        ({"model": I2V, "image": "nowhere://bucket/cat.png"}, "cannot be read"),
+        ({"model": I2V, "image": "data:text/plain;base64,aGk="}, "neither an http(s) URL nor"),
+        ({"seed": "lucky"}, "seed 'lucky' is not an integer"),
+    ],
+)
+def test_bad_input_is_refused_before_money_is_spent(
+    connected: Sandbox, tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    (tmp_path / "text.png").write_text("not a picture")
+    report = submitting(**{name: value.format(folder=tmp_path) for name, value in changes.items()}).finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, InvalidVideoRequestError)
+    assert said in str(report.error)
+    assert "Nothing was submitted, nothing is billed." in str(report.error)
+    assert connected.ledger().submit_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "password", "kind", "said"),
+    [
+        ("cn", None, SiliconFlowConfigError, "has no API key"),
+        ("cn", "com", SiliconFlowAuthenticationError, "are not interchangeable"),
+        ("com", "cn", SiliconFlowAuthenticationError, "/com/v1 answered HTTP 401"),
+        ("cn", KEY, SiliconFlowAuthenticationError, "Nothing was submitted"),
+        ("no host", "cn", SiliconFlowConfigError, "is not a URL"),
+    ],
+)
+def test_a_connection_that_is_wrong_is_told_and_costs_nothing(
+    still: Sandbox, connect: Connect, host: str, password: str | None, kind: type[Exception], said: str
+) -> None:
+    hosts = {"cn": still.base_url, "com": still.base_url_com}
+    keys = {"cn": still.key, "com": still.key_com}
+    connect(hosts.get(host, host), password=keys.get(password, password) if password else None)
+    report = submitting().finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, kind)
+    assert said in str(report.error)
+    ledger = still.ledger()
+    assert (ledger.accepted, ledger.billed) == (0, 0)
+
+
+def test_a_host_where_nobody_listens_costs_nothing(still: Sandbox, connect: Connect, naps: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    connect(f"http://127.0.0.1:{port}/v1")
+    task = submitting(submit_timeout=0)
+    report = task.finish()
+    assert report.state == "failed"
+    assert "Nothing was submitted, nothing is billed." in str(report.error)
+
+
+@pytest.mark.parametrize("place", ["{folder}/cat", "file://{folder}/cat"])
+def test_a_picture_reaches_the_service(connected: Sandbox, tmp_path: Path, place: str) -> None:
+    (tmp_path / "cat").write_bytes(GIF)
+    report = submitting(model=I2V, image=place.format(folder=tmp_path)).finish()
+    assert (report.state, report.error) == ("success", None)
+    ledger = connected.ledger()
+    assert (ledger.accepted, ledger.jobs[0]["model"]) == (1, I2V)
