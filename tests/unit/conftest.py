@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import airflow.sdk.bases.sensor
 import pytest
 
 from airflow_provider_siliconflow.operators import generate, submit
@@ -26,6 +27,9 @@ class Clock:
     def time(self) -> float:
         return self.now
 
+    def monotonic(self) -> float:
+        return self.now
+
     def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
         self.now += seconds
@@ -38,16 +42,20 @@ class Clock:
 @pytest.fixture
 def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(still)
-    for module in (submit, generate, submit_later):
+    for module in (submit, generate, submit_later, airflow.sdk.bases.sensor):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(submit_later, "asyncio", SimpleNamespace(sleep=clock.sleep_on_loop))
     return clock
 
 
 @pytest.fixture
-def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Run a sandbox whose clock stands still until advanced, and point the default connection at it."""
-    with Sandbox(Settings(tiny=True), start=time.time()) as sandbox:
+def still(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """
+    Run a sandbox whose clock stands still until advanced, and point the default connection at it.
+
+    A test may give its settings as an indirect parameter.
+    """
+    with Sandbox(getattr(request, "param", Settings(tiny=True)), start=time.time()) as sandbox:
         extra = {"max_attempts": 2, "max_backoff": 0, "timeout": 20}
         connection = {"conn_type": "siliconflow", "password": sandbox.key, "host": sandbox.base_url, "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(connection))

@@ -124,10 +124,10 @@ class TaskRun:
         method, self.deferral = self.deferral.next_method, None
         return self._run(method, {"event": event})
 
-    def lose_triggerer(self) -> Report:
-        """Run the worker process that Airflow starts to fail a deferral which timed out."""
+    def fail_deferral(self, error: str = TriggerFailureReason.TRIGGER_TIMEOUT) -> Report:
+        """Run the worker process that Airflow starts where a deferral came to nothing."""
         self.deferral = None
-        return self._run(TRIGGER_FAIL_REPR, {"error": TriggerFailureReason.TRIGGER_TIMEOUT})
+        return self._run(TRIGGER_FAIL_REPR, {"error": error})
 
     def retry(self) -> Report:
         """Run the next try, which nobody but the scheduler asked for; it lives, however the one before ended."""

@@ -186,7 +186,7 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
 def test_a_triggerer_that_is_lost_costs_nothing(still: Sandbox, clip: Path) -> None:
     run = generating(clip)
     run.work()
-    assert run.lose_triggerer().state == "up_for_retry"
+    assert run.fail_deferral().state == "up_for_retry"
     still.advance(MADE)
     assert run.retry().state == "success"
     assert still.ledger().billed == 1

@@ -385,7 +385,7 @@ def test_a_triggerer_that_gives_up_costs_nothing(still: Sandbox, clock: Clock) -
     still.script(LIMIT)
     run = submitting()
     run.work()
-    assert run.lose_triggerer().state == "up_for_retry"
+    assert run.fail_deferral().state == "up_for_retry"
     assert run.retry().state == "success"
     assert still.ledger().billed == 1
 

@@ -1,0 +1,212 @@
+"""The archive operator in Airflow's own worker code; links on the sandbox's clock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time import comms
+
+from airflow_provider_siliconflow.api.video import VideoRequest, VideoStatus
+from airflow_provider_siliconflow.exceptions import (
+    DestinationError,
+    InvalidVideoRequestError,
+    SiliconFlowNotFoundError,
+    VideoExpiredError,
+    VideoFailedError,
+    VideoIntegrityError,
+)
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.operators.video import ArchiveVideoOperator
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from airflow_provider_siliconflow.sandbox.settings import Settings
+from tests.unit.worker import MODEL, DiesBefore, TaskRun, in_dag
+
+ONE_LINK = Settings(tiny=True, fresh_links=False, link_seconds=600)
+
+
+def video(sandbox: Sandbox, prompt: str = "a cat") -> VideoStatus:
+    """Make a video and look at it once."""
+    hook = SiliconFlowHook()
+    request_id = hook.submit_video(VideoRequest(MODEL, prompt, "1280x720")).request_id
+    sandbox.advance(600)
+    return hook.get_video_status(request_id)
+
+
+def archiving(place: Path | str, **arguments: Any) -> TaskRun:
+    return TaskRun(in_dag(ArchiveVideoOperator, destination=str(place), **{"retries": 2} | arguments))
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return tmp_path / "clip.mp4"
+
+
+# --- id and link ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gives_id", "gives_url", "looks"), [(True, True, 0), (True, False, 1), (False, True, 0)])
+def test_id_or_link_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url: bool, looks: int) -> None:
+    ready = video(still)
+    before = still.ledger().status_calls
+    run = archiving(
+        clip,
+        request_id=ready.request_id if gives_id else None,
+        url=ready.url if gives_url else None,
+        model=MODEL,
+        prompt="a {{ params.what }}",
+    )
+
+    assert run.finish().state == "success"
+
+    (job,) = still.ledger().jobs
+    manifest = run.xcoms["manifest"]
+    assert run.xcoms["return_value"] == manifest["path"] == str(clip)
+    assert manifest == json.loads(clip.with_suffix(".json").read_text())
+    assert manifest["sha256"] == job["sha256"]
+    assert (manifest["model"], manifest["prompt"]) == (MODEL, "a cat")
+    assert manifest["request_id"] == (ready.request_id if gives_id else None)
+    assert manifest["seed"] == (job["seed"] if looks else None)
+    assert still.ledger().status_calls - before == looks
+    assert still.ledger().key_leaks == 0
+
+
+def test_no_signature_is_shown_of_a_link(still: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ready = video(still)
+    run = archiving(clip, request_id=ready.request_id, url=ready.url)
+    assert run.finish().state == "success"
+    assert "X-Amz-Signature" in str(ready.url)
+    shown = json.dumps([run.rendered, run.xcoms, run.store]) + capsys.readouterr().out
+    assert "X-Amz-Signature" not in shown
+    assert run.rendered["destination"] == str(clip)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_neither_id_nor_link_is_told_and_not_retried(still: Sandbox, clip: Path, nothing: str | None) -> None:
+    report = archiving(clip, request_id=nothing, url=nothing).finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, InvalidVideoRequestError)
+    assert str(report.error).endswith("both request_id and url are empty. Did the tasks before this one run?")
+
+
+def test_an_expired_link_is_changed_for_a_fresh_one(still: Sandbox, clip: Path) -> None:
+    ready = video(still)
+    still.advance(4000)
+    run = archiving(clip, request_id=ready.request_id, url=ready.url)
+    assert run.finish().state == "success"
+    assert still.ledger().fetched == 1
+
+
+@pytest.mark.parametrize(
+    ("still", "gives_id", "outcome"),
+    [
+        pytest.param(Settings(tiny=True), False, "No fresh link could be asked for", id="no id"),
+        pytest.param(ONE_LINK, True, "The service was asked again and gave the same link", id="the same link again"),
+    ],
+    indirect=["still"],
+)
+def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
+    still: Sandbox, clip: Path, gives_id: bool, outcome: str
+) -> None:
+    ready = video(still)
+    still.advance(4000)
+    run = archiving(clip, request_id=ready.request_id if gives_id else None, url=ready.url)
+
+    report = run.finish()
+
+    assert report.state == "up_for_retry"
+    assert type(report.error) is VideoExpiredError
+    said = str(report.error)
+    assert ready.expires_at
+    for fact in (ready.expires_at.isoformat(), "Request has expired", outcome, "This try of the task started at 20"):
+        assert fact in said
+    for advice in ("priority_weight", "pool", "GenerateVideoOperator"):
+        assert said.count(advice) == 1
+    assert "Signature" not in said
+    assert not clip.exists()
+
+
+# --- the place ------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_gets_a_file_named_after_the_video(still: Sandbox, tmp_path: Path) -> None:
+    ready = video(still)
+    run = archiving(f"{tmp_path}/new/", request_id=ready.request_id)
+    run.finish()
+    assert run.xcoms["return_value"] == str(tmp_path / "new" / f"{ready.request_id}.mp4")
+
+
+def test_a_folder_without_an_id_is_refused(still: Sandbox, tmp_path: Path) -> None:
+    report = archiving(tmp_path, url=video(still).url).finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, DestinationError)
+    assert "give a file name" in str(report.error)
+
+
+@pytest.mark.parametrize(
+    ("if_exists", "state", "fetched"), [("fail", "failed", 1), ("skip", "success", 1), ("overwrite", "success", 2)]
+)
+def test_another_video_in_its_place(still: Sandbox, clip: Path, if_exists: str, state: str, fetched: int) -> None:
+    first, second = video(still), video(still, "a dog")
+    archiving(clip, request_id=first.request_id).finish()
+
+    run = archiving(clip, request_id=second.request_id, if_exists=if_exists)
+    report = run.finish()
+
+    assert report.state == state
+    assert still.ledger().fetched == fetched
+    if report.error:
+        assert f"holds the video {first.request_id} already" in str(report.error)
+    else:
+        whose = second if if_exists == "overwrite" else first
+        assert run.xcoms["manifest"]["request_id"] == whose.request_id
+
+
+@pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
+def test_a_retry_after_a_death_takes_its_own_video_as_done(still: Sandbox, clip: Path, if_exists: str) -> None:
+    run = archiving(clip, request_id=video(still).request_id, if_exists=if_exists)
+    run.before = DiesBefore(comms.SetXCom, "'manifest'")
+    assert run.finish().state == "killed"
+    calls = still.ledger().download_calls
+
+    assert run.retry().state == "success"
+
+    assert still.ledger().download_calls == calls
+    assert run.xcoms["return_value"] == str(clip)
+
+
+# --- what the service and the storage may do ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "state"),
+    [
+        (Fault("download", "garbage", times=0), VideoIntegrityError, "up_for_retry"),
+        (Fault("download", "cut", at_byte=100, times=0), VideoIntegrityError, "up_for_retry"),
+        (Fault("status", "not_found", times=0), SiliconFlowNotFoundError, "failed"),
+    ],
+    ids=["garbage", "cut short", "unknown id"],
+)
+def test_what_is_not_a_whole_video_is_not_published(
+    still: Sandbox, clip: Path, fault: Fault, error: type[Exception], state: str
+) -> None:
+    ready = video(still)
+    still.script(fault)
+    run = archiving(clip, request_id=ready.request_id)
+    report = run.finish()
+    assert isinstance(report.error, error)
+    assert report.state == state
+    assert list(clip.parent.iterdir()) == []
+    still.clear_faults()
+    assert run.retry().state == "success"
+
+
+def test_a_video_that_failed_is_no_link(still: Sandbox, clip: Path) -> None:
+    failed = video(still, "a cat [fail: too dark]")
+    report = archiving(clip, request_id=failed.request_id).finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, VideoFailedError)
+    assert report.error.reason == "too dark"
