@@ -1,0 +1,113 @@
+"""
+Benchmark 3: 10,000 waiting videos and 600 calls a minute, simulated on a fake clock, beside a round robin.
+
+``python -m tests.benchmarks.budget``. A video unseen ten minutes after it was ready has lost the link that its first
+answer would have carried.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable
+from statistics import fmean
+
+from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+from tests.benchmarks.looks import field
+from tests.benchmarks.report import head, table
+from tests.benchmarks.simulation import Night, Run, Video, figures
+
+WAITING = 10_000
+PER_MINUTE = 600.0
+#: Seconds that a link lives, by the less generous page.
+LINK = 600.0
+
+
+def at_once() -> Night:
+    """All submitted at the same moment, to a service that makes all at the same time."""
+    rng = random.Random(3)
+    return Night([Video(0.0, 0.0, field(rng, 0.0)) for _ in range(WAITING)])
+
+
+def slow() -> Night:
+    """Submitted over 40 minutes; each takes 40 minutes, give or take 5."""
+    rng = random.Random(4)
+    times = sorted(rng.uniform(0, 2400) for _ in range(WAITING))
+    return Night([Video(now, now, now + rng.gauss(2400, 300)) for now in times])
+
+
+def two_kinds() -> Night:
+    """Submitted over 20 minutes; half take 200 s, half 20 minutes, and nobody tells which."""
+    rng = random.Random(8)
+    times = sorted(rng.uniform(0, 1200) for _ in range(WAITING))
+    return Night(
+        [Video(now, now, now + (rng.gauss(200, 20) if rng.random() < 0.5 else rng.gauss(1200, 60))) for now in times]
+    )
+
+
+def in_line() -> Night:
+    """All submitted at once, 600 made at the same time, no places told: what was learned is always out of date."""
+    rng = random.Random(5)
+    free, videos = [0.0] * 600, []
+    for _ in range(WAITING):
+        begun = heapq.heappop(free)
+        videos.append(Video(0.0, begun, begun + field(rng, 0.0)))
+        heapq.heappush(free, videos[-1].ready)
+    return Night(videos)
+
+
+def round_robin(night: Night) -> Night:
+    """Look at each video in turn, as fast as the budget allows."""
+    coming = deque(sorted(night.videos, key=lambda video: video.submitted))
+    waiting: deque[Video] = deque()
+    now = 0.0
+    while coming or waiting:
+        while coming and coming[0].submitted + FIRST_LOOK <= now:
+            waiting.append(coming.popleft())
+        if not waiting:
+            now = coming[0].submitted + FIRST_LOOK
+            continue
+        video = waiting.popleft()
+        video.looks += 1
+        now += 60 / PER_MINUTE
+        if now >= video.ready:
+            video.seen = now
+        else:
+            waiting.append(video)
+    return night
+
+
+def oracle(night: Night) -> Night:
+    """Look at each video once, as soon as it is ready and the budget allows: nobody can do better."""
+    now = 0.0
+    for video in sorted(night.videos, key=lambda video: video.ready):
+        now = max(now + 60 / PER_MINUTE, video.ready)
+        video.looks, video.seen = 1, now
+    return night
+
+
+def main() -> None:
+    """Run the benchmark."""
+    head("Under a budget")
+    print(f"{WAITING} videos, {PER_MINUTE:.0f} calls a minute; delays in seconds.\n")
+    nights: dict[str, Callable[[], Night]] = {
+        "at once": at_once, "slow": slow, "two kinds": two_kinds, "in line": in_line
+    }  # fmt: skip
+    rules: dict[str, Callable[[Night], Night]] = {
+        "ours": lambda night: Run(night, PER_MINUTE).finish(),
+        "round robin": round_robin,
+        "oracle": oracle,
+    }
+    rows: list[tuple[str, str, float, float, float, float, float, int]] = []
+    for name, make in nights.items():
+        for rule, look in rules.items():
+            videos = look(make()).videos
+            delays = [video.delay for video in videos]
+            late = sum(delay > LINK for delay in delays)
+            rows.append((name, rule, fmean(video.looks for video in videos), *figures(delays), late))
+    table(("night", "rule", "looks", "mean delay", "p50", "p95", "most", "unseen for 600 s"), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""
+Benchmark 2: looks for each video against delay, simulated on a fake clock.
+
+``python -m tests.benchmarks.looks [--plot FILE]``. The provider's own agenda starts without any experience in each
+night. A fixed interval's delay is exact. "Floor" is the least part of the best fixed interval's delay that any rule can
+reach at equal looks, if videos are alike and nothing but their age is known: (∫√(f·S))² / mean, with f the density and
+S the share still to come. A memoryless service has floor 1: no rule beats a fixed interval there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from airflow_provider_siliconflow.waiting import schedule
+from tests.benchmarks.report import head, table
+from tests.benchmarks.simulation import Night, Run, figures, line, night
+
+VIDEOS = 1000
+#: Seconds between looks, as peers have them by default.
+PEERS = (0.5, 1, 3, 5, 6, 10, 15, 30, 60)
+
+
+def steady(rng: random.Random, now: float) -> float:
+    """Five minutes, give or take 15 s."""
+    return rng.gauss(300, 15)
+
+
+def long_tailed(rng: random.Random, now: float) -> float:
+    """A minute at least, and far more for some."""
+    return 60 + 100 * rng.lognormvariate(0, 1)
+
+
+def bimodal(rng: random.Random, now: float) -> float:
+    """Two minutes or seven."""
+    return rng.gauss(120, 8) if rng.random() < 0.5 else rng.gauss(420, 12)
+
+
+def field(rng: random.Random, now: float) -> float:
+    """Draw as the field reports: 60 s at least, 240 s in the middle, 540 s at most; shapeless in between."""
+    low, high = (60, 240) if rng.random() < 0.5 else (240, 540)
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
+def drifting(rng: random.Random, now: float) -> float:
+    """Three minutes by day, eight at night."""
+    return rng.gauss(330 - 150 * math.cos(2 * math.pi * now / (VIDEOS * 30)), 15)
+
+
+@dataclass
+class Row:
+    """Hold what one night showed."""
+
+    name: str
+    night: Night
+    floor: float | None
+    looks: float
+    mean: float
+    p95: float
+    fixed: float
+    fixed_mean: float
+
+
+def fixed(times: list[float], interval: float) -> tuple[float, float, float]:
+    """Return looks for each video, and mean and 95th percentile of the delay, of a fixed interval."""
+    looks = [math.ceil(time / interval) for time in times]
+    delays = [count * interval - time for count, time in zip(looks, times, strict=True)]
+    mean, _, p95, _ = figures(delays)
+    return fmean(looks), mean, p95
+
+
+def best_fixed(times: list[float], looks: float) -> float:
+    """Return the fixed interval with the least mean delay among those that take no more looks."""
+    low, high = 0.1, 10_000.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if fixed(times, middle)[0] > looks else (low, middle)
+    # A longer one may do better by luck, where all videos take the same time.
+    return min((high * (1 + step / 100) for step in range(101)), key=lambda interval: fixed(times, interval)[1])
+
+
+def floor(draw: Callable[[random.Random, float], float]) -> float:
+    """Return the least delay of any rule over that of the best fixed interval (see the module's docstring)."""
+    rng = random.Random(9)
+    count, width = 300_000, 2.0
+    times = [draw(rng, 0.0) for _ in range(count)]
+    bins = Counter(int(time // width) for time in times)
+    total, left = 0.0, count
+    for at in sorted(bins):
+        total += math.sqrt(bins[at] / count / width * (left - bins[at] / 2) / count) * width
+        left -= bins[at]
+    return total**2 / fmean(times)
+
+
+def measure() -> list[Row]:
+    """Run all nights."""
+    nights = {
+        "steady, 300 ± 15 s": (night(VIDEOS, 30, 1, steady), floor(steady)),
+        "long-tailed": (night(VIDEOS, 30, 2, long_tailed), floor(long_tailed)),
+        "bimodal, 120 or 420 s": (night(VIDEOS, 30, 3, bimodal), floor(bimodal)),
+        "drifting, 180 to 480 s": (night(VIDEOS, 30, 4, drifting), None),
+        "line with places": (line(20, 50, 1500, 5, 6), None),
+        "as the field reports": (night(VIDEOS, 30, 5, field), floor(field)),
+    }
+    rows = []
+    for name, (videos, least) in nights.items():
+        Run(videos).finish()
+        times = [video.ready - video.submitted for video in videos.videos]
+        looks = fmean(video.looks for video in videos.videos)
+        mean, _, p95, _ = figures([video.delay for video in videos.videos])
+        interval = best_fixed(times, looks)
+        rows.append(Row(name, videos, least, looks, mean, p95, interval, fixed(times, interval)[1]))
+    return rows
+
+
+def plot(rows: list[Row], to: Path) -> None:
+    """Draw delay over looks, ours as one point in each picture and all fixed intervals as a line."""
+    pyplot: Any = import_module("matplotlib.pyplot")
+    figure, axes = pyplot.subplots(2, 3, figsize=(10, 5.6), sharey=True, constrained_layout=True)
+    for axis, row in zip(axes.flat, rows, strict=True):
+        times = [video.ready - video.submitted for video in row.night.videos]
+        points = [fixed(times, interval)[:2] for interval in (3, 5, 6, 10, 15, 30, 60, 120)]
+        axis.plot(*zip(*points, strict=True), "o-", color="#999999", label="fixed interval", markersize=4)
+        axis.plot([row.looks], [row.mean], "*", color="#6b4eff", markersize=15, label="learned")
+        axis.set(title=row.name, xscale="log", yscale="log", xlim=(1.5, 150), ylim=(1, 70))
+        axis.grid(alpha=0.3)
+    axes[0][0].legend()
+    figure.supxlabel("looks for each video")
+    figure.supylabel("mean delay, seconds")
+    figure.savefig(to, dpi=90)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plot", type=Path, help="draw the figures into this file (needs matplotlib)")
+    to = parser.parse_args().plot
+    head("Looks and delay")
+    print(f"{VIDEOS} videos a night; a look is worth {schedule.LOOK_COST} s of delay; delays in seconds.\n")
+    rows = measure()
+    table(
+        ("night", "mean time", "looks", "mean delay", "p95", "best fixed", "its mean delay", "ratio", "floor"),
+        [
+            (
+                row.name,
+                fmean(video.ready - video.submitted for video in row.night.videos),
+                row.looks, row.mean, row.p95, f"{row.fixed:.0f} s", row.fixed_mean, row.mean / row.fixed_mean,
+                row.floor if row.floor is not None else "",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    print("\nLooks / mean delay / p95 of the fixed intervals that peers have:\n")
+    table(
+        ("night", *(f"{interval} s" for interval in PEERS)),
+        [(row.name, *(_peer(row.night, interval) for interval in PEERS)) for row in rows],
+    )
+    if to:
+        plot(rows, to)
+
+
+def _peer(videos: Night, interval: float) -> str:
+    looks, mean, p95 = fixed([video.ready - video.submitted for video in videos.videos], interval)
+    return f"{looks:.0f} / {mean:.1f} / {p95:.1f}"
+
+
+if __name__ == "__main__":
+    main()

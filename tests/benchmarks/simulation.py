@@ -1,0 +1,157 @@
+"""A service and a night of videos on a fake clock, looked at by the provider's own agenda."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from statistics import fmean, quantiles
+
+from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
+from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+from airflow_provider_siliconflow.waiting.agenda import Agenda, Wait
+from airflow_provider_siliconflow.waiting.budget import Budget
+from airflow_provider_siliconflow.waiting.learned import Knowledge
+
+#: Seconds a status call takes.
+LATENCY = 0.1
+#: Calls a minute that nobody ever reaches.
+BOUNDLESS = 1e9
+
+
+@dataclass
+class Video:
+    """
+    Hold what becomes of one video.
+
+    :param submitted: Seconds on the fake clock; so all that follow.
+    :param begun: When it leaves the line.
+    :param ready: When it is ready.
+    :param places: Whether the service tells its place in line.
+    """
+
+    submitted: float
+    begun: float
+    ready: float
+    places: bool = False
+    looks: int = 0
+    seen: float = math.nan
+
+    @property
+    def delay(self) -> float:
+        """Return the seconds from ready to seen."""
+        return self.seen - self.ready
+
+
+@dataclass
+class Night:
+    """Hold all videos of one run, in order of their submits."""
+
+    videos: list[Video]
+    ahead: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ahead = sorted(video.begun for video in self.videos)
+
+    def look(self, video: Video, now: float) -> VideoStatus:
+        """Return what the service would tell."""
+        if now >= video.ready:
+            return VideoStatus("id", StatusWord.SUCCEED, inference_seconds=round(video.ready - video.begun, 3))
+        if now >= video.begun:
+            return VideoStatus("id", StatusWord.IN_PROGRESS)
+        place = sum(now < begun <= video.begun for begun in self.ahead) if video.places else None
+        return VideoStatus("id", StatusWord.IN_QUEUE, position=place)
+
+
+def spaced(count: int, mean: float, rng: random.Random) -> Iterator[float]:
+    """Yield submit times, at random and this many seconds apart on average."""
+    now = 0.0
+    for _ in range(count):
+        now += rng.expovariate(1 / mean)
+        yield now
+
+
+def night(count: int, mean: float, seed: int, draw: Callable[[random.Random, float], float]) -> Night:
+    """
+    Make videos that take what ``draw`` says, none of them in line.
+
+    :param draw: Seconds from submit to ready, by chance and the time of the submit.
+    """
+    rng = random.Random(seed)
+    times = spaced(count, mean, rng)
+    return Night([Video(now, now, now + max(20.0, draw(rng, now))) for now in times])
+
+
+def line(bursts: int, size: int, every: float, slots: int, seed: int) -> Night:
+    """Make bursts of videos that stand in one line for a few slots; each takes about 150 s of work."""
+    rng = random.Random(seed)
+    free = [0.0] * slots
+    videos = []
+    for number in range(bursts * size):
+        submitted = number // size * every + number % size
+        begun = max(submitted, heapq.heappop(free))
+        ready = begun + rng.gauss(150, 8)
+        heapq.heappush(free, ready)
+        videos.append(Video(submitted, begun, ready, places=True))
+    return Night(videos)
+
+
+class Run:
+    """
+    Let the provider's own agenda wait for all videos of a night; each gets its looks and the time it was seen.
+
+    :param night: The videos.
+    :param per_minute: The budget.
+    """
+
+    def __init__(self, night: Night, per_minute: float = BOUNDLESS) -> None:
+        self.night = night
+        self.agenda = Agenda(Budget(per_minute, 30.0), Knowledge())
+        self.waits: dict[Wait, Video] = {}
+        self._answers: list[tuple[float, int, Wait]] = []
+        self._todo = list(enumerate(night.videos))[::-1]
+        self._numbers = count()
+
+    def finish(self) -> Night:
+        """Go on until every video was seen ready."""
+        now = 0.0
+        while self._todo or self.waits:
+            self._read_answers(now)
+            self._submit(now)
+            while wait := self.agenda.take(now):
+                self.waits[wait].looks += 1
+                heapq.heappush(self._answers, (now + LATENCY, next(self._numbers), wait))
+            next_due = self.agenda.wake(now)
+            soon = [self._todo[-1][1].submitted] if self._todo else []
+            soon += [self._answers[0][0]] if self._answers else []
+            soon += [next_due] if next_due is not None else []
+            now = max(now + 1e-6, min(soon, default=now))
+        return self.night
+
+    def _submit(self, now: float) -> None:
+        while self._todo and self._todo[-1][1].submitted <= now:
+            number, video = self._todo.pop()
+            wait = self.agenda.add(
+                f"video{number}", now=now, model=None, waited=0.0, first=FIRST_LOOK, left=1e9, interval=None
+            )
+            self.waits[wait] = video
+
+    def _read_answers(self, now: float) -> None:
+        while self._answers and self._answers[0][0] <= now:
+            _, _, wait = heapq.heappop(self._answers)
+            status = self.night.look(self.waits[wait], now - LATENCY / 2)
+            self.agenda.saw(wait, status, sent=now - LATENCY, now=now)
+            if status.status is StatusWord.SUCCEED:
+                self.waits.pop(wait).seen = now
+                self.agenda.discard(wait)
+            else:
+                self.agenda.again(wait)
+
+
+def figures(values: list[float]) -> tuple[float, float, float, float]:
+    """Return mean, median, 95th percentile and most."""
+    cuts = quantiles(values, n=100, method="inclusive")
+    return fmean(values), cuts[49], cuts[94], max(values)
