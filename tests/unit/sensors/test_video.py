@@ -70,7 +70,6 @@ NEVER: dict[str, Script] = {"queued": QUEUED, "unknown word": ODD, "server error
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.FIRST_LOOK", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.sensors.video.FIRST_LOOK", 0.0)
     # How long the poller rests after a failed look is its own tests' matter.
     monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN_AT_MOST", 0.0)

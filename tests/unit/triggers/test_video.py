@@ -99,6 +99,13 @@ async def test_the_deadline_ends_the_wait(wire: Wire, seconds: float) -> None:
     assert wire.requests
 
 
+async def test_a_deadline_at_which_no_look_has_come_back(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video._LATE", 0.1)
+    wire.script = [Step.HANG]
+    (event,) = await events(trigger(seconds=0.0))
+    assert event.payload["ending"] == "timed_out"
+
+
 @pytest.mark.parametrize("fault", [RuntimeError("broken"), KeyError("x")])
 async def test_one_event_even_if_something_breaks(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     def fail(*args: object, **kwargs: object) -> None:
