@@ -111,3 +111,41 @@ def chain_of(way: Way, policy: Policy, index: int) -> list[str]:
     if way == "one task":
         return [f"one_{policy}[{index}]"]
     return [f"three_{policy}.{step}[{index}]" for step in ("submit", "ready", "archive")]
+
+
+#: States in which a user clears a task; the last one's is left alone while its neighbours' are cleared.
+CLEARED = ("success", "failed", "deferred", "running", "not cleared")
+
+
+def clear_prompt(reuse: bool, state: str) -> str:
+    """Return the prompt of a video whose task is cleared."""
+    return f"cleared: {state} | reuse_on_clear={reuse}"
+
+
+@dataclass(frozen=True)
+class Night:
+    """
+    Videos that nothing is wrong with, for the time when the parts of Airflow are.
+
+    :param one: How many are made in one task each.
+    :param three: How many in three.
+    """
+
+    one: int
+    three: int
+
+    def videos(self, dag_id: str) -> dict[str, list[str]]:
+        """Return the names of the task instances of each video, by its prompt."""
+        chains = {night_prompt(dag_id, "one task", index): [f"one[{index}]"] for index in range(self.one)}
+        for index in range(self.three):
+            chain = [f"three.{step}[{index}]" for step in ("submit", "ready", "archive")]
+            chains[night_prompt(dag_id, "three tasks", index)] = chain
+        return chains | {night_prompt(dag_id, "one task", -1): ["no_retries"]}
+
+
+NIGHTS = {"takeover": Night(one=50, three=0), "outages": Night(one=48, three=12)}
+
+
+def night_prompt(dag_id: str, way: Way, index: int) -> str:
+    """Return the prompt of a video of a night; -1 is that of the task without retries, which waits in its worker."""
+    return f"{dag_id} | {way} | {index}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.system.processes import WaitedInVainError
 from tests.system.rest import TaskInstance
 from tests.system.stack import Stack
 
@@ -26,11 +27,13 @@ class Verdict:
     :param billed: How often it was paid for.
     :param ending: What the user has of it.
     :param tries: Tries of its tasks, together.
+    :param retried: Whether any of them was tried again.
     """
 
     billed: int
     ending: Ending
     tries: int
+    retried: bool
 
 
 class Run:
@@ -65,9 +68,17 @@ class Run:
         """Tell whether the run is over."""
         return self.stack.api.run_state(self.dag_id, self.run_id) in ("success", "failed")
 
+    def wait_until(self, what: str, condition: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until a condition is true; if it does not become so, tell how the tasks are."""
+        try:
+            self.stack.wait_until(what, condition, seconds=seconds)
+        except WaitedInVainError as error:
+            tasks = [f"{task.name}: {task.state}, try {task.try_number}" for task in self.tasks().values()]
+            raise WaitedInVainError("\n".join([str(error), *tasks])) from error
+
     def wait(self, *, seconds: float) -> None:
         """Wait for the end of the run."""
-        self.stack.wait_until(f"the end of {self.dag_id}", self.ended, seconds=seconds)
+        self.wait_until(f"the end of {self.dag_id}", self.ended, seconds=seconds)
 
     def log(self, task: TaskInstance) -> str:
         """Return the log of a task's last try."""
@@ -88,6 +99,7 @@ class Run:
             billed=sum(job["billed"] for job in mine),
             ending=self._ending(steps, mine),
             tries=sum(task.try_number for task in steps),
+            retried=any(task.try_number > 1 for task in steps),
         )
 
     def _ending(self, steps: list[TaskInstance], jobs: list[Any]) -> Ending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,12 @@ class AirflowApi:
                 for item in page["task_instances"]
             ]
         return found
+
+    def clear(self, dag_id: str, run_id: str, tasks: Sequence[TaskInstance]) -> None:
+        """Clear some task instances, as a user does who wants them done again."""
+        chosen = [task.task_id if task.map_index < 0 else [task.task_id, task.map_index] for task in tasks]
+        wish = {"dag_run_id": run_id, "task_ids": chosen, "dry_run": False, "only_failed": False}
+        self.call("POST", f"dags/{dag_id}/clearTaskInstances", **wish)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:
         """Return the value of one XCom."""

@@ -41,7 +41,7 @@ class StackSettings:
     :param triggerers: How many triggerers.
     :param parallelism: How many tasks run at the same time; each takes about two CPU seconds to start.
     :param env: More environment for all parts of Airflow.
-    :param connection: More fields of the connection to the sandbox.
+    :param connection: What the connection to the sandbox says beside host and key.
     :param sandbox: More arguments of the sandbox's command line.
     """
 
@@ -72,6 +72,8 @@ class Stack:
         self.sandbox_url = f"http://127.0.0.1:{free_port()}"
         self.api = AirflowApi(f"http://127.0.0.1:{free_port()}", USER, self.password)
         self.expect_dead: set[str] = set()
+        #: Whether parts that end are started again, as an init system would do; answers may then fail meanwhile.
+        self.supervised = False
         self.postgres = Postgres(home) if settings.database == "postgres" else None
         self._redis = Redis(home) if settings.executor == "CeleryExecutor" else None
         self._keeper = keeper
@@ -112,7 +114,7 @@ class Stack:
             "conn_type": "siliconflow",
             "password": Settings().key,
             "host": f"{self.sandbox_url}/v1",
-            **self.settings.connection,
+            "extra": dict(self.settings.connection),
         }
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
@@ -192,15 +194,24 @@ class Stack:
         """
         Look whether every part lives.
 
-        :raises StackFailedError: if one does not.
+        :raises StackFailedError: if one does not, and is not to be started again.
         """
         for name, part in self.parts.items():
-            if name not in self.expect_dead and part.exit_code is not None:
+            if name in self.expect_dead or part.exit_code is None:
+                continue
+            if not self.supervised:
                 raise StackFailedError(f"{name} ended with {part.exit_code}; its log ends:\n{part.tail()}")
+            part.start()
 
     def wait_until(self, what: str, condition: Callable[[], bool], *, seconds: float) -> None:
         """Wait until a condition is true, and no longer than every part lives."""
-        wait_until(what, condition, seconds=seconds, check=self.check)
+
+        def holds() -> bool:
+            with suppress(*([requests.RequestException] if self.supervised else [])):
+                return condition()
+            return False
+
+        wait_until(what, holds, seconds=seconds, check=self.check)
 
     def sandbox(self, route: str, method: str = "GET", json: Any = None) -> Any:
         """Return what the sandbox answers at ``/sandbox/<route>``."""

@@ -1,0 +1,55 @@
+"""The stacks that the durability suites share: each environment is started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.system.house import House, Tell
+from tests.system.stack import StackSettings, running
+
+DAGS = Path(__file__).parent / "dags"
+#: So that what is dead is missed within seconds; Airflow's own values are half a minute and more.
+QUICK = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
+}
+#: Videos take 1 to 9 s; links die within their life of 20 s as often as not; a body comes in several reads.
+SANDBOX = ("--speed", "60", "--tiny", "--link-seconds", "20", "--body-bytes", "3000000")
+ENVIRONMENTS = {
+    "local": StackSettings(DAGS, executor="LocalExecutor", database="postgres", triggerers=2),
+    "celery": StackSettings(DAGS, executor="CeleryExecutor", database="postgres", workers=2, triggerers=2),
+}
+
+
+@pytest.fixture(scope="session")
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Start the environment that the parameter names."""
+    archive = tmp_path_factory.mktemp("archive")
+    settings = replace(
+        ENVIRONMENTS[request.param],
+        env=QUICK | {"DURABILITY_ARCHIVE": archive.as_uri()},
+        sandbox=(*SANDBOX, "--ledger-file", str(archive / "ledger.jsonl")),
+        connection={"timeout": 5},
+    )
+    with running(settings) as stack:
+        yield House(request.param, stack, archive)
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Print a line for people, whether the test fails or not."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(line, flush=True)
+
+    return say

@@ -1,0 +1,56 @@
+"""
+Videos that nothing is wrong with, mapped in one task and in three; one more in a task without retries.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task_group
+
+from airflow_provider_siliconflow.operators.video import (
+    ArchiveVideoOperator,
+    GenerateVideoOperator,
+    SubmitVideoOperator,
+)
+from airflow_provider_siliconflow.sensors.video import VideoReadySensor
+from tests.system.cases import NIGHTS, night_prompt
+
+VIDEO: dict[str, Any] = {"model": "Wan-AI/Wan2.2-T2V-A14B", "image_size": "1280x720"}
+DESTINATION = os.environ["DURABILITY_ARCHIVE"] + "/"
+#: As long as an outage lasts: tries that are all spent within it are of no use.
+PATIENT: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=20)}
+
+
+@task_group
+def three(prompt: str) -> None:
+    submit: Any = SubmitVideoOperator(task_id="submit", prompt=prompt, **VIDEO)
+    ready: Any = VideoReadySensor(task_id="ready", request_id=submit.output, deferrable=True, poke_interval=2)
+    ArchiveVideoOperator(task_id="archive", request_id=submit.output, url=ready.output, destination=DESTINATION)
+
+
+def nights_dag(dag_id: str, one_task: int, three_tasks: int) -> DAG:
+    with DAG(dag_id, schedule=None, default_args=PATIENT) as dag:
+        GenerateVideoOperator.partial(task_id="one", destination=DESTINATION, poke_interval=2, **VIDEO).expand(
+            prompt=[night_prompt(dag_id, "one task", index) for index in range(one_task)]
+        )
+        if three_tasks:
+            three.expand(prompt=[night_prompt(dag_id, "three tasks", index) for index in range(three_tasks)])
+        GenerateVideoOperator(
+            task_id="no_retries",
+            prompt=night_prompt(dag_id, "one task", -1),
+            destination=DESTINATION,
+            deferrable=False,
+            poke_interval=2,
+            retries=0,
+            # First in line, so that it is there when the scheduler dies.
+            priority_weight=100,
+            **VIDEO,
+        )
+    return dag
+
+
+for dag_id, night in NIGHTS.items():
+    globals()[dag_id] = nights_dag(dag_id, night.one, night.three)

@@ -1,0 +1,95 @@
+"""A running stack for the durability suites, and what they do to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.stack import Stack
+
+#: Seconds for which the service is out of reach.
+OUTAGE = 60.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class House:
+    """A running stack, and where its videos go."""
+
+    name: str
+    stack: Stack
+    archive: Path
+
+
+def kill_triggerers(stack: Stack) -> None:
+    """Kill all triggerers, and start them again."""
+    parts = [part for name, part in stack.parts.items() if name.startswith("triggerer")]
+    stack.expect_dead |= {part.name for part in parts}
+    for part in parts:
+        part.kill()
+    for part in parts:
+        part.start()
+    stack.expect_dead -= {part.name for part in parts}
+
+
+def kill_scheduler(stack: Stack) -> None:
+    """Kill the scheduler, with LocalExecutor all running tasks along with it, and start it again."""
+    stack.parts["scheduler"].kill()
+    stack.parts["scheduler"].start()
+
+
+def kill_a_worker(stack: Stack) -> None:
+    """Kill a Celery worker with all its tasks, and start it again."""
+    stack.parts["worker-1"].kill()
+    stack.parts["worker-1"].start()
+
+
+def restart_database(stack: Stack) -> None:
+    """Stop the database without a word to its clients, and start it again."""
+    part = stack.parts["postgres"]
+    part.kill(signal.SIGQUIT)
+    part.wait(30)
+    part.start()
+
+
+def refuse_connections(stack: Stack) -> None:
+    """Let nobody reach the service for a while; it remembers what it has done."""
+    part = stack.parts["sandbox"]
+    part.kill(signal.SIGTERM)
+    part.wait(30)
+    time.sleep(OUTAGE)
+    part.start()
+
+
+def hang(stack: Stack) -> None:
+    """Let the service take connections for a while, and not answer; it answers afterwards, if anybody still listens."""
+    os.kill(stack.parts["sandbox"].pid, signal.SIGSTOP)
+    time.sleep(OUTAGE)
+    os.kill(stack.parts["sandbox"].pid, signal.SIGCONT)
+
+
+@contextmanager
+def supervised(stack: Stack) -> Iterator[None]:
+    """Start again what ends by itself, and be patient with Airflow's API."""
+    stack.supervised = True
+    try:
+        yield
+    finally:
+        stack.supervised = False
+
+
+@contextmanager
+def none_gets_ready(stack: Stack) -> Iterator[None]:
+    """Let the service tell of every video that it is being made."""
+    said = {"route": "status", "kind": "answer", "status": 200, "body": '{"status": "InProgress"}', "times": 0}
+    stack.sandbox("faults", "POST", said)
+    try:
+        yield
+    finally:
+        stack.sandbox("faults", "DELETE")
