@@ -12,7 +12,7 @@ The errors of this provider, by cause.
     │   ├── SiliconFlowPermissionError      *   403
     │   ├── SiliconFlowBalanceError         *   402, codes 30xxx
     │   ├── SiliconFlowBadRequestError      *   400, 413, 451 …, codes 20xxx
-    │   ├── SiliconFlowNotFoundError        *   404, 410
+    │   ├── SiliconFlowNotFoundError        *   404, 410, a redirect
     │   ├── SiliconFlowRateLimitError           429
     │   ├── SiliconFlowOverloadedError          503, codes 50xxx
     │   └── SiliconFlowServerError              500, 502, 504, code 60000, an answer that makes no sense
@@ -157,7 +157,7 @@ class SiliconFlowBadRequestError(SiliconFlowAPIError, AirflowFailException):
 
 
 class SiliconFlowNotFoundError(SiliconFlowAPIError, AirflowFailException):
-    """Report that the host does not know what was asked for (404, 410; for a request id, 400 as well)."""
+    """Report that the host does not know what was asked for (404, 410, a redirect; for a request id, 400 as well)."""
 
 
 class SiliconFlowRateLimitError(SiliconFlowAPIError):

@@ -189,6 +189,8 @@ def _class_for(status: int, code: int | None) -> type[SiliconFlowAPIError]:
         by_code = by_status
     if by_code or by_status:
         return by_code or by_status or SiliconFlowAPIError
+    if 300 <= status < 400:
+        return SiliconFlowNotFoundError
     if 400 <= status < 500:
         return SiliconFlowBadRequestError
     return SiliconFlowServerError if status >= 500 else SiliconFlowAPIError

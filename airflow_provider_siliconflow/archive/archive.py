@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,15 @@ class VideoFacts:
     inference_seconds: float | None = None
     trace_ids: tuple[str, ...] = ()
 
+    def with_status(self, seen: VideoStatus) -> VideoFacts:
+        """Return these facts and those that a look at the video told."""
+        return replace(
+            self,
+            seed=seen.seed,
+            inference_seconds=seen.inference_seconds,
+            trace_ids=(*self.trace_ids, seen.trace_id) if seen.trace_id else self.trace_ids,
+        )
+
 
 async def archive_video(
     destination: str,
@@ -81,7 +90,8 @@ async def archive_video(
     looks = _Looks(fresh_status) if fresh_status else None
     with staging(path) as stage:
         fetched = await download(url, stage, network, fresh_link=looks.fresh_link if looks else None, clock=clock)
-        manifest = _manifest(video, looks.last if looks else None, fetched, str(path), clock())
+        facts = video.with_status(looks.last) if looks and looks.last else video
+        manifest = _manifest(facts, fetched, str(path), clock())
         return await asyncio.to_thread(publish, stage, path, manifest, if_exists)
 
 
@@ -104,21 +114,14 @@ class _Looks:
         return self.last.url
 
 
-def _manifest(
-    video: VideoFacts, seen: VideoStatus | None, fetched: Downloaded, path: str, now: datetime
-) -> dict[str, Any]:
-    seed, inference, traces = video.seed, video.inference_seconds, list(video.trace_ids)
-    if seen is not None:
-        seed = seen.seed if seed is None else seed
-        inference = seen.inference_seconds if inference is None else inference
-        traces += [seen.trace_id] if seen.trace_id else []
+def _manifest(video: VideoFacts, fetched: Downloaded, path: str, now: datetime) -> dict[str, Any]:
     return {
         "request_id": video.request_id,
         "model": video.model,
         **({"prompt": video.prompt} if video.prompt is not None else {}),
-        "seed": seed,
-        "inference_seconds": inference,
-        "trace_ids": traces,
+        "seed": video.seed,
+        "inference_seconds": video.inference_seconds,
+        "trace_ids": list(video.trace_ids),
         "path": path,
         "bytes": fetched.size,
         "sha256": fetched.sha256,

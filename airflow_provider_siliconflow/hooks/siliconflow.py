@@ -80,24 +80,26 @@ class SiliconFlowHook(BaseHook):
             self.log.warning("%s It is submitted all the same.", doubt)
         return self._call(call, attempts)
 
-    def get_video_status(self, request_id: str) -> VideoStatus:
+    def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """
         Look at a video; free, and may be repeated.
 
         :param request_id: What the submit answered.
+        :param attempts: Tries, instead of the connection's.
         :raises SiliconFlowNotFoundError: if this host and account do not know the id.
         :raises SiliconFlowError: for any other failure.
         """
-        return self._call(calls.status(request_id))
+        return self._call(calls.status(request_id), attempts)
 
-    def look(self, request_id: str) -> VideoStatus | SiliconFlowError:
+    def look(self, request_id: str, attempts: int | None = None) -> VideoStatus | SiliconFlowError:
         """
         Look at a video and return what was seen, or how looking failed: both are for the judge of the wait.
 
         :param request_id: What the submit answered.
+        :param attempts: Tries, instead of the connection's.
         """
         try:
-            return self.get_video_status(request_id)
+            return self.get_video_status(request_id, attempts)
         except SiliconFlowError as error:
             return error
 

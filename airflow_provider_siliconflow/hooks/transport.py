@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 
@@ -34,14 +35,21 @@ def ssl_of(settings: Settings) -> ssl.SSLContext | bool:
     """
     Return what aiohttp's ``ssl`` wants for a connection's ``verify``; reads files.
 
+    By default the authorities are those that requests trusts, so that a site which a worker can reach, a triggerer
+    can reach as well.
+
     :raises SiliconFlowConfigError: if the CA bundle cannot be read.
     """
-    if isinstance(settings.verify, bool):
-        return settings.verify
+    if settings.verify is False:
+        return False
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or requests.utils.DEFAULT_CA_BUNDLE_PATH
+    bundle = named if settings.verify is True else settings.verify
     try:
-        return ssl.create_default_context(cafile=settings.verify)
+        if os.path.isdir(bundle):
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
     except OSError as error:
-        raise SiliconFlowConfigError(f"verify: the CA bundle {settings.verify!r} cannot be read: {error}") from None
+        raise SiliconFlowConfigError(f"verify: the CA bundle {bundle!r} cannot be read: {error}") from None
 
 
 def proxy_of(settings: Settings) -> str | None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
+from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, VideoExpiredError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_siliconflow.archive.archive import VideoFacts
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
@@ -48,8 +49,8 @@ class ArchiveVideoOperator(BaseOperator):
         self,
         *,
         destination: str,
-        request_id: str | None = None,
-        url: str | None = None,
+        request_id: str | XComArg | None = None,
+        url: str | XComArg | None = None,
         if_exists: IfExists = "fail",
         model: str | None = None,
         prompt: str | None = None,
@@ -58,8 +59,9 @@ class ArchiveVideoOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.destination = destination
-        self.request_id = request_id
-        self.url = url
+        # XComArgs are texts by the time the task runs.
+        self.request_id: str | None = request_id  # type: ignore[assignment]
+        self.url = url  # type: ignore[assignment]
         self.if_exists = if_exists
         self.model = model
         self.prompt = prompt
@@ -88,8 +90,12 @@ class ArchiveVideoOperator(BaseOperator):
             )
             error.money = ""
             raise error
-        facts = VideoFacts(request_id=self.request_id, model=self.model, prompt=self.prompt)
         hook = SiliconFlowHook(self.siliconflow_conn_id)
+        facts = VideoFacts(self.request_id, self.model, self.prompt)
+        if self.request_id and self.url:
+            # For the manifest only, so one try: with a link in hand, a silent service holds nothing up.
+            seen = hook.look(self.request_id, attempts=1)
+            facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
         return archive(context, hook, self.destination, self.url, facts, self.if_exists)
 
 

@@ -15,7 +15,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
-from airflow_provider_siliconflow.sensors.video import POKE, defer_until_ready
+from airflow_provider_siliconflow.triggers.video import POKE, defer_until_ready
 from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event
 
 if TYPE_CHECKING:
@@ -135,14 +135,8 @@ class GenerateVideoOperator(SubmitVideoOperator):
         except VideoTimeoutError as error:
             raise VideoTimeoutError(f"{error} {_ON_RECORD if record else _NOT_ON_RECORD}") from error
         context["ti"].xcom_push(key="video", value=video.facts())
-        facts = VideoFacts(
-            request_id=video.request_id,
-            model=self.model,
-            prompt=self.prompt,
-            seed=video.seed,
-            inference_seconds=video.inference_seconds,
-            trace_ids=tuple(id for id in (record and record.trace_id, video.trace_id) if id),
-        )
+        traces = (record.trace_id,) if record and record.trace_id else ()
+        facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)
         return archive(context, hook, self.destination, video.url, facts, self.if_exists)
 
     def _record(self, store: SubmitStore) -> SubmitRecord | None:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
 
 from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
@@ -16,18 +22,11 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedForGoodError,
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, VideoReadyTrigger
+from airflow_provider_siliconflow.triggers.video import POKE, defer_until_ready
 from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event, timeout_message
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_siliconflow.operators.generate import GenerateVideoOperator
-
-#: Seconds between two looks in poke and reschedule mode.
-POKE = 15.0
-#: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
-_GRACE = 120.0
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
 
 class VideoReadySensor(BaseSensorOperator):
@@ -56,7 +55,7 @@ class VideoReadySensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        request_id: str,
+        request_id: str | XComArg,
         siliconflow_conn_id: str = "siliconflow_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float | None = None,
@@ -65,7 +64,8 @@ class VideoReadySensor(BaseSensorOperator):
     ) -> None:
         super().__init__(poke_interval=POKE if poke_interval is None else poke_interval, timeout=timeout, **kwargs)
         self.learned_interval = poke_interval is None
-        self.request_id = request_id
+        # An XComArg is a text by the time the task runs.
+        self.request_id: str = request_id  # type: ignore[assignment]
         self.siliconflow_conn_id = siliconflow_conn_id
         self.deferrable = deferrable
         self._last: VideoStatus | SiliconFlowError | None = None
@@ -75,8 +75,11 @@ class VideoReadySensor(BaseSensorOperator):
         try:
             url: str = super().execute(context)
         except AirflowSensorTimeout as error:
-            # Airflow's own message knows nothing of the money.
-            raise self._timeout(timeout_message(self.request_id, self._last, None)) from error
+            # Airflow's own message knows nothing of the money, and its own loop here nothing of never_fail.
+            late = self._timeout(timeout_message(self.request_id, self._last, None))
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
+            raise late from error
         return url
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
@@ -122,30 +125,3 @@ class VideoReadySensor(BaseSensorOperator):
     def _defer(self, deadline: float) -> NoReturn:
         interval = None if self.learned_interval else self.poke_interval
         defer_until_ready(self, self.request_id, deadline, interval, model=None)
-
-
-def defer_until_ready(
-    task: VideoReadySensor | GenerateVideoOperator,
-    request_id: str,
-    deadline: float,
-    poke_interval: float | None,
-    model: str | None,
-) -> NoReturn:
-    """
-    Leave the worker until the trigger has seen a wait end; the task resumes in its ``execute_complete``.
-
-    :param task: The operator that waits.
-    :param request_id: The video it waits for.
-    :param deadline: Epoch seconds at which its wait ends.
-    :param poke_interval: Seconds between two looks; None to learn from what videos take.
-    :param model: The video's model, if known.
-    """
-    left = max(deadline - time.time(), FIRST_LOOK)
-    task.defer(
-        trigger=VideoReadyTrigger(
-            request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since=deadline - task.timeout
-        ),
-        method_name="execute_complete",
-        # Airflow enforces no time-out on a deferred task unless one is given here.
-        timeout=timedelta(seconds=left + _GRACE),
-    )

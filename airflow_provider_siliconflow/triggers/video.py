@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 #: Seconds from the deferral to the first look. An event that comes sooner can overtake the executor's own report
 #: of the deferred try, and Airflow then fails the task (seen on 3.3.2 with LocalExecutor).
 FIRST_LOOK = 10.0
+#: Seconds between two looks of a worker that waits.
+POKE = 15.0
+#: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
+_GRACE = 120.0
 #: Seconds after the deadline for which its last look may be on its way.
 _LATE = 30.0
 #: Seconds between two lines in the log.
@@ -87,14 +93,14 @@ class VideoReadyTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> Outcome:
-        # Imported here, so that a DAG file which imports the sensor loads no HTTP library.
-        from airflow_provider_siliconflow.waiting.poller import poller_of
-
+        # Imported here, so that a DAG file which imports the sensor loads no HTTP library; and on a thread, since the
+        # first import reads many files.
+        poller = await asyncio.to_thread(importlib.import_module, "airflow_provider_siliconflow.waiting.poller")
         now = time.time()
         left = max(self.deadline - now, 0.0)
         try:
             async with asyncio.timeout(max(left, 2 * FIRST_LOOK) + _LATE):
-                return await poller_of(self.siliconflow_conn_id).watch(
+                found: Outcome = await poller.poller_of(self.siliconflow_conn_id).watch(
                     self._decide,
                     self.request_id,
                     model=self.model,
@@ -103,6 +109,7 @@ class VideoReadyTrigger(BaseTrigger):
                     left=left,
                     interval=self.poke_interval,
                 )
+                return found
         except TimeoutError:
             last = self._last or SiliconFlowConnectionError("nobody came to look at the video")
             outcome = judge(self.request_id, last, now=time.time(), deadline=self.deadline)
@@ -117,3 +124,38 @@ class VideoReadyTrigger(BaseTrigger):
             self._said, self._said_at = said, now
             self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, said, seconds_left())
         return outcome
+
+
+class Waiting(Protocol):
+    """Be a task that waits for a video, in seconds of ``timeout``, and resumes in ``execute_complete``."""
+
+    siliconflow_conn_id: str
+    timeout: float
+
+    @property
+    def defer(self) -> Callable[..., NoReturn]:
+        """Return what leaves the worker."""
+        ...
+
+
+def defer_until_ready(
+    task: Waiting, request_id: str, deadline: float, poke_interval: float | None, model: str | None
+) -> NoReturn:
+    """
+    Leave the worker until the trigger has seen a wait end.
+
+    :param task: The operator that waits.
+    :param request_id: The video it waits for.
+    :param deadline: Epoch seconds at which its wait ends.
+    :param poke_interval: Seconds between two looks; None to learn from what videos take.
+    :param model: The video's model, if known.
+    """
+    left = max(deadline - time.time(), FIRST_LOOK)
+    task.defer(
+        trigger=VideoReadyTrigger(
+            request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since=deadline - task.timeout
+        ),
+        method_name="execute_complete",
+        # Airflow enforces no time-out on a deferred task unless one is given here.
+        timeout=timedelta(seconds=left + _GRACE),
+    )

@@ -172,7 +172,7 @@ CLASSES = [
     (503, 50508, SiliconFlowOverloadedError),
     (504, None, SiliconFlowServerError),
     (599, -1, SiliconFlowServerError),
-    (302, None, SiliconFlowAPIError),
+    (302, None, SiliconFlowNotFoundError),
 ]
 
 

@@ -70,7 +70,7 @@ async def test_archives_with_a_manifest_of_all_that_is_known(tmp_path: Path) -> 
     assert json.loads(read(tmp_path / "abc.json")) == manifest
 
 
-async def test_a_look_for_a_link_fills_in_what_was_not_known(tmp_path: Path) -> None:
+async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> None:
     async with Origin([refusal()]) as origin:
 
         async def look() -> VideoStatus:
@@ -82,7 +82,7 @@ async def test_a_look_for_a_link_fills_in_what_was_not_known(tmp_path: Path) -> 
         assert "prompt" not in manifest
         given = VideoFacts("other", seed=0, inference_seconds=0.0, trace_ids=("t1",))
         manifest = await archive(origin, tmp_path, url=None, fresh_status=look, video=given)
-        assert (manifest["seed"], manifest["inference_seconds"], manifest["trace_ids"]) == (0, 0.0, ["t1", "t2"])
+        assert (manifest["seed"], manifest["inference_seconds"], manifest["trace_ids"]) == (7, 2.5, ["t1", "t2"])
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_a_ca_bundle_that_cannot_be_read_is_found_before_anything_is_sent(
     call: Caller, connect: Connect, tls: Wire, tmp_path: Path
 ) -> None:
     (tmp_path / "no.pem").write_text("not a certificate")
-    for path in (tmp_path / "no.pem", tmp_path / "absent.pem", tmp_path):
+    for path in (tmp_path / "no.pem", tmp_path / "absent.pem"):
         connect(tls.url, verify=str(path))
         with pytest.raises(SiliconFlowConfigError, match="CA bundle"):
             call("submit_video", VIDEO)

@@ -90,7 +90,7 @@ SHAPES = {
     "410": final(410, coded(20099, "gone"), e.SiliconFlowBadRequestError, "gone", 20099),
     "413 20043": final(413, coded(20043, "too large"), e.SiliconFlowBadRequestError, "too large", 20043),
     "451": final(451, {"message": "no"}, e.SiliconFlowBadRequestError, "no"),
-    "302": final(302, b"moved", SiliconFlowAPIError, "moved"),
+    "302": final(302, b"moved", e.SiliconFlowNotFoundError, "moved"),
     "429 no code": refused_for_now(429, NAMELESS, e.SiliconFlowRateLimitError, str(NAMELESS["message"])),
     "429 20015": refused_for_now(429, coded(20015, "slow"), e.SiliconFlowRateLimitError, "slow", 20015),
     "429 html": refused_for_now(429, HTML, e.SiliconFlowRateLimitError, HTML.decode()),

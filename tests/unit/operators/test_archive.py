@@ -48,7 +48,7 @@ def clip(tmp_path: Path) -> Path:
 # --- id and link ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("gives_id", "gives_url", "looks"), [(True, True, 0), (True, False, 1), (False, True, 0)])
+@pytest.mark.parametrize(("gives_id", "gives_url", "looks"), [(True, True, 1), (True, False, 1), (False, True, 0)])
 def test_id_or_link_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url: bool, looks: int) -> None:
     ready = video(still)
     before = still.ledger().status_calls

@@ -108,12 +108,7 @@ def test_every_mode_gives_the_same_answer(wire: Wire, mode: str, end: str, flag:
 @pytest.mark.parametrize("flag", FLAGS)
 @pytest.mark.parametrize("state", NEVER)
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_times_out_alike(
-    request: pytest.FixtureRequest, wire: Wire, mode: str, state: str, flag: str
-) -> None:
-    if flag == "never_fail" and not MODES[mode]["deferrable"]:
-        why = "Airflow's own sensor raises its time-out past never_fail on the worker, and skips when deferred"
-        request.applymarker(pytest.mark.xfail(raises=AirflowSensorTimeout, strict=True, reason=why))
+def test_every_mode_times_out_alike(wire: Wire, mode: str, state: str, flag: str) -> None:
     wire.script = [NEVER[state]]
     check(play(timeout=0, **MODES[mode], **FLAGS[flag]), AirflowSensorTimeout, flag)
 
