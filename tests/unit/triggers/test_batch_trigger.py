@@ -1,0 +1,184 @@
+"""The trigger of a list, against the sandbox: one event, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.models.trigger import Trigger
+
+from airflow_provider_siliconflow.api.video import VideoRequest
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from airflow_provider_siliconflow.triggers import batch
+from airflow_provider_siliconflow.triggers.batch import GATHER, VideosEndedTrigger
+from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+from airflow_provider_siliconflow.waiting import poller
+
+MODEL = "Wan-AI/Wan2.2-T2V-A14B"
+#: Seconds after which a test counts as hung.
+PATIENCE = 20.0
+#: Seconds after which the sandbox has made any video.
+MADE = 600
+STATE = {"rows": [{"index": 0}], "flying": {}}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.waiting.session.RENEWAL", 0.0)
+
+
+@pytest.fixture
+def videos(still: Sandbox) -> Iterator[dict[str, float]]:
+    """Submit four videos; at the end, no poller may be left anywhere."""
+    hook = SiliconFlowHook()
+    yield {
+        hook.submit_video(VideoRequest(MODEL, f"video {number}", "1280x720")).request_id: time.time()
+        for number in range(4)
+    }
+    assert not any(poller._pollers.values())
+
+
+def trigger(videos: dict[str, float], left: float = 60.0, wake: float = 60.0, **more: Any) -> VideosEndedTrigger:
+    now = time.time()
+    return VideosEndedTrigger(
+        "siliconflow_default", videos, now + left, now + wake, STATE, **{"poke_interval": 0.01} | more
+    )
+
+
+async def event_of(trigger: VideosEndedTrigger) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        (event,) = [event.payload async for event in trigger.run()]
+    return dict(event)
+
+
+def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
+    assert FIRST_LOOK >= 10
+    # A ready video waits for others, but not for long.
+    assert GATHER <= 30
+
+
+async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: dict[str, float]) -> None:
+    still.advance(MADE)
+    event = await event_of(trigger(videos))
+    assert sorted(event["ended"]) == sorted(videos)
+    assert event["state"] == STATE
+    assert "message" not in event
+
+
+async def test_it_gathers_those_that_end_soon_after_the_first_and_no_longer(
+    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but one end; the event waits for the last as long as GATHER says, here hardly."""
+    monkeypatch.setattr(batch, "GATHER", 0.3)
+    *others, never = videos
+    body = '{"status": "InProgress"}'
+    still.script(Fault("status", "answer", status=200, body=body, times=0, match=never))
+    still.advance(MADE)
+    event = await event_of(trigger(videos, poke_interval=0.01))
+    assert sorted(event["ended"]) == sorted(others)
+
+
+async def test_a_failed_and_a_refused_video_have_ended_as_well(still: Sandbox, videos: dict[str, float]) -> None:
+    failed, refused, *_ = videos
+    still.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
+    still.script(Fault("status", "answer", status=404, body='"no"', times=0, match=refused))
+    still.advance(MADE)
+    assert sorted((await event_of(trigger(videos)))["ended"]) == sorted(videos)
+
+
+async def test_what_passes_is_no_end(still: Sandbox, videos: dict[str, float]) -> None:
+    faults = ("rate_limited", "overloaded", "bad_gateway", "reset", "not_json")
+    still.script(*(Fault("status", kind) for kind in faults))
+    still.advance(MADE)
+    event = await event_of(trigger(videos))
+    assert sorted(event["ended"]) == sorted(videos)
+
+
+async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos: dict[str, float]) -> None:
+    event = await event_of(trigger(videos, wake=0.2))
+    assert event == {"ended": [], "state": STATE}
+
+
+async def test_it_fires_though_there_is_no_video_to_wait_for(still: Sandbox) -> None:
+    event = await event_of(trigger({}, wake=0.05))
+    assert event == {"ended": [], "state": STATE}
+    assert still.ledger().status_calls == 0
+
+
+async def test_a_video_that_is_late_has_ended(still: Sandbox, videos: dict[str, float]) -> None:
+    event = await event_of(trigger(videos, left=-1.0))
+    assert sorted(event["ended"]) == sorted(videos)
+
+
+async def test_what_breaks_is_told_in_the_one_event(
+    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(batch, "judge", judge)
+    event = await event_of(trigger(videos))
+    assert event == {"ended": [], "state": STATE, "message": "RuntimeError: a mistake"}
+
+
+async def test_a_cancellation_frees_all(
+    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = asyncio.Event()
+    monkeypatch.setattr(batch, "judge", lambda *_, **__: looked.set())
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(event_of(trigger(videos)))
+    async with asyncio.timeout(PATIENCE):
+        await looked.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert asyncio.all_tasks() == before
+    assert not poller._pollers.get(asyncio.get_running_loop())
+
+
+def test_it_survives_airflows_own_storage(videos: dict[str, float]) -> None:
+    first = trigger(videos, model=MODEL)
+    row = Trigger.from_object(first)
+    again = VideosEndedTrigger(**row.kwargs)
+    assert again.serialize() == first.serialize()
+    assert row.classpath == "airflow_provider_siliconflow.triggers.batch.VideosEndedTrigger"
+    assert set(row.kwargs) == set(inspect.signature(VideosEndedTrigger).parameters)
+    assert json.loads(json.dumps(row.kwargs)) == row.kwargs
+
+
+def lines(of: VideosEndedTrigger, level: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what a trigger will have logged."""
+    said: list[str] = []
+    monkeypatch.setattr(of.log, level, lambda text, *args: said.append(text % args))
+    return said
+
+
+async def test_on_kill_tells_the_truth_and_asks_nothing(
+    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for waits_for in ({}, videos):
+        first = trigger(waits_for)
+        said = lines(first, "warning", monkeypatch)
+        await first.on_kill()
+        assert len(said) == bool(waits_for)
+        for request_id in waits_for:
+            assert request_id in said[0]
+            assert "4 videos. They go on at SiliconFlow and are billed" in said[0]
+    assert still.ledger().status_calls == 0
+
+
+async def test_it_says_how_all_are_once_a_minute(videos: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = trigger(videos, wake=0.5)
+    said = lines(first, "info", monkeypatch)
+    await event_of(first)
+    assert said == ["4 videos: 4 InQueue"]
