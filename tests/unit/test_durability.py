@@ -220,7 +220,7 @@ def once(store: SubmitStore, hook: FakeHook, before_paying: Callable[[], None] =
     return submit_once(cast("Any", hook), REQUEST, store, intent, Policy(price=PRICE), 1, before_paying)
 
 
-@QUICK
+@settings(QUICK, max_examples=100)
 @given(json_values)
 def test_what_is_no_record_is_an_error_and_never_absent(kept: Any) -> None:
     store, _ = store_of(kept)

@@ -26,6 +26,8 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_siliconflow.durability import KEY
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
+#: Seconds until a test that waits for a trigger in vain is given up.
+_PATIENCE = 30
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 
 
@@ -207,7 +209,8 @@ class TaskRun:
         trigger: BaseTrigger = getattr(import_module(module), name)(**kwargs)
 
         async def events() -> list[Any]:
-            return [event.payload async for event in trigger.run()]
+            async with asyncio.timeout(_PATIENCE):
+                return [event.payload async for event in trigger.run()]
 
         (payload,) = asyncio.run(events())
         return payload
