@@ -95,8 +95,8 @@ class GenerateVideoBatchOperator(BaseOperator):
         progress = Progress(accepted_at=time.time())
         submitter, archiver = self._halves(context, progress)
         submitter.take_up()
-        archiver.archive_ended({flight.request_id for flight in progress.flying.values()})
-        return self._advance(context, submitter, progress)
+        archiver.archive_ended(submitter.unseen())
+        return self._advance(context, submitter, archiver, progress)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
@@ -112,7 +112,7 @@ class GenerateVideoBatchOperator(BaseOperator):
         progress = Progress.from_json(event["state"])
         submitter, archiver = self._halves(context, progress)
         archiver.archive_ended(set(event["ended"]))
-        return self._advance(context, submitter, progress)
+        return self._advance(context, submitter, archiver, progress)
 
     def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video."""
@@ -140,8 +140,11 @@ class GenerateVideoBatchOperator(BaseOperator):
             Archiver(hook, items, progress, stores, folder, self.if_exists),
         )
 
-    def _advance(self, context: Context, submitter: Submitter, progress: Progress) -> dict[str, Any]:
+    def _advance(
+        self, context: Context, submitter: Submitter, archiver: Archiver, progress: Progress
+    ) -> dict[str, Any]:
         wait = submitter.submit_missing()
+        archiver.archive_ended(submitter.unseen())
         if progress.flying or wait is not None:
             self._defer(progress, wait)
         result = manifest(progress.rows)

@@ -85,6 +85,7 @@ class Submitter:
         self._policy = Policy(task.on_unknown_submit, task.reuse_on_clear, self._price)
         self._stores = stores
         self._folder = folder
+        self._unseen: set[str] = set()
 
     def take_up(self) -> None:
         """
@@ -120,6 +121,11 @@ class Submitter:
                 self._refuse_missing(str(error))
                 return None
         return None
+
+    def unseen(self) -> set[str]:
+        """Return the ids of the videos that came under way since this was called last: nobody has looked at them."""
+        unseen, self._unseen = self._unseen, set()
+        return unseen
 
     def _missing(self) -> list[int]:
         return self._progress.missing(len(self._items))
@@ -167,6 +173,7 @@ class Submitter:
         submitted = datetime.fromisoformat(record.submitted_at).timestamp()
         progress, now = self._progress, time.time()
         progress.flying[index] = Flight(record.request_id, submitted, record.model, record.trace_id)
+        self._unseen.add(record.request_id)
         progress.accepted_at, progress.refusals, progress.deadline = now, 0, now + self._task.timeout
 
     def _wait_or_give_up(self, error: SiliconFlowError) -> float | None:
