@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.house import House, Tell
+from tests.system.house import QUICK, House, Tell
 from tests.system.stack import StackSettings, running
 
 DAGS = Path(__file__).parent / "dags"
-#: So that what is dead is missed within seconds; Airflow's own values are half a minute and more.
-QUICK = {
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
-}
 #: Videos take 1 to 9 s; links die within their life of 20 s as often as not; a body comes in several reads.
 SANDBOX = ("--speed", "60", "--tiny", "--link-seconds", "20", "--body-bytes", "3000000")
 ENVIRONMENTS = {

@@ -81,13 +81,13 @@ def test_a_triggerer_dies_while_fifty_videos_wait(house: House, tell: Tell) -> N
         first.kill()
     run.wait_until("the second triggerer to take over", lambda: not triggerers_of(run) & (held_by | {0}), seconds=60)
     taken = time.monotonic() - began
-    run.wait_until("the last to resume", lambda: "deferred" not in run.states(names), seconds=300)
-    resumed = time.monotonic() - began
+    run.wait_until("the last to be woken", lambda: "deferred" not in run.states(names), seconds=300)
+    woken = time.monotonic() - began
     first.start()
     stack.expect_dead = set()
     run.wait(seconds=300)
     tell(f"\n{house.name}: fifty videos wait, their triggerer is killed: all taken over after {taken:.1f} s,")
-    tell(f"the last one back on a worker after {resumed:.1f} s, all archived after {time.monotonic() - began:.1f} s.")
+    tell(f"the last one woken after {woken:.1f} s, all archived after {time.monotonic() - began:.1f} s.")
     judge_all(house, run, tell)
 
 
