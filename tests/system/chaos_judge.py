@@ -84,7 +84,7 @@ class Fate:
 
     @property
     def kept(self) -> list[dict[str, Any]]:
-        """The jobs that did not end ``Failed``: of these, there is one at most."""
+        """The jobs that did not end ``Failed``."""
         return [job for job in self.jobs if job["outcome"] != "Failed"]
 
     def broken_laws(self, archive: Path, struck: bool) -> list[str]:
@@ -94,7 +94,7 @@ class Fate:
         :param struck: Whether anything was killed that night.
         """
         laws = {
-            "paid twice": len(self.kept) > 1 + self.again or self._paid_before_it_failed(),
+            "paid twice": self._needless() > self.again,
             f"said {self.claim.ending}, which is not so": not self._is_true(archive, struck),
             "lost": self.is_lost(archive),
         }
@@ -105,11 +105,10 @@ class Fate:
         missing = [job for job in self.kept if not is_archived(archive, job)]
         return self.claim.ending != "unknown" and len(missing) > self.again
 
-    def _paid_before_it_failed(self) -> bool:
-        """Tell whether a video was paid for anew while one was being made, or without knowing its end."""
+    def _needless(self) -> int:
+        """Return how often a video was paid for while the one before had not failed, or was not known to have."""
         pairs = zip(self.jobs, self.jobs[1:], strict=False)
-        early = [old for old, new in pairs if new["accepted_at"] < old["ready_at"] or not old["answered"]]
-        return len(early) > self.again
+        return len([new for old, new in pairs if not _is_closed(old, new["accepted_at"])])
 
     def _is_true(self, archive: Path, struck: bool) -> bool:
         mine = next((job for job in self.jobs if job["request_id"] == self.claim.request_id), None)
@@ -130,6 +129,11 @@ class Fate:
         """Tell whether nobody could know: no answer was given, or whoever got it is dead."""
         known = [job for job in self.kept if job["answered"]]
         return not known or (struck and _SENT not in self.claim.text)
+
+
+def _is_closed(job: dict[str, Any], now: float) -> bool:
+    """Tell whether a job had failed by then, and its caller could know."""
+    return bool(job["outcome"] == "Failed" and job["answered"] and job["ready_at"] <= now)
 
 
 class Court:
