@@ -6,9 +6,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
 READY := .venv/.ready-$(PYTHON_VERSION)
+SYSTEM := .venv/.system-$(PYTHON_VERSION)
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format system env constraints clean
+.PHONY: help demo up test lint format system chaos bench env constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,8 +33,16 @@ format: $(READY)  ## Mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-system: $(READY)  ## Tests that start every part of a real Airflow
+system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql and redis-server needed)
 	$(BIN)/python -m pytest -m system tests/system
+
+chaos: $(SYSTEM)  ## A night of 300 videos, faults and kills; the ledger is the judge (an hour)
+	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1
+
+bench: $(SYSTEM)  ## Every benchmark, one after the other (an hour); prints tables, judges nothing
+	$(UV) '.[bench]'
+	for name in parsing looks budget waiting archive submit airflow_cost; do \
+		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 env: $(READY)  ## Only make .venv
 
@@ -43,7 +53,11 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sandbox]'
+	$(UV) '.[dev,sandbox]'
+	@touch $@
+
+$(SYSTEM): $(READY)
+	$(UV) '.[system]'
 	@touch $@
 
 constraints: $(READY)  ## Renew every pin in constraints.txt
