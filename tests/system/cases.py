@@ -129,10 +129,12 @@ class Night:
 
     :param one: How many are made in one task each.
     :param three: How many in three.
+    :param no_retries: Whether there is one more, made by a task that waits in its worker and has no retries.
     """
 
     one: int
     three: int
+    no_retries: bool = False
 
     def videos(self, dag_id: str) -> dict[str, list[str]]:
         """Return the names of the task instances of each video, by its prompt."""
@@ -140,12 +142,18 @@ class Night:
         for index in range(self.three):
             chain = [f"three.{step}[{index}]" for step in ("submit", "ready", "archive")]
             chains[night_prompt(dag_id, "three tasks", index)] = chain
-        return chains | {night_prompt(dag_id, "one task", -1): ["no_retries"]}
+        if self.no_retries:
+            chains[night_prompt(dag_id, "no retries", 0)] = ["no_retries"]
+        return chains
 
 
-NIGHTS = {"takeover": Night(one=50, three=0), "outages": Night(one=48, three=12)}
+NIGHTS = {
+    "takeover": Night(one=50, three=0),
+    "outages": Night(one=36, three=8, no_retries=True),
+    "workers": Night(one=10, three=3),
+}
 
 
-def night_prompt(dag_id: str, way: Way, index: int) -> str:
-    """Return the prompt of a video of a night; -1 is that of the task without retries, which waits in its worker."""
+def night_prompt(dag_id: str, way: Way | Literal["no retries"], index: int) -> str:
+    """Return the prompt of a video of a night."""
     return f"{dag_id} | {way} | {index}"

@@ -12,6 +12,7 @@ from tests.system.house import (
     House,
     Tell,
     hang,
+    kill_a_worker,
     kill_scheduler,
     none_gets_ready,
     refuse_connections,
@@ -21,7 +22,9 @@ from tests.system.house import (
 from tests.system.judge import Run, stray_files
 from tests.system.stack import Stack
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("house", ["local"], indirect=True)]
+pytestmark = pytest.mark.system
+on_local = pytest.mark.parametrize("house", ["local"], indirect=True)
+on_celery = pytest.mark.parametrize("house", ["celery"], indirect=True)
 
 STRIKES: dict[str, Callable[[Stack], None]] = {
     "the database restarts": restart_database,
@@ -64,6 +67,7 @@ def judge_all(house: House, run: Run, tell: Tell) -> None:
     assert stray_files(house.archive, jobs) == []
 
 
+@on_local
 def test_a_triggerer_dies_while_fifty_videos_wait(house: House, tell: Tell) -> None:
     stack = house.stack
     first, second = stack.parts["triggerer-1"], stack.parts["triggerer-2"]
@@ -101,7 +105,7 @@ def done(run: Run) -> int:
 
 
 def strike_midway(run: Run, strike: Callable[[Stack], None]) -> None:
-    """Strike when some more tasks have succeeded, and there are some in every stage."""
+    """Strike when some more tasks have succeeded and there are some in every stage."""
     run.wait_until("Airflow's API", lambda: bool(run.tasks()), seconds=60)
     enough = done(run) + 4
     run.wait_until("some more tasks to succeed", lambda: done(run) >= enough, seconds=180)
@@ -109,6 +113,7 @@ def strike_midway(run: Run, strike: Callable[[Stack], None]) -> None:
     strike(run.stack)
 
 
+@on_local
 def test_the_scheduler_the_database_and_the_service_go_down(house: House, tell: Tell) -> None:
     """Each goes down while videos are in every stage."""
     stack = house.stack
@@ -120,7 +125,7 @@ def test_the_scheduler_the_database_and_the_service_go_down(house: House, tell: 
         with none_gets_ready(stack):
             run = Run(stack, "outages", house.archive)
             run.wait_until("videos in every stage", lambda: in_every_stage(run), seconds=120)
-            alone = night_prompt("outages", "one task", -1)
+            alone = night_prompt("outages", "no retries", 0)
             run.wait_until("the task without retries to have paid", lambda: has_paid(alone), seconds=120)
             kill_scheduler(stack)
         for name, strike in STRIKES.items():
@@ -130,3 +135,14 @@ def test_the_scheduler_the_database_and_the_service_go_down(house: House, tell: 
     judge_all(house, run, tell)
     no_retries = run.tasks()["no_retries"]
     assert (no_retries.state, no_retries.try_number) == ("success", 2), "Its try died with the scheduler."
+
+
+@on_celery
+def test_a_celery_worker_and_the_scheduler_die(house: House, tell: Tell) -> None:
+    """A worker's tasks die with it and are missed by their heartbeats; a scheduler's go on without it."""
+    run = Run(house.stack, "workers", house.archive)
+    strike_midway(run, kill_a_worker)
+    run.wait_until("another task to succeed", lambda: done(run) >= 5, seconds=180)
+    kill_scheduler(house.stack)
+    run.wait(seconds=400)
+    judge_all(house, run, tell)
