@@ -42,8 +42,10 @@ def ssl_of(settings: Settings) -> ssl.SSLContext | bool:
     """
     if settings.verify is False:
         return False
-    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or requests.utils.DEFAULT_CA_BUNDLE_PATH
-    bundle = named if settings.verify is True else settings.verify
+    bundle = settings.verify
+    if bundle is True:
+        named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        bundle = named or requests.utils.DEFAULT_CA_BUNDLE_PATH
     try:
         if os.path.isdir(bundle):
             return ssl.create_default_context(capath=bundle)

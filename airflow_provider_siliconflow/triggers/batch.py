@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_siliconflow.api.video import VideoStatus
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, load_poller
 from airflow_provider_siliconflow.waiting.outcome import judge
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ class VideosEndedTrigger(BaseTrigger):
             await asyncio.gather(*watchers, return_exceptions=True)
 
     async def _watch(self, request_id: str) -> bool:
-        # Imported here, so that a DAG file which imports the operators loads no HTTP library.
-        from airflow_provider_siliconflow.waiting.poller import poller_of
+        poller = await load_poller()
 
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
             now = time.time()
@@ -111,7 +110,7 @@ class VideosEndedTrigger(BaseTrigger):
             return True if judge(request_id, look, now=now, deadline=self.deadline) else None
 
         now = time.time()
-        return await poller_of(self.siliconflow_conn_id).watch(
+        ended: bool = await poller.poller_of(self.siliconflow_conn_id).watch(
             decide,
             request_id,
             model=self.model,
@@ -120,6 +119,7 @@ class VideosEndedTrigger(BaseTrigger):
             left=max(0.0, self.deadline - now),
             interval=self.poke_interval,
         )
+        return ended
 
     def _tell(self, request_id: str, look: VideoStatus | SiliconFlowError, now: float) -> None:
         """Say how the videos are, once a minute at most."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -28,6 +30,18 @@ _GRACE = 120.0
 _LATE = 30.0
 #: Seconds between two lines in the log.
 _QUIET = 60.0
+
+
+_POLLER = "airflow_provider_siliconflow.waiting.poller"
+
+
+async def load_poller() -> ModuleType:
+    """
+    Import the poller when it is wanted, so that a DAG file which imports the sensor loads no HTTP library.
+
+    On a thread, since the first import reads many files and the event loop is everybody's.
+    """
+    return sys.modules.get(_POLLER) or await asyncio.to_thread(importlib.import_module, _POLLER)
 
 
 class VideoReadyTrigger(BaseTrigger):
@@ -93,9 +107,7 @@ class VideoReadyTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> Outcome:
-        # Imported here, so that a DAG file which imports the sensor loads no HTTP library; and on a thread, since the
-        # first import reads many files.
-        poller = await asyncio.to_thread(importlib.import_module, "airflow_provider_siliconflow.waiting.poller")
+        poller = await load_poller()
         now = time.time()
         left = max(self.deadline - now, 0.0)
         try:

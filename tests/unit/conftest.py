@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -41,6 +42,7 @@ class Clock:
 
 @pytest.fixture
 def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    random.seed(1)
     clock = Clock(still)
     for module in (submit, generate, submit_later, airflow.sdk.bases.sensor):
         monkeypatch.setattr(module, "time", clock)
