@@ -41,7 +41,9 @@ async def load_poller() -> ModuleType:
 
     On a thread, since the first import reads many files and the event loop is everybody's.
     """
-    return sys.modules.get(_POLLER) or await asyncio.to_thread(importlib.import_module, _POLLER)
+    if _POLLER not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, _POLLER)
+    return sys.modules[_POLLER]
 
 
 class VideoReadyTrigger(BaseTrigger):
