@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.execution_time import comms
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.exceptions import (
@@ -390,6 +390,7 @@ def test_a_triggerer_that_gives_up_costs_nothing(still: Sandbox, clock: Clock) -
     assert still.ledger().billed == 1
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 5000), st.none() | st.floats(0, 1e6))
 def test_a_wait_is_long_enough_for_airflow_and_bounded(refusals: int, asked: float | None) -> None:
     wait = wait_after(refusals, asked)
