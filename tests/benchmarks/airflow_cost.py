@@ -1,0 +1,132 @@
+"""
+Benchmark 5: what a video costs in a real Airflow, and how long its bytes are in danger.
+
+``python -m tests.benchmarks.airflow_cost [--videos 200] [--speed 1] [--ways three_tasks one_task batch]``. Every
+part of Airflow runs, with LocalExecutor and PostgreSQL; the sandbox makes the videos, which take 1 to 9 minutes each
+by ``--speed 1``. Worker CPU is that of all task processes and of the executor's processes above them. A task process
+is one start of a task on a worker, resumptions included, as Airflow's own event log counts them. The delay is from
+*ready at the service*, by its ledger, to the moment at which the file got its final name. The ways run one after the
+other; 200 videos take about 15 minutes a way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.report import head, table
+from tests.benchmarks.simulation import figures
+from tests.system.processes import session_members
+from tests.system.stack import Stack, StackFailedError, StackSettings, running
+
+WAYS = ("three_tasks", "one_task", "batch")
+_TICKS = os.sysconf("SC_CLK_TCK")
+#: Places in /proc/<pid>/stat behind the name: user and system time, of the process and of children that have ended.
+_OWN, _ENDED = slice(11, 13), slice(13, 15)
+
+
+@dataclass
+class Cost:
+    """
+    Hold what one way took.
+
+    :param cpu: Seconds, of all worker processes.
+    :param processes: Starts of a task on a worker.
+    :param delays: Seconds from ready to safe, for each video.
+    :param billed: Videos paid for.
+    """
+
+    cpu: float
+    processes: int
+    delays: list[float]
+    billed: int
+
+
+def _ticks(pid: int, *places: slice) -> int:
+    with suppress(OSError):
+        values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(value) for place in places for value in values[place])
+    return 0
+
+
+def worker_cpu(scheduler: int) -> float:
+    """Return the CPU seconds so far of all that the scheduler's executor has started, ended or not."""
+    workers = [pid for pid in session_members([scheduler]) if pid != scheduler]
+    return (_ticks(scheduler, _ENDED) + sum(_ticks(pid, _OWN, _ENDED) for pid in workers)) / _TICKS
+
+
+def run_way(stack: Stack, way: str, folder: Path, seconds: float) -> Cost:
+    """
+    Run a DAG to its end.
+
+    :raises StackFailedError: if it does not succeed.
+    """
+    known = len(stack.sandbox("ledger")["jobs"])
+    scheduler = stack.parts["scheduler"].pid
+    before = worker_cpu(scheduler)
+    run_id = stack.api.trigger(way)
+    stack.wait_until(
+        f"the end of {way}", lambda: stack.api.run_state(way, run_id) in ("success", "failed"), seconds=seconds
+    )
+    if stack.api.run_state(way, run_id) != "success":
+        raise StackFailedError(stack.explain(way, run_id))
+    cpu = worker_cpu(scheduler) - before
+    jobs = stack.sandbox("ledger")["jobs"][known:]
+    started = stack.api.call("GET", f"eventLogs?dag_id={way}&run_id={run_id}&event=running&limit=1")["total_entries"]
+    # A rename changes a file's ctime, and nothing else does so afterwards.
+    delays = [(folder / f"{job['request_id']}.mp4").stat().st_ctime - job["ready_at"] for job in jobs]
+    return Cost(cpu, started, delays, sum(job["billed"] for job in jobs))
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--videos", type=int, default=200)
+    parser.add_argument("--speed", type=float, default=1.0, help="divides the time that videos take")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--parallelism", type=int, default=4, help="task processes at the same time")
+    parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--minutes", type=float, default=60.0, help="patience with each way")
+    chosen = parser.parse_args()
+    head("Cost and delay of a video in a real Airflow", "apache-airflow", "aiohttp")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = StackSettings(
+            dags=Path(__file__).parent / "dags",
+            database=chosen.database,
+            parallelism=chosen.parallelism,
+            env={"COST_VIDEOS": str(chosen.videos), "COST_ARCHIVE": folder},
+            sandbox=("--speed", str(chosen.speed), "--tiny"),
+        )
+        costs: dict[str, Cost] = {}
+        with running(settings) as stack:
+            stack.wait_until("the DAGs", lambda: all(map(stack.api.knows_dag, WAYS)), seconds=90)
+            for way in chosen.ways:
+                costs[way] = run_way(stack, way, Path(folder), 60 * chosen.minutes)
+                _show(chosen.videos, list(costs.items())[-1:])
+    print(
+        f"\nAll ways, videos {chosen.speed:g} times as fast as in the field, {chosen.parallelism} at the same time:\n"
+    )
+    _show(chosen.videos, list(costs.items()))
+
+
+def _show(videos: int, costs: Sequence[tuple[str, Cost]]) -> None:
+    columns = (
+        *("way", "videos", "billed", "task processes", "a video", "worker CPU s", "a video", "CPU / first way"),
+        *("delay p50 s", "p95", "most"),
+    )
+    first = costs[0][1].cpu
+    rows: list[tuple[str | float | int, ...]] = []
+    for way, cost in costs:
+        _, p50, p95, most = figures(cost.delays)
+        share, cpu = cost.processes / videos, cost.cpu / videos
+        rows.append((way, videos, cost.billed, cost.processes, share, cost.cpu, cpu, cost.cpu / first, p50, p95, most))
+    table(columns, rows)
+
+
+if __name__ == "__main__":
+    main()
