@@ -77,9 +77,11 @@ def task_for(way: str, is_mapped: bool, varied: dict[str, Any], **arguments: Any
 
 def make(answer: str, way: str, soft_fail: bool, retries: int, is_mapped: bool, folder: Path) -> TaskRun:
     prompt = "a cat [fail: too dark]" if answer == "failed" else "a cat"
-    waits: dict[str, Any] = {"poke_interval": 5 if way in IN_WORKER else 0.01, "retries": retries}
-    if answer == "timed out":
-        waits["timeout"] = 8 if way in IN_WORKER else 0
+    # Where time goes by between worker processes, no time goes by within one.
+    interval, timeout = {(True, True): (5, 8), (True, False): (60, 1800), (False, True): (0.01, 0)}.get(
+        (way in IN_WORKER, answer == "timed out"), (0.01, 1800)
+    )
+    waits: dict[str, Any] = {"poke_interval": interval, "timeout": timeout, "retries": retries}
     if way in SENSOR:
         request_id = SiliconFlowHook().submit_video(VideoRequest(MODEL, prompt, "1280x720")).request_id
         return task_for(way, is_mapped, {"request_id": request_id}, **waits, soft_fail=soft_fail)
