@@ -94,7 +94,7 @@ class Fate:
         :param struck: Whether anything was killed that night.
         """
         laws = {
-            "paid twice": self._needless() > self.again,
+            "paid twice": self.needless() > self.again,
             f"said {self.claim.ending}, which is not so": not self._is_true(archive, struck),
             "lost": self.is_lost(archive),
         }
@@ -105,7 +105,7 @@ class Fate:
         missing = [job for job in self.kept if not is_archived(archive, job)]
         return self.claim.ending != "unknown" and len(missing) > self.again
 
-    def _needless(self) -> int:
+    def needless(self) -> int:
         """Return how often a video was paid for while the one before had not failed, or was not known to have."""
         pairs = zip(self.jobs, self.jobs[1:], strict=False)
         return len([new for old, new in pairs if not _is_closed(old, new["accepted_at"])])
@@ -212,7 +212,7 @@ class Court:
 
 #: What is added up, in the order in which it is told.
 COUNTED = (
-    *("billed", "archived", "archived by hand", "unknown", "failed at the service", "refused", "lost"),
+    *("billed", "archived", "archived by hand", "unknown", "failed at the service", "refused", "lost", "paid twice"),
     *("made anew after Failed", "paid again by policy"),
 )
 _NAMES = {"nothing": "refused", "failed": "failed at the service", "told": "archived by hand"}
@@ -222,10 +222,11 @@ def count(fates: Sequence[Fate], archive: Path) -> Counter[str]:
     """Add up the fates of a night: :data:`COUNTED`, and the ``looks`` at so many videos as were ``looked at``."""
     counts: Counter[str] = Counter(_NAMES.get(fate.claim.ending, fate.claim.ending) for fate in fates)
     for fate in fates:
-        before_the_last = Counter(job["outcome"] == "Failed" for job in fate.jobs[:-1])
+        needless = fate.needless()
         looked_at = [job["status_calls"] for job in fate.jobs if job["status_calls"]]
-        counts["made anew after Failed"] += before_the_last[True]
-        counts["paid again by policy"] += before_the_last[False]
+        counts["made anew after Failed"] += len(fate.jobs[1:]) - needless
+        counts["paid again by policy"] += min(needless, fate.again)
+        counts["paid twice"] += max(0, needless - fate.again)
         counts["billed"] += sum(job["billed"] for job in fate.jobs)
         counts["lost"] += fate.is_lost(archive)
         counts["looks"] += sum(looked_at)
