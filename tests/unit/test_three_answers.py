@@ -23,6 +23,8 @@ from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.conftest import Clock
 from tests.unit.worker import MODEL, Report, TaskRun
 
+pytestmark = pytest.mark.usefixtures("first_look_at_once")
+
 #: Ways of waiting that hold a worker; in the others time goes by between two worker processes.
 IN_WORKER = ("poke", "one task, in the worker")
 SENSOR: dict[str, dict[str, Any]] = {
@@ -57,11 +59,6 @@ def state_of(answer: str, way: str, soft_fail: bool, retries: int) -> str:
     if soft_fail and state != SUCCESS:
         return SKIPPED
     return FAILED if state == RETRY and not retries else state
-
-
-@pytest.fixture(autouse=True)
-def _first_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.FIRST_LOOK", 0.0)
 
 
 def task_for(way: str, is_mapped: bool, varied: dict[str, Any], **arguments: Any) -> TaskRun:

@@ -40,12 +40,7 @@ def archiving(place: Path | str, **arguments: Any) -> TaskRun:
     return TaskRun(in_dag(ArchiveVideoOperator, destination=str(place), **{"retries": 2} | arguments))
 
 
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    return tmp_path / "clip.mp4"
-
-
-# --- id and link ----------------------------------------------------------------------------------------------------
+# --- id and link ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("gives_id", "gives_url", "looks"), [(True, True, 1), (True, False, 1), (False, True, 0)])
@@ -129,7 +124,7 @@ def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
     assert not clip.exists()
 
 
-# --- the place ------------------------------------------------------------------------------------------------------
+# --- the place --------------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_gets_a_file_named_after_the_video(still: Sandbox, tmp_path: Path) -> None:
@@ -178,7 +173,7 @@ def test_a_retry_after_a_death_takes_its_own_video_as_done(still: Sandbox, clip:
     assert run.xcoms["return_value"] == str(clip)
 
 
-# --- what the service and the storage may do ------------------------------------------------------------------------
+# --- what the service and the storage may do --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

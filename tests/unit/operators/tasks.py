@@ -1,0 +1,40 @@
+"""The tasks that these tests run, and how they run them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_siliconflow.operators.video import GenerateVideoOperator, SubmitVideoOperator
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.unit.worker import MODEL, Report, TaskRun, in_dag
+
+#: Seconds after which the sandbox has made any video.
+MADE = 600
+FAILS = "a cat [fail: too dark]"
+REQUEST: dict[str, Any] = {"prompt": "a {{ params.what }}", "model": MODEL, "image_size": "1280x720"}
+
+
+def submitting(**arguments: Any) -> TaskRun:
+    return TaskRun(in_dag(SubmitVideoOperator, **REQUEST | {"retries": 3} | arguments))
+
+
+def generating(place: Path | str, **arguments: Any) -> TaskRun:
+    given = {"destination": str(place), "poke_interval": 0.01, "retries": 2}
+    return TaskRun(in_dag(GenerateVideoOperator, **REQUEST | given | arguments))
+
+
+def made(run: TaskRun, sandbox: Sandbox) -> Report:
+    """Run a task to the end of its try, with a video that gets ready while it waits."""
+    assert run.work().state == "deferred"
+    sandbox.advance(MADE)
+    return run.finish()
+
+
+def is_archived(clip: Path, sandbox: Sandbox, job: int = 0) -> bool:
+    sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
+    manifest = json.loads(clip.with_suffix(".json").read_text())
+    wanted: str = sandbox.ledger().jobs[job]["sha256"]
+    return sha256 == wanted == manifest["sha256"] and list(clip.parent.glob(".*")) == []

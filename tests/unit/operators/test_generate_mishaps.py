@@ -1,0 +1,253 @@
+"""One task that dies, or whose video fails or is late: in Airflow's own worker code, against the sandbox's ledger."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time import comms
+
+from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.exceptions import (
+    DestinationError,
+    SiliconFlowAuthenticationError,
+    VideoFailedError,
+    VideoTimeoutError,
+)
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.unit.conftest import Clock
+from tests.unit.operators.tasks import FAILS, MADE, generating, is_archived, made
+from tests.unit.worker import DiesBefore, Killed
+
+pytestmark = pytest.mark.usefixtures("first_look_at_once")
+
+
+# --- deaths -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dies",
+    [
+        pytest.param(DiesBefore(comms.SetTaskStateStore), id="before the intent"),
+        pytest.param(DiesBefore(comms.SetXCom, "submission"), id="after the id"),
+        pytest.param(DiesBefore(comms.DeferTask), id="before the deferral"),
+        pytest.param(None, id="while deferred"),
+        pytest.param(DiesBefore(comms.GetTaskStateStore), id="on resume"),
+        pytest.param(DiesBefore(comms.SetXCom, "'video'"), id="before the download"),
+        pytest.param(DiesBefore(comms.SetXCom, "'manifest'"), id="after publish"),
+        pytest.param(DiesBefore(comms.SucceedTask), id="before success"),
+    ],
+)
+def test_a_retry_takes_up_its_own_video_after_any_death(still: Sandbox, clip: Path, dies: DiesBefore | None) -> None:
+    run = generating(clip)
+    on_resume = dies is not None and dies.kind is comms.GetTaskStateStore
+    run.before = dies if dies and not on_resume else run.before
+    if run.work().state == "deferred":
+        still.advance(MADE)
+        if dies:
+            run.before = dies
+            assert run.work().state == "killed"
+    before = still.ledger()
+
+    run.before = lambda message: None
+    run.next_try()
+    still.advance(MADE)
+    report = run.work()
+    if report.state == "deferred":
+        still.advance(MADE)
+        report = run.work()
+
+    assert report.state == "success"
+    assert still.ledger().billed == 1
+    assert is_archived(clip, still)
+    assert still.ledger().fetched == 1
+    if before.fetched:
+        assert still.ledger().download_calls == before.download_calls, "what is published is not fetched again"
+
+
+@pytest.mark.parametrize("when", ["before publish", "after publish"])
+def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
+    still: Sandbox, clip: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: Any) -> Any:
+        if when == "after publish":
+            publish(*arguments)
+        raise Killed
+
+    run = generating(clip)
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_siliconflow.archive.archive.publish", die)
+        assert made(run, still).state == "killed"
+    assert clip.exists() == (when == "after publish")
+
+    assert run.retry().state == "success"
+    assert is_archived(clip, still)
+    ledger = still.ledger()
+    assert (ledger.billed, ledger.fetched) == (1, 1 if when == "after publish" else 2)
+
+
+def test_a_triggerer_that_is_lost_costs_nothing(still: Sandbox, clip: Path) -> None:
+    run = generating(clip)
+    run.work()
+    assert run.fail_deferral().state == "up_for_retry"
+    still.advance(MADE)
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1
+
+
+def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(still: Sandbox, clip: Path) -> None:
+    run = generating(clip)
+    made(run, still)
+    report = run.clear()
+    assert report.state == "failed"
+    assert isinstance(report.error, DestinationError)
+    assert still.ledger().submit_calls == 1
+
+    run.task.if_exists = "overwrite"
+    run.clear_number += 1
+    run.max_tries += 1
+    run.next_try()
+    assert made(run, still).state == "success"
+    assert still.ledger().billed == 2
+    assert is_archived(clip, still, job=1)
+
+
+# --- failed, late, refused --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(
+    still: Sandbox, clock: Clock, clip: Path, deferrable: bool
+) -> None:
+    run = generating(clip, prompt=FAILS, deferrable=deferrable, poke_interval=0.01 if deferrable else 15)
+
+    report = made(run, still) if deferrable else run.work()
+
+    assert report.state == "up_for_retry"
+    assert type(report.error) is VideoFailedError
+    assert not isinstance(report.error, AirflowFailException)
+    assert report.error.reason == "too dark"
+    assert "too dark" in str(report.error)
+    assert "may bill it all the same" in str(report.error)
+    assert "too dark" in run.record["closed"]
+    assert still.ledger().billed == 1
+    first = run.record["request_id"]
+
+    run.task.prompt = "a dog"
+    run.next_try()
+    assert (made(run, still) if deferrable else run.work()).state == "success"
+    assert still.ledger().billed == 2
+    assert run.record["request_id"] != first
+    assert is_archived(clip, still, job=1)
+
+
+def test_a_failure_is_told_even_if_its_record_cannot_be_closed(
+    still: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(message: Any) -> None:
+        if isinstance(message, comms.SetTaskStateStore):
+            raise RuntimeError("the API server is away")
+
+    run = generating(clip, prompt=FAILS)
+    run.work()
+    still.advance(MADE)
+    run.before = fail
+    assert type(run.work().error) is VideoFailedError
+    assert f"The record of video {run.record['request_id']} cannot be closed" in caplog.text
+
+    assert type(run.retry().error) is VideoFailedError, "the same video's failure once more"
+    assert still.ledger().billed == 1
+    assert run.record["closed"]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
+    still: Sandbox, clock: Clock, clip: Path, deferrable: bool
+) -> None:
+    waits = {"timeout": 0} if deferrable else {"timeout": 45, "poke_interval": 15}
+    run = generating(clip, deferrable=deferrable, **waits)
+
+    report = run.finish()
+
+    assert report.state == "up_for_retry"
+    assert type(report.error) is VideoTimeoutError
+    for fact in (run.record["request_id"], "goes on at the service and is billed", "which costs nothing", "clearing"):
+        assert fact in str(report.error)
+    assert not run.record["closed"]
+    still.advance(MADE)
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1
+    assert is_archived(clip, still)
+
+
+def test_without_a_record_a_late_video_says_that_a_retry_pays_again(still: Sandbox, clip: Path) -> None:
+    run = generating(clip, timeout=0)
+    run.has_store = False
+    report = run.finish()
+    assert type(report.error) is VideoTimeoutError
+    assert "a retry that finds none makes another video and pays for it" in str(report.error)
+    assert "costs nothing" not in str(report.error)
+
+
+def test_without_a_store_the_way_is_the_same(still: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = generating(clip)
+    run.has_store = False
+    assert made(run, still).state == "success"
+    assert is_archived(clip, still)
+    assert run.xcoms["manifest"]["trace_ids"] == [run.xcoms["video"]["trace_id"]]
+    assert caplog.text.count("no task state store") == 1
+
+
+def test_without_a_store_a_failure_is_told_all_the_same(still: Sandbox, clip: Path) -> None:
+    run = generating(clip, prompt=FAILS)
+    run.has_store = False
+    assert type(made(run, still).error) is VideoFailedError
+
+
+def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
+    still: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(message: Any) -> None:
+        if isinstance(message, comms.GetTaskStateStore):
+            raise RuntimeError("the API server is away")
+
+    run = generating(clip)
+    run.work()
+    still.advance(MADE)
+    run.before = fail
+    assert run.work().state == "success"
+    assert is_archived(clip, still)
+    assert "Goes on without the record of the video" in capsys.readouterr().out
+
+
+def test_a_key_that_is_no_longer_good_keeps_the_record(
+    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = generating(clip)
+    run.work()
+    still.change_key("cn", "sk-renewed")
+    still.advance(MADE)
+    report = run.finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, SiliconFlowAuthenticationError)
+    assert not run.record["closed"]
+
+    connection = {"conn_type": "siliconflow", "password": "sk-renewed", "host": still.base_url}
+    monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(connection))
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1
+
+
+def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> None:
+    still.script(Fault("download", "storage_down", times=0))
+    run = generating(clip)
+    assert made(run, still).state == "up_for_retry"
+    assert not clip.exists()
+    still.clear_faults()
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1
+    assert is_archived(clip, still)
