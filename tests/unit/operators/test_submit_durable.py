@@ -19,7 +19,6 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import submitting
 from tests.unit.worker import MODEL, DiesBefore, Killed
 
-
 # --- what is written, and when ----------------------------------------------------------------------------------------
 
 
