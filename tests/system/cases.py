@@ -11,6 +11,8 @@ from airflow_provider_siliconflow.api.links import expires_at
 from tests.system.faults import MOMENTS, take_away
 from tests.system.judge import Ending
 
+RETRIES = 3
+
 Policy = Literal["fail", "resubmit"]
 Way = Literal["one task", "three tasks"]
 
@@ -34,6 +36,11 @@ class Case:
     policy: Policy = "fail"
     lacks: str = ""
     late: bool = False
+
+    @property
+    def retries(self) -> int:
+        """How many tries it takes beyond the first: one for a death, and all that there are where it ends badly."""
+        return RETRIES if self.ending == "lost" else int(self.name in MOMENTS)
 
     @property
     def title(self) -> str:

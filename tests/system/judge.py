@@ -26,14 +26,12 @@ class Verdict:
 
     :param billed: How often it was paid for.
     :param ending: What the user has of it.
-    :param tries: Tries of its tasks, together.
-    :param retried: Whether any of them was tried again.
+    :param retries: How often its tasks were tried again, together.
     """
 
     billed: int
     ending: Ending
-    tries: int
-    retried: bool
+    retries: int
 
 
 class Run:
@@ -98,8 +96,7 @@ class Run:
         return Verdict(
             billed=sum(job["billed"] for job in mine),
             ending=self._ending(steps, mine),
-            tries=sum(task.try_number for task in steps),
-            retried=any(task.try_number > 1 for task in steps),
+            retries=sum(max(0, task.try_number - 1) for task in steps),
         )
 
     def _ending(self, steps: list[TaskInstance], jobs: list[Any]) -> Ending:

@@ -17,11 +17,11 @@ from airflow_provider_siliconflow.operators.video import (
     SubmitVideoOperator,
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
-from tests.system.cases import POLICIES, Case, Policy, cases_of
+from tests.system.cases import POLICIES, RETRIES, Case, Policy, cases_of
 
 VIDEO: dict[str, Any] = {"model": "Wan-AI/Wan2.2-T2V-A14B", "image_size": "1280x720"}
 DESTINATION = os.environ["DURABILITY_ARCHIVE"] + "/"
-QUICK: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=1)}
+QUICK: dict[str, Any] = {"retries": RETRIES, "retry_delay": timedelta(seconds=1)}
 
 
 def prepare(cases: list[Case], step: str | None, context: Any) -> None:
