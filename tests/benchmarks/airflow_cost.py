@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.benchmarks.report import head, table
 from tests.benchmarks.simulation import figures
@@ -77,7 +78,8 @@ def run_way(stack: Stack, way: str, folder: Path, seconds: float) -> Cost:
         raise StackFailedError(stack.explain(way, run_id))
     cpu = worker_cpu(scheduler) - before
     jobs = stack.sandbox("ledger")["jobs"][known:]
-    started = stack.api.call("GET", f"eventLogs?dag_id={way}&run_id={run_id}&event=running&limit=1")["total_entries"]
+    events = f"eventLogs?dag_id={way}&run_id={quote(run_id)}&event=running&limit=1"
+    started = stack.api.call("GET", events)["total_entries"]
     # A rename changes a file's ctime, and nothing else does so afterwards.
     delays = [(folder / f"{job['request_id']}.mp4").stat().st_ctime - job["ready_at"] for job in jobs]
     return Cost(cpu, started, delays, sum(job["billed"] for job in jobs))
