@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,16 +26,6 @@ def _children(parents: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def _tasks(stack: Stack) -> list[int]:
-    """Return the task processes: with LocalExecutor, the children of the scheduler's children."""
-    return _children(_children([stack.parts["scheduler"].pid]))
-
-
-def _supervisors(stack: Stack) -> list[int]:
-    """Return the processes that each stand by a task of theirs."""
-    return [pid for pid in _children([stack.parts["scheduler"].pid]) if _children([pid])]
-
-
 def _kill_one(pids: Sequence[int], luck: float) -> bool:
     """Kill one of some processes; return whether there was one."""
     if not pids:
@@ -44,37 +34,6 @@ def _kill_one(pids: Sequence[int], luck: float) -> bool:
         os.kill(pids[int(luck * len(pids))], signal.SIGKILL)
         return True
     return False
-
-
-def _kill_triggerer(stack: Stack, luck: float) -> bool:
-    parts = [part for name, part in sorted(stack.parts.items()) if name.startswith("triggerer")]
-    part = parts[int(luck * len(parts))]
-    part.kill()
-    part.start()
-    return True
-
-
-def _kill_scheduler(stack: Stack, _: float) -> bool:
-    kill_scheduler(stack)
-    return True
-
-
-def _kill_scheduler_alone(stack: Stack, _: float) -> bool:
-    """Kill the scheduler's first process, as the kernel does for want of memory: its tasks live on without it."""
-    part = stack.parts["scheduler"]
-    os.kill(part.pid, signal.SIGKILL)
-    part.wait(10)
-    part.start()
-    return True
-
-
-_WAYS_TO_DIE: dict[Victim, Callable[[Stack, float], bool]] = {
-    "task": lambda stack, luck: _kill_one(_tasks(stack), luck),
-    "supervisor": lambda stack, luck: _kill_one(_supervisors(stack), luck),
-    "triggerer": _kill_triggerer,
-    "scheduler": _kill_scheduler,
-    "scheduler alone": _kill_scheduler_alone,
-}
 
 
 class Reaper:
@@ -91,11 +50,13 @@ class Reaper:
         self._steps = 2 * videos
         self._before = self._taken()
         self._due_at: float | None = None
+        self._orphans: list[int] = []
         #: Kills done, by victim.
         self.done: Counter[str] = Counter()
 
     def step(self) -> None:
         """Kill what is due now; a victim that is not there is waited for."""
+        self._sweep()
         if not self._left:
             return
         strike = self._left[0]
@@ -103,10 +64,51 @@ class Reaper:
             if self._progress() < strike.progress:
                 return
             self._due_at = time.monotonic() + strike.delay
-        if time.monotonic() >= self._due_at and _WAYS_TO_DIE[strike.victim](self._stack, strike.luck):
+        if time.monotonic() >= self._due_at and self._kill(strike.victim, strike.luck):
             self.done[strike.victim] += 1
             self._left.pop(0)
             self._due_at = None
+
+    def _kill(self, victim: Victim, luck: float) -> bool:
+        """Kill, and return whether the victim was there."""
+        match victim:
+            case "task":
+                return _kill_one(_children(self._workers()), luck)
+            case "supervisor":
+                return _kill_one([pid for pid in self._workers() if _children([pid])], luck)
+            case "triggerer":
+                parts = [part for name, part in sorted(self._stack.parts.items()) if name.startswith("triggerer")]
+                part = parts[int(luck * len(parts))]
+                part.kill()
+                part.start()
+            case "scheduler":
+                kill_scheduler(self._stack)
+            case "scheduler alone":
+                self._kill_scheduler_alone()
+        return True
+
+    def _workers(self) -> list[int]:
+        """Return the processes of the LocalExecutor; each has the process of the task that it runs as its child."""
+        return _children([self._stack.parts["scheduler"].pid])
+
+    def _kill_scheduler_alone(self) -> None:
+        """Kill the scheduler's first process, as the kernel does for want of memory: its tasks go on to their end."""
+        part = self._stack.parts["scheduler"]
+        self._orphans += self._workers()
+        os.kill(part.pid, signal.SIGKILL)
+        part.wait(10)
+        part.start()
+
+    def _sweep(self) -> None:
+        """
+        Kill what a dead scheduler left behind, once it has no task any more.
+
+        It shares the scheduler's connection to the database: while it lives, PostgreSQL thinks that the scheduler
+        does, and keeps its locks, so that no other schedules the run.
+        """
+        for pid in [pid for pid in self._orphans if not _children([pid])]:
+            _kill_one([pid], luck=0)
+            self._orphans.remove(pid)
 
     def _progress(self) -> float:
         return (self._taken() - self._before) / self._steps
