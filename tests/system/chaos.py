@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import signal
 import sys
 import tempfile
 import time
@@ -133,6 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: Exit code: 1 if a law is broken.
     """
+    # So that the videos go, too, if this is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(prog="python -m tests.system.chaos", description="A night of chance.")
     parser.add_argument("--videos", type=int, default=300, help="how many in the night of chance (300)")
     parser.add_argument("--calm", type=int, default=0, help="how many in a night without faults before it (0)")
