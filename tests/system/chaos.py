@@ -20,8 +20,7 @@ from pathlib import Path
 from tests.system.chaos_judge import COUNTED, Court, Fate, count
 from tests.system.chaos_plan import CALL_TIMEOUT, Night, faults, nights_of, strikes_of
 from tests.system.chaos_strikes import Reaper
-from tests.system.conftest import QUICK
-from tests.system.house import House, Tell, supervised
+from tests.system.house import QUICK, House, Tell, supervised
 from tests.system.judge import Run, stray_files
 from tests.system.stack import StackSettings, running
 
