@@ -49,7 +49,6 @@ class SubmitRecord:
     :param model: The model asked for.
     :param host: The base URL asked.
     :param max_tries: The task instance's, at the time: Airflow raises it on a clear and leaves it on a retry.
-    :param clear_number: The run's, at the time: Airflow counts there how often any of its tasks were cleared.
     :param intent_at: ISO 8601 time just before the submit.
     :param request_id: The video's id, once known.
     :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
@@ -61,7 +60,6 @@ class SubmitRecord:
     model: str
     host: str
     max_tries: int
-    clear_number: int
     intent_at: str
     request_id: str | None = None
     trace_id: str | None = None
@@ -84,9 +82,7 @@ class Policy:
     price: str = "the price of a video"
 
 
-def intent_of(
-    request: VideoRequest, *, conn_id: str, settings: Settings, max_tries: int, clear_number: int
-) -> SubmitRecord:
+def intent_of(request: VideoRequest, *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
     """Make the record to write before a submit."""
     material = json.dumps([request.to_json(), conn_id, settings.base_url], sort_keys=True)
     return SubmitRecord(
@@ -94,25 +90,25 @@ def intent_of(
         model=request.model,
         host=settings.base_url,
         max_tries=max_tries,
-        clear_number=clear_number,
         intent_at=_now(),
     )
 
 
-def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy, *, try_number: int) -> Conclusion:
+def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy) -> Conclusion:
     """
     Say what a try may do, given the record of the tries before it.
 
     :param record: What is on record; None only if it is certain that nothing is.
     :param intent: What this try is about to submit.
     :param policy: What the user said about paying again.
-    :param try_number: The try, counted from 1.
     :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
     :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
     """
     if record is None or record.closed:
         return Conclusion.SUBMIT
-    if _is_cleared(record, intent, try_number) and not (policy.reuse_on_clear and record.request_id):
+    # Every way of clearing raises max_tries, also of a running task; no retry does, nor a dead scheduler's leftovers.
+    cleared = record.max_tries != intent.max_tries
+    if cleared and not (policy.reuse_on_clear and record.request_id):
         log.warning(
             "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _told(record)
         )
@@ -124,17 +120,6 @@ def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy, 
         raise doubt
     log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
     return Conclusion.SUBMIT
-
-
-def _is_cleared(record: SubmitRecord, intent: SubmitRecord, try_number: int) -> bool:
-    """
-    Tell whether the user cleared the task since the record was written.
-
-    A clear of a running task can leave max_tries alone: its next try is then one too many. That alone proves nothing,
-    for the tries of tasks that a dead scheduler left behind are not bounded either, and nobody cleared those.
-    """
-    one_too_many = try_number > intent.max_tries + 1
-    return record.max_tries != intent.max_tries or (one_too_many and record.clear_number != intent.clear_number)
 
 
 class SubmitStore:
@@ -211,7 +196,6 @@ def submit_once(
     store: SubmitStore,
     intent: SubmitRecord,
     policy: Policy,
-    try_number: int,
     before_paying: Callable[[], None],
 ) -> SubmitRecord:
     """
@@ -229,7 +213,7 @@ def submit_once(
             " cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
         )
     record = store.read()
-    if record and conclude(record, intent, policy, try_number=try_number) is Conclusion.TAKE_UP:
+    if record and conclude(record, intent, policy) is Conclusion.TAKE_UP:
         log.info("Takes up %s; nothing is submitted or paid again.", _told(record))
         return record
     before_paying()

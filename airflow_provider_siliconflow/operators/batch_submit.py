@@ -152,10 +152,7 @@ class Submitter:
             request = read_request(self._items[index])
             calls.submit(request)  # refuses what cannot be sent, before anything is written down
             intent = intent_for(self._context, self._hook, request)
-            try_number = self._context["ti"].try_number
-            record = submit_once(
-                self._hook, request, self._stores[index], intent, self._policy, try_number, before_paying
-            )
+            record = submit_once(self._hook, request, self._stores[index], intent, self._policy, before_paying)
         except (SubmitRecordError, *_FOR_ALL):
             raise
         except (SubmitOutcomeUnknownError, SubmitConflictError) as error:

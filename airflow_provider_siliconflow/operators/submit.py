@@ -135,7 +135,7 @@ class SubmitVideoOperator(BaseOperator):
         policy = Policy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
         intent = intent_for(context, hook, request)
         try:
-            record = submit_once(hook, request, SubmitStore(context), intent, policy, ti.try_number, self.before_paying)
+            record = submit_once(hook, request, SubmitStore(context), intent, policy, self.before_paying)
         except SubmitOutcomeUnknownError as error:
             if self.on_unknown_submit == "resubmit":
                 raise SiliconFlowError(
@@ -195,7 +195,6 @@ def intent_for(context: Context, hook: SiliconFlowHook, request: VideoRequest) -
         conn_id=hook.siliconflow_conn_id,
         settings=hook.settings,
         max_tries=context["ti"].max_tries,
-        clear_number=context["dag_run"].clear_number or 0,
     )
 
 

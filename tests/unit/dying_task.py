@@ -114,7 +114,7 @@ class DyingTask:
         self._chance = random.Random(seed)
         self.retries = self.max_tries = self._chance.choice([0, 2])
         self.kept: dict[str, Any] = {}
-        self.try_number = self.clear_number = self.number = 0
+        self.try_number = self.number = 0
         self._intend()
 
     def _intend(self) -> None:
@@ -158,10 +158,9 @@ class DyingTask:
         self.is_lost |= bool(hook.posts) and isinstance(error, SubmitOutcomeUnknownError)
 
     def _submit(self, hook: FakeHook, store: FakeStore) -> SubmitRecord:
-        numbers = {"max_tries": self.max_tries, "clear_number": self.clear_number}
-        intent = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, **numbers)
+        intent = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=self.max_tries)
         kept = SubmitStore(cast("Any", {"task_state_store": store}))
-        record = submit_once(cast("Any", hook), REQUEST, kept, intent, Policy(), self.try_number, lambda: None)
+        record = submit_once(cast("Any", hook), REQUEST, kept, intent, Policy(), lambda: None)
         if not store.failing:
             self.known = record
         return record
@@ -186,14 +185,10 @@ class DyingTask:
             assert failing in ("get", "set intent", "set intent late"), "LAW: a store that works is no error"
 
     def is_cleared(self) -> None:
-        """Clear the task; while it runs, Airflow may leave max_tries as it is."""
-        is_running = self._chance.random() < 0.5
-        if not self.try_number or (is_running and self.retries):
-            return
-        self.clear_number += 1
-        if not is_running:
+        """Clear the task."""
+        if self.try_number:
             self.max_tries = self.try_number + self.retries
-        self._intend()
+            self._intend()
 
     def video_fails(self) -> None:
         """Meet the end of a video that could not be made: the next try is to submit anew."""

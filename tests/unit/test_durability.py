@@ -25,7 +25,7 @@ from airflow_provider_siliconflow.hooks.settings import Settings
 from tests.unit.dying_task import CONN_ID, REQUEST, SETTINGS
 
 PRICE = "2.00 CNY"
-INTENT = SubmitRecord("same", "a-model", "https://host/v1", max_tries=1, clear_number=0, intent_at="10:00")
+INTENT = SubmitRecord("same", "a-model", "https://host/v1", max_tries=1, intent_at="10:00")
 WITH_ID = replace(INTENT, request_id="vid1", submitted_at="10:01")
 CLOSED = replace(WITH_ID, closed="it failed")
 POLICIES = [Policy(on, reuse, PRICE) for on in ("fail", "resubmit") for reuse in (False, True)]
@@ -36,77 +36,63 @@ records = st.builds(
     st.sampled_from([INTENT, WITH_ID, CLOSED]),
     fingerprint=st.sampled_from(["same", "other"]),
     max_tries=st.integers(0, 3),
-    clear_number=st.integers(0, 2),
 )
-intents = st.builds(replace, st.just(INTENT), max_tries=st.integers(0, 3), clear_number=st.integers(0, 2))
-tries = st.integers(1, 6)
+intents = st.builds(replace, st.just(INTENT), max_tries=st.integers(0, 3))
 
 
-def verdict_of(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy, try_number: int) -> str:
+def verdict_of(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy) -> str:
     try:
-        return conclude(record, intent, policy, try_number=try_number).value
+        return conclude(record, intent, policy).value
     except SubmitOutcomeUnknownError:
         return "unknown"
     except SubmitConflictError:
         return "conflict"
 
 
-def user_cleared(record: SubmitRecord, intent: SubmitRecord, try_number: int) -> bool:
+def user_cleared(record: SubmitRecord, intent: SubmitRecord) -> bool:
     """Tell what Airflow does to a task instance on a clear, and on nothing else."""
-    while_it_rested = record.max_tries != intent.max_tries
-    while_it_ran = record.clear_number != intent.clear_number and try_number > intent.max_tries + 1
-    return while_it_rested or while_it_ran
+    return record.max_tries != intent.max_tries
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------
 
 
 @QUICK
-@given(records, intents, st.sampled_from(POLICIES), tries)
+@given(records, intents, st.sampled_from(POLICIES))
 def test_what_may_be_paid_for_is_submitted_again_only_if_the_user_said_so(
-    record: SubmitRecord, intent: SubmitRecord, policy: Policy, try_number: int
+    record: SubmitRecord, intent: SubmitRecord, policy: Policy
 ) -> None:
-    said_so = user_cleared(record, intent, try_number) or policy.on_unknown_submit == "resubmit"
+    said_so = user_cleared(record, intent) or policy.on_unknown_submit == "resubmit"
     if not record.closed and not said_so:
-        assert verdict_of(record, intent, policy, try_number) != "submit"
+        assert verdict_of(record, intent, policy) != "submit"
 
 
 @QUICK
-@given(records, intents, st.sampled_from(POLICIES), tries)
-def test_only_the_very_video_is_taken_up(
-    record: SubmitRecord, intent: SubmitRecord, policy: Policy, try_number: int
-) -> None:
-    if verdict_of(record, intent, policy, try_number) == "take up":
+@given(records, intents, st.sampled_from(POLICIES))
+def test_only_the_very_video_is_taken_up(record: SubmitRecord, intent: SubmitRecord, policy: Policy) -> None:
+    if verdict_of(record, intent, policy) == "take up":
         assert record.request_id
         assert not record.closed
         assert record.fingerprint == intent.fingerprint
 
 
 @QUICK
-@given(records, intents, st.sampled_from(POLICIES), tries)
+@given(records, intents, st.sampled_from(POLICIES))
 def test_a_retry_takes_up_its_video_under_every_policy(
-    record: SubmitRecord, intent: SubmitRecord, policy: Policy, try_number: int
+    record: SubmitRecord, intent: SubmitRecord, policy: Policy
 ) -> None:
     mine = record.request_id and not record.closed and record.fingerprint == intent.fingerprint
-    if mine and not user_cleared(record, intent, try_number):
-        assert verdict_of(record, intent, policy, try_number) == "take up"
+    if mine and not user_cleared(record, intent):
+        assert verdict_of(record, intent, policy) == "take up"
 
 
 @QUICK
-@given(intents, st.sampled_from(POLICIES), tries)
-def test_nothing_on_record_is_submitted(intent: SubmitRecord, policy: Policy, try_number: int) -> None:
-    assert verdict_of(None, intent, policy, try_number) == "submit"
+@given(intents, st.sampled_from(POLICIES))
+def test_nothing_on_record_is_submitted(intent: SubmitRecord, policy: Policy) -> None:
+    assert verdict_of(None, intent, policy) == "submit"
 
 
-RETRY, CLEARED_AT_REST, CLEARED_RUNNING, LEFT_BEHIND = (
-    "retry",
-    "cleared at rest",
-    "cleared while running",
-    "left behind",
-)
-
-
-@pytest.mark.parametrize("how", [RETRY, CLEARED_AT_REST, CLEARED_RUNNING, LEFT_BEHIND])
+@pytest.mark.parametrize("is_clear", [False, True], ids=["retry", "clear"])
 @pytest.mark.parametrize(
     ("record", "retried", "resubmitted", "cleared", "reused"),
     [
@@ -119,19 +105,12 @@ RETRY, CLEARED_AT_REST, CLEARED_RUNNING, LEFT_BEHIND = (
     ],
 )
 def test_table(
-    how: str, record: SubmitRecord | None, retried: str, resubmitted: str, cleared: str, reused: str
+    is_clear: bool, record: SubmitRecord | None, retried: str, resubmitted: str, cleared: str, reused: str
 ) -> None:
-    intent, try_number = {
-        RETRY: (INTENT, 2),
-        CLEARED_AT_REST: (replace(INTENT, max_tries=2, clear_number=1), 2),
-        CLEARED_RUNNING: (replace(INTENT, clear_number=1), 3),
-        # A scheduler that died leaves tasks behind; its successor runs them again, whatever their retries.
-        LEFT_BEHIND: (INTENT, 3),
-    }[how]
-    is_clear = how in (CLEARED_AT_REST, CLEARED_RUNNING)
+    intent = replace(INTENT, max_tries=2) if is_clear else INTENT
 
     def answer(policy: Policy) -> str:
-        return verdict_of(record, intent, policy, try_number)
+        return verdict_of(record, intent, policy)
 
     assert answer(Policy()) == (cleared if is_clear else retried)
     assert answer(Policy("resubmit")) == (cleared if is_clear else resubmitted)
@@ -140,7 +119,7 @@ def test_table(
 
 def test_an_unknown_outcome_names_window_model_host_and_price() -> None:
     with pytest.raises(SubmitOutcomeUnknownError) as caught:
-        conclude(INTENT, INTENT, Policy(price=PRICE), try_number=2)
+        conclude(INTENT, INTENT, Policy(price=PRICE))
     for fact in ("10:00", "a-model", "https://host/v1", PRICE, "may be running and billed", "no way to look it up"):
         assert fact in str(caught.value)
     assert (caught.value.host, caught.value.model) == ("https://host/v1", "a-model")
@@ -148,19 +127,19 @@ def test_an_unknown_outcome_names_window_model_host_and_price() -> None:
 
 def test_a_conflict_names_the_video_that_was_paid_for() -> None:
     with pytest.raises(SubmitConflictError, match=r"already paid for video vid1 \(a-model, submitted at 10:01"):
-        conclude(replace(WITH_ID, fingerprint="other"), INTENT, Policy(), try_number=2)
+        conclude(replace(WITH_ID, fingerprint="other"), INTENT, Policy())
 
 
 @pytest.mark.parametrize(
     ("record", "told"), [(WITH_ID, "video vid1"), (INTENT, "an attempt to submit a-model at 10:00, of unknown outcome")]
 )
 def test_a_clear_says_that_it_pays_again(record: SubmitRecord, told: str, caplog: pytest.LogCaptureFixture) -> None:
-    conclude(record, replace(INTENT, max_tries=5), Policy(price=PRICE), try_number=4)
+    conclude(record, replace(INTENT, max_tries=5), Policy(price=PRICE))
     assert f"cleared: it submits anew and pays {PRICE} again. On record was {told}" in caplog.text
 
 
 def test_resubmit_says_what_it_may_cost(caplog: pytest.LogCaptureFixture) -> None:
-    conclude(INTENT, INTENT, Policy("resubmit", price=PRICE), try_number=2)
+    conclude(INTENT, INTENT, Policy("resubmit", price=PRICE))
     assert f"on_unknown_submit='resubmit' says to submit anew, for {PRICE}" in caplog.text
 
 
@@ -168,7 +147,7 @@ def test_resubmit_says_what_it_may_cost(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def fingerprint(request: VideoRequest = REQUEST, conn_id: str = CONN_ID, settings: Settings = SETTINGS) -> str:
-    return intent_of(request, conn_id=conn_id, settings=settings, max_tries=0, clear_number=0).fingerprint
+    return intent_of(request, conn_id=conn_id, settings=settings, max_tries=0).fingerprint
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(VideoRequest)])
@@ -184,7 +163,7 @@ def test_connection_and_host_are_in_the_fingerprint_and_the_key_is_not() -> None
 
 
 def test_a_record_is_plain_json_without_prompt_or_key() -> None:
-    record = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=1, clear_number=0)
+    record = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
     text = json.dumps(asdict(record))
     assert SubmitRecord(**json.loads(text)) == record
     assert REQUEST.prompt not in text

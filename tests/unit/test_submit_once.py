@@ -52,8 +52,8 @@ def store_of(kept: Any = None, **faults: Any) -> tuple[SubmitStore, FakeStore]:
 
 
 def once(store: SubmitStore, hook: FakeHook, before_paying: Callable[[], None] = lambda: None) -> SubmitRecord:
-    intent = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=1, clear_number=0)
-    return submit_once(cast("Any", hook), REQUEST, store, intent, Policy(price=PRICE), 1, before_paying)
+    intent = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
+    return submit_once(cast("Any", hook), REQUEST, store, intent, Policy(price=PRICE), before_paying)
 
 
 @QUICK
@@ -290,11 +290,3 @@ def test_dropping_the_intent_of_a_refusal_is_needed(play: Callable[[], None], mo
 def test_closing_a_failed_video_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SubmitStore, "close", lambda self, record, why: None)
     breaks_a_law(play, "a try goes on with the video that is intended")
-
-
-def test_counting_tries_alone_is_no_proof_of_a_clear(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    def by_count(record: SubmitRecord, intent: SubmitRecord, try_number: int) -> bool:
-        return record.max_tries != intent.max_tries or try_number > intent.max_tries + 1
-
-    monkeypatch.setattr(durability, "_is_cleared", by_count)
-    breaks_a_law(play, "what is paid for is not submitted again")

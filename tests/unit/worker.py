@@ -90,7 +90,6 @@ class TaskRun:
     has_store: bool = True
     before: Callable[[Any], None] = lambda message: None
     try_number: int = 1
-    clear_number: int = 0
     store: dict[str, Any] = field(default_factory=dict)
     xcoms: dict[str, Any] = field(default_factory=dict)
     rendered: dict[str, Any] = field(default_factory=dict)
@@ -139,7 +138,6 @@ class TaskRun:
 
     def clear(self) -> Report:
         """Run again because the user cleared the task."""
-        self.clear_number += 1
         self.max_tries = self.try_number + self.retries
         self.next_try()
         return self.finish()
@@ -173,7 +171,7 @@ class TaskRun:
         facts = {
             **{"dag_id": self.task.dag_id, "run_id": "run", "run_type": "manual", "state": "running"},
             **dict.fromkeys(("logical_date", "data_interval_start", "data_interval_end", "run_after"), NOW),
-            **{"start_date": NOW, "end_date": None, "clear_number": self.clear_number},
+            **{"start_date": NOW, "end_date": None, "clear_number": 0},
             **{"consumed_asset_events": [], "partition_key": None},
         }
         server = TIRunContext(

@@ -108,7 +108,6 @@ def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(still: 
     assert still.ledger().submit_calls == 1
 
     run.task.if_exists = "overwrite"
-    run.clear_number += 1
     run.max_tries += 1
     run.next_try()
     assert made(run, still).state == "success"

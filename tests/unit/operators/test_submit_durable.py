@@ -131,15 +131,6 @@ def test_a_task_that_a_dead_scheduler_left_behind_is_no_cleared_one(still: Sandb
     assert still.ledger().billed == 1
 
 
-def test_a_task_without_retries_that_is_cleared_while_it_runs_submits_anew(still: Sandbox) -> None:
-    run = submitting(retries=0)
-    run.before = DiesBefore(comms.SucceedTask)
-    run.finish()
-    run.clear_number += 1  # All that Airflow changes then, besides the try.
-    assert run.retry().state == "success"
-    assert still.ledger().billed == 2
-
-
 @pytest.mark.parametrize(("policy", "state", "billed"), [("fail", "failed", 1), ("resubmit", "success", 2)])
 def test_another_request_than_the_one_paid_for(still: Sandbox, policy: str, state: str, billed: int) -> None:
     run = submitting(on_unknown_submit=policy)
