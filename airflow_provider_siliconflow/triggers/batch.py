@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
 #: Seconds from the first video that is ready to the event: those that get ready meanwhile share a worker's start.
-GATHER = 20.0
+GATHER = 10.0
 #: Seconds between two lines in the log.
 _QUIET = 60.0
 
