@@ -13,8 +13,6 @@ from airflow_provider_siliconflow.batch import Progress, Row, RowState, keys, ma
 from airflow_provider_siliconflow.durability import KEY, OnUnknownSubmit, SubmitStore
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.operators.archive import IfExists
-from airflow_provider_siliconflow.triggers.batch import VideosEndedTrigger
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -154,6 +152,10 @@ class GenerateVideoBatchOperator(BaseOperator):
         return result
 
     def _defer(self, progress: Progress, wait: float | None) -> NoReturn:
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.batch import VideosEndedTrigger
+        from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+
         now = time.time()
         wake_at = min(
             *([progress.deadline] if progress.flying else []),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_siliconflow.durability import SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.exceptions import (
@@ -15,8 +15,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
-from airflow_provider_siliconflow.triggers.video import POKE, defer_until_ready
-from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event
+from airflow_provider_siliconflow.waiting.outcome import POKE, Outcome, describe, judge, judge_after_event
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -89,7 +88,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
             if outcome:
                 return self._finish(context, hook, outcome)
             if self.deferrable:
-                defer_until_ready(self, record.request_id, deadline, self.poke_interval, self.model)
+                self._defer_until_ready(record.request_id, deadline)
             time.sleep(max(0.0, min(self.poke_interval or POKE, deadline - time.time())))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
@@ -104,8 +103,14 @@ class GenerateVideoOperator(SubmitVideoOperator):
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         outcome, deadline = judge_after_event(request_id, event, self._look(hook, request_id), now=time.time())
         if outcome is None:
-            defer_until_ready(self, request_id, deadline, self.poke_interval, self.model)
+            self._defer_until_ready(request_id, deadline)
         return self._finish(context, hook, outcome)
+
+    def _defer_until_ready(self, request_id: str, deadline: float) -> NoReturn:
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.video import defer_until_ready
+
+        defer_until_ready(self, request_id, deadline, self.poke_interval, self.model)
 
     def _submit(self, context: Context, since: float, refusals: int) -> str:
         try:

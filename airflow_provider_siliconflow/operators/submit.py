@@ -26,7 +26,6 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.images import image_field
-from airflow_provider_siliconflow.triggers.submit import SubmitLaterTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -155,6 +154,9 @@ class SubmitVideoOperator(BaseOperator):
 
     def _defer(self, error: SiliconFlowError, since: float, refusals: int) -> NoReturn:
         """Leave the worker until the service may take the submit, so that waiting costs neither a slot nor a retry."""
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.submit import SubmitLaterTrigger
+
         wait = wait_after(refusals, asked=getattr(error, "retry_after", None))
         now = time.time()
         if now + wait > since + self.submit_timeout:

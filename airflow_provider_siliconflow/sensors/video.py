@@ -22,8 +22,14 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedForGoodError,
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.triggers.video import POKE, defer_until_ready
-from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, judge, judge_after_event, timeout_message
+from airflow_provider_siliconflow.waiting.outcome import (
+    POKE,
+    Outcome,
+    describe,
+    judge,
+    judge_after_event,
+    timeout_message,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -123,5 +129,8 @@ class VideoReadySensor(BaseSensorOperator):
         return AirflowSensorTimeout(f"{what} Clear this task to wait for it again, which costs nothing.")
 
     def _defer(self, deadline: float) -> NoReturn:
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.video import defer_until_ready
+
         interval = None if self.learned_interval else self.poke_interval
         defer_until_ready(self, self.request_id, deadline, interval, model=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 #: Seconds from the deferral to the first look. An event that comes sooner can overtake the executor's own report
 #: of the deferred try, and Airflow then fails the task (seen on 3.3.2 with LocalExecutor).
 FIRST_LOOK = 10.0
-#: Seconds between two looks of a worker that waits.
-POKE = 15.0
 #: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
 _GRACE = 120.0
 #: Seconds after the deadline for which its last look may be on its way.
@@ -33,6 +30,7 @@ _QUIET = 60.0
 
 
 _POLLER = "airflow_provider_siliconflow.waiting.poller"
+_poller: ModuleType | None = None
 
 
 async def load_poller() -> ModuleType:
@@ -41,9 +39,11 @@ async def load_poller() -> ModuleType:
 
     On a thread, since the first import reads many files and the event loop is everybody's.
     """
-    if _POLLER not in sys.modules:
-        await asyncio.to_thread(importlib.import_module, _POLLER)
-    return sys.modules[_POLLER]
+    global _poller
+    if _poller is None:
+        # Not looked up in sys.modules, where a module stands half made while another trigger imports it.
+        _poller = await asyncio.to_thread(importlib.import_module, _POLLER)
+    return _poller
 
 
 class VideoReadyTrigger(BaseTrigger):

@@ -11,6 +11,9 @@ from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 
+#: Seconds between two looks of a worker that waits.
+POKE = 15.0
+
 
 class Ending(StrEnum):
     """Name the ways a wait ends."""
@@ -131,16 +134,17 @@ def judge_after_event(
     :return: How the wait ended, or None to defer again; and the wait's deadline in epoch seconds.
     :raises SiliconFlowError: if the trigger broke off, or is refused what the worker is not.
     """
-    if not isinstance(event, dict) or event.get("ending") not in [*Ending]:
-        raise SiliconFlowError(f"The trigger that waited for video {request_id} broke off: {event!r}. {_GOES_ON}")
-    deadline = float(event["deadline"])
+    is_whole = isinstance(event, dict) and event.get("ending") in [*Ending]
+    deadline = float(event["deadline"]) if is_whole else None
     outcome = judge(request_id, look, now=now, deadline=deadline)
+    if outcome is None and deadline is None:
+        raise SiliconFlowError(f"The trigger that waited for video {request_id} broke off: {event!r}. {_GOES_ON}")
     if outcome is None and event["ending"] == Ending.REFUSED:
         raise SiliconFlowError(
             f"The triggerer is refused a look at video {request_id}, the worker is not: do both see the same"
             f" connection? {_GOES_ON}"
         )
-    return outcome, deadline
+    return outcome, now if deadline is None else deadline
 
 
 _GOES_ON = "The video goes on at the service and is billed; a retry of this task takes up the wait at no cost."
