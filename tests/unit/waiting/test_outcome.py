@@ -177,4 +177,7 @@ def test_a_refusal_that_only_the_triggerer_meets_is_told_apart() -> None:
 @pytest.mark.parametrize("broken", [None, "ready", {}, event("broken"), {"ending": ["ready"]}])
 def test_an_event_that_is_not_ours_is_an_error_that_tells_of_the_money(broken: object) -> None:
     with pytest.raises(SiliconFlowError, match=r"broke off: .+ goes on at the service and is billed"):
-        judge_after_event(ID, broken, READY, now=0.0)
+        judge_after_event(ID, broken, QUEUED, now=0.0)
+    found, _ = judge_after_event(ID, broken, READY, now=0.0)
+    assert found
+    assert found.ending is Ending.READY
