@@ -93,9 +93,10 @@ def _run_night(house: House, night: Night, minutes: float, tell: Tell) -> list[s
     took = time.monotonic() - began
     stack.sandbox("faults", "DELETE")
     stack.sandbox("advance", "POST", {"seconds": _REST})
-    fates = Court(run, night, stack.sandbox("ledger")["jobs"]).fates()
-    _archive_by_hand(house, [fate.claim.request_id for fate in fates if fate.claim.ending == "told"])
+    court = Court(run, night)
+    _archive_by_hand(house, [claim.request_id for _, claim in court.claims if claim.ending == "told"])
     ledger = stack.sandbox("ledger")
+    fates = court.fates(ledger["jobs"])
     wrong = [
         "\n".join([f"=== {law}: {fate.claim}", run.explain(fate.video.prompt, fate.video.chain)])
         for fate in fates

@@ -141,26 +141,29 @@ class Court:
     Judges a night.
 
     :param run: Its run, which has ended.
-    :param jobs: The ledger's jobs, in the order of the submits.
     """
 
-    def __init__(self, run: Run, night: Night, jobs: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, run: Run, night: Night) -> None:
         self._run = run
-        self._night = night
-        self._jobs = jobs
         self._tasks = run.tasks()
         self._manifests: dict[str, Any] = {}
+        #: What the tasks say of each video.
+        self.claims = [(video, self._claim(video)) for video in night.videos]
 
-    def fates(self) -> list[Fate]:
-        """Return what became of each video."""
+    def fates(self, jobs: Sequence[dict[str, Any]]) -> list[Fate]:
+        """
+        Return what became of each video.
+
+        :param jobs: The ledger's jobs, in the order of the submits.
+        """
         return [
             Fate(
                 video,
-                self._claim(video),
-                [job for job in self._jobs if job["prompt"] == video.prompt],
+                claim,
+                [job for job in jobs if job["prompt"] == video.prompt],
                 self._times_paid_again(video),
             )
-            for video in self._night.videos
+            for video, claim in self.claims
         ]
 
     def _claim(self, video: Video) -> Claim:
