@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -87,7 +88,9 @@ class VideosEndedTrigger(BaseTrigger):
         if not self.videos:
             await asyncio.sleep(left)
             return []
-        watchers = {asyncio.create_task(self._watch(request_id)): request_id for request_id in self.videos}
+        # Once, and before anybody watches: of many who import it at the same time, some would find half a module.
+        poller = await load_poller()
+        watchers = {asyncio.create_task(self._watch(poller, request_id)): request_id for request_id in self.videos}
         try:
             first, _ = await asyncio.wait(watchers, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if first:
@@ -101,9 +104,7 @@ class VideosEndedTrigger(BaseTrigger):
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
 
-    async def _watch(self, request_id: str) -> bool:
-        poller = await load_poller()
-
+    async def _watch(self, poller: ModuleType, request_id: str) -> bool:
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
             now = time.time()
             self._tell(request_id, look, now)

@@ -7,6 +7,7 @@ import inspect
 import json
 import time
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -101,6 +102,22 @@ async def test_what_passes_is_no_end(still: Sandbox, videos: dict[str, float]) -
     still.advance(MADE)
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
+
+
+async def test_the_poller_is_loaded_once_for_all(
+    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many that import a module at the same time, some find half of it."""
+    loaded: list[ModuleType] = []
+
+    async def load_poller() -> ModuleType:
+        loaded.append(poller)
+        return poller
+
+    monkeypatch.setattr(batch, "load_poller", load_poller)
+    still.advance(MADE)
+    await event_of(trigger(videos))
+    assert loaded == [poller]
 
 
 async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos: dict[str, float]) -> None:

@@ -1,0 +1,26 @@
+"""No list waits for its trigger's first look, and none for a worker's patience."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_siliconflow.operators import batch, batch_archive, batch_submit
+from tests.unit.conftest import Clock
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.batch.FIRST_LOOK", 0.0)
+    monkeypatch.setattr(batch_submit, "_PATIENCE", 0.0)
+
+
+@pytest.fixture
+def patient(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the worker try again at a refused submit, on a clock that nobody waits for."""
+    time = SimpleNamespace(time=clock.time, monotonic=clock.time, sleep=clock.sleep)
+    for module in (batch, batch_submit, batch_archive):
+        monkeypatch.setattr(module, "time", time)
+    monkeypatch.setattr(batch_submit, "_PATIENCE", 45.0)
+    return clock

@@ -1,0 +1,212 @@
+"""A list of which videos are late or cannot be archived: no other suffers, and none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_siliconflow.exceptions import (
+    VideoTimeoutError,
+)
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.operators import batch_archive
+from airflow_provider_siliconflow.operators.archive import archive_manifest
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.unit.conftest import Clock
+from tests.unit.operators.batch.runs import (
+    FAILS,
+    MADE,
+    all_ids,
+    archived,
+    batching,
+    kwargs_of,
+    made,
+    retried,
+    rows,
+    states,
+    woken,
+)
+
+
+def test_a_late_video_fails_the_task_after_the_others_are_safe(still: Sandbox, patient: Clock, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"], timeout=60)
+    assert run.work().state == "deferred"
+    assert kwargs_of(run)["wake_at"] == kwargs_of(run)["deadline"] == patient.now + 60
+    late = still.ledger().jobs[1]["request_id"]
+    still.script(Fault("status", "answer", body='{"status": "InProgress"}', status=200, times=0, match=late))
+    patient.sleep(MADE)
+
+    # Whatever the trigger saw, all are looked at once time is up.
+    report = woken(run, [])
+
+    assert isinstance(report.error, VideoTimeoutError)
+    assert report.state == "up_for_retry"
+    assert states(run) == ["done", "late"]
+    assert "A retry of this task takes them up at no cost" in str(report.error)
+    assert archived(tmp_path) == {still.ledger().jobs[0]["request_id"]}
+    still.clear_faults()
+    assert retried(run, still).state == "success"
+    assert archived(tmp_path) == all_ids(still)
+    assert still.ledger().billed == 2
+
+
+def test_videos_that_are_ready_at_once_need_no_trigger(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"])
+    run.before = lambda message: still.advance(MADE) if still.ledger().accepted == 2 else None
+    assert run.work().state == "success"
+    assert archived(tmp_path) == all_ids(still)
+
+
+def test_an_event_ahead_of_the_service_waits_again(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"])
+    assert run.work().state == "deferred"
+    assert woken(run, [*all_ids(still), "a-stranger"]).state == "deferred"
+    assert set(kwargs_of(run)["videos"]) == all_ids(still)
+
+
+@pytest.mark.parametrize("fault", ["garbage", "cut"])
+def test_a_video_that_cannot_be_archived_harms_no_other_and_is_retried(
+    still: Sandbox, tmp_path: Path, fault: str
+) -> None:
+    run = batching(tmp_path, ["a", "b", "c"])
+    assert run.work().state == "deferred"
+    bad = still.ledger().jobs[1]["request_id"]
+    still.script(Fault("download", fault, times=0, match=bad, at_byte=100))
+    still.advance(MADE)
+
+    report = run.work()
+
+    assert report.state == "up_for_retry"
+    assert not isinstance(report.error, VideoTimeoutError)
+    assert states(run) == ["done", "unsafe", "done"]
+    assert archived(tmp_path) == all_ids(still) - {bad}
+    assert "Signature" not in json.dumps(run.xcoms)
+    still.clear_faults()
+    assert retried(run, still).state == "success"
+    assert archived(tmp_path) == all_ids(still)
+    assert still.ledger().billed == 3
+
+
+def test_a_mistake_while_archiving_breaks_off_no_other(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = archive_manifest
+
+    async def mistaken(hook: Any, destination: str, url: str | None, video: Any, if_exists: Any) -> dict[str, Any]:
+        if video.prompt == "a":
+            raise RuntimeError("a mistake")
+        return await archive(hook, destination, url, video, if_exists)
+
+    monkeypatch.setattr(batch_archive, "archive_manifest", mistaken)
+    run = batching(tmp_path, ["a", "b", "c"])
+    assert made(run, still).state == "up_for_retry"
+    assert rows(run.xcoms["manifest"]) == [("unsafe", "a mistake"), ("done", ""), ("done", "")]
+
+
+def test_a_key_that_is_no_longer_good_loses_no_paid_video(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = batching(tmp_path, ["a", "b"])
+    assert run.work().state == "deferred"
+    still.advance(MADE)
+    still.change_key("cn", "sk-another")
+    report = run.work()
+    assert report.state == "up_for_retry"
+    assert not isinstance(report.error, AirflowFailException)
+    assert states(run) == ["unsafe", "unsafe"]
+    still.change_key("cn", still.key)
+    assert retried(run, still).state == "success"
+    assert archived(tmp_path) == all_ids(still)
+
+
+def test_an_id_that_the_service_does_not_know_is_told(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"])
+    assert run.work().state == "deferred"
+    lost = still.ledger().jobs[0]["request_id"]
+    still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
+    still.advance(MADE)
+    assert run.work().state == "success"
+    assert states(run) == ["failed", "done"]
+
+
+def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
+    assert made(run, still).state == "up_for_retry"
+    still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
+    run.task.requests = ["a"]
+    assert retried(run, still).state == "success"
+    assert states(run) == ["done"]
+
+
+def test_a_trigger_that_broke_off_is_told_with_the_money(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a"])
+    assert run.work().state == "deferred"
+    report = woken(run, message="ValueError: oops")
+    assert report.state == "up_for_retry"
+    assert "ValueError: oops" in str(report.error)
+    assert "takes them up at no cost" in str(report.error)
+    still.advance(MADE)
+    assert retried(run, still).state == "success"
+    assert still.ledger().billed == 1
+
+
+def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    at_once: list[int] = []
+    under_way = 0
+    link_of: dict[str, datetime] = {}
+
+    async def archive(hook: Any, destination: str, url: str | None, video: Any, if_exists: Any) -> dict[str, Any]:
+        nonlocal under_way
+        order.append(video.request_id)
+        under_way += 1
+        at_once.append(under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return {"path": video.request_id}
+
+    monkeypatch.setattr(batch_archive, "archive_manifest", archive)
+    prompts = [f"video {number}" for number in range(12)]
+    run = batching(tmp_path, prompts)
+    assert run.work().state == "deferred"
+    still.advance(MADE)
+    ids = [job["request_id"] for job in still.ledger().jobs]
+    start = datetime(2026, 8, 1, tzinfo=UTC)
+    link_of |= {request_id: start - timedelta(seconds=number) for number, request_id in enumerate(ids[:-1])}
+    expires = property(lambda status: link_of.get(status.request_id))
+    monkeypatch.setattr("airflow_provider_siliconflow.api.video.VideoStatus.expires_at", expires)
+    assert run.work().state == "success"
+    # The one whose link does not tell comes last.
+    assert order == [*ids[-2::-1], ids[-1]]
+    assert max(at_once) == batch_archive._ARCHIVES
+
+
+def test_few_looks_at_a_time(still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, under_way, at_once = threading.Lock(), 0, 0
+    look: Callable[..., Any] = SiliconFlowHook.look
+
+    def counted(self: SiliconFlowHook, request_id: str) -> Any:
+        nonlocal under_way, at_once
+        with lock:
+            under_way += 1
+            at_once = max(at_once, under_way)
+        found = look(self, request_id)
+        with lock:
+            under_way -= 1
+        return found
+
+    monkeypatch.setattr(SiliconFlowHook, "look", counted)
+    run = batching(tmp_path, [f"video {number}" for number in range(20)])
+    assert made(run, still).state == "success"
+    assert 1 <= at_once <= batch_archive._LOOKS

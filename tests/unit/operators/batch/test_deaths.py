@@ -1,0 +1,144 @@
+"""A list whose task dies, is retried or cleared: billed is what was intended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.execution_time import comms
+
+from airflow_provider_siliconflow.exceptions import (
+    SubmitRecordError,
+)
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.unit.operators.batch.runs import (
+    FAILS,
+    MADE,
+    all_ids,
+    archived,
+    batching,
+    made,
+    retried,
+    state_of,
+    states,
+)
+from tests.unit.worker import Killed
+
+
+class DiesAt:
+    """Kill the worker at its n-th message, and let nothing that it sends later arrive."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.is_dead = False
+
+    def __call__(self, message: Any) -> None:
+        self.left -= 1
+        self.is_dead |= self.left == 0
+        if self.is_dead:
+            raise Killed
+
+
+def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(still: Sandbox, tmp_path: Path) -> None:
+    """Until a whole try fits before the death."""
+    intended = 2
+    for death in range(1, 100):
+        still.reset()
+        place = tmp_path / str(death)
+        run = batching(place, ["a cat", "a cat"])
+        run.before = DiesAt(death)
+        report = made(run, still)
+        if report.state == "success":
+            break
+        assert report.state == "killed"
+        run.before = lambda message: None
+        run.deferral = None
+        assert retried(run, still).state == "success", death
+
+        ledger = still.ledger()
+        assert ledger.billed <= intended, death
+        result = run.xcoms["return_value"]
+        # An intent without an id is the one thing that a record cannot decide: it is told, and not paid again.
+        assert result["done"] + result["unknown"] == intended, death
+        assert result["unknown"] <= 1, death
+        assert {row["request_id"] for row in result["videos"] if row["state"] == "done"} == archived(place), death
+        assert ledger.billed - result["done"] <= result["unknown"], death
+    assert death > 12
+
+
+def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(still: Sandbox, tmp_path: Path) -> None:
+    """The first submit is known, the second is not, and the third was never begun."""
+
+    def die(message: Any) -> None:
+        if isinstance(message, comms.SetTaskStateStore) and still.ledger().accepted == 2:
+            raise Killed
+
+    run = batching(tmp_path, ["a", "b", "c"])
+    run.before = die
+    assert run.work().state == "killed"
+    run.before = lambda message: None
+    assert retried(run, still).state == "success"
+    assert states(run) == ["done", "unknown", "done"]
+    assert still.ledger().billed == 3
+
+
+def test_a_death_while_deferred_takes_up_all(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"])
+    assert run.work().state == "deferred"
+    still.advance(MADE)
+    assert run.fail_deferral("the triggerer is gone").state == "up_for_retry"
+    assert retried(run, still).state == "success"
+    assert archived(tmp_path) == all_ids(still)
+    assert still.ledger().billed == 2
+
+
+def test_a_retry_looks_at_once_and_downloads_nothing_twice(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
+    assert made(run, still).state == "up_for_retry"
+    assert still.ledger().fetched == 1
+    run.next_try()
+    assert run.work().state == "deferred"  # the failed one alone
+    assert still.ledger().fetched == 1
+    assert still.ledger().billed == 3
+    assert [row["state"] for row in state_of(run)["rows"]] == ["done"]
+
+
+def test_a_list_that_changes_between_the_tries_pays_for_nothing_twice(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b", "b"])
+    assert run.work().state == "deferred"
+    run.fail_deferral("gone")
+    run.task.requests = ["new", "b", "a", "b"]
+    assert retried(run, still).state == "success"
+    assert states(run) == ["done"] * 4
+    assert sorted(job["prompt"] for job in still.ledger().jobs) == ["a", "b", "b", "new"]
+    assert archived(tmp_path) == all_ids(still)
+
+
+def test_a_clear_pays_again_unless_told_not_to(still: Sandbox, tmp_path: Path) -> None:
+    for reuse, billed in ((False, 4), (True, 2)):
+        still.reset()
+        run = batching(tmp_path, ["a", "b"], reuse_on_clear=reuse)
+        assert made(run, still).state == "success"
+        run.max_tries = run.try_number + run.retries
+        assert retried(run, still).state == "success"
+        assert still.ledger().billed == billed
+
+
+def test_without_a_store_the_way_is_the_same(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", FAILS])
+    run.has_store = False
+    assert made(run, still).state == "success"
+    assert states(run) == ["done", "failed"]
+
+
+def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(still: Sandbox, tmp_path: Path) -> None:
+    def fail(message: Any) -> None:
+        if isinstance(message, comms.GetTaskStateStore):
+            raise RuntimeError("the database is away")
+
+    run = batching(tmp_path, ["a", "b"])
+    run.before = fail
+    report = run.work()
+    assert isinstance(report.error, SubmitRecordError)
+    assert report.state == "up_for_retry"
+    assert still.ledger().submit_calls == 0

@@ -1,0 +1,95 @@
+"""A list with videos that failed, whose outcome is unknown, or that were paid for another request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time import comms
+
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+)
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.unit.operators.batch.runs import (
+    FAILS,
+    MADE,
+    batching,
+    made,
+    retried,
+    states,
+)
+
+
+def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
+    report = made(run, still)
+    assert isinstance(report.error, SiliconFlowError)
+    assert report.state == "up_for_retry"
+    assert "1 of 2 videos are archived: 1 failed" in str(report.error)
+    assert states(run) == ["done", "failed"]
+    assert retried(run, still).state == "up_for_retry"
+    assert [job["prompt"] for job in still.ledger().jobs] == ["a", FAILS, FAILS]
+
+
+def test_a_record_that_cannot_be_closed_hides_nothing(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", FAILS])
+    assert run.work().state == "deferred"
+    still.advance(MADE)
+
+    def fail(message: Any) -> None:
+        if isinstance(message, comms.GetTaskStateStore):
+            raise RuntimeError("the database is away")
+
+    run.before = fail
+    assert run.work().state == "success"
+    assert states(run) == ["done", "failed"]
+
+
+def test_an_unknown_outcome_is_never_resubmitted_by_itself(still: Sandbox, tmp_path: Path) -> None:
+    still.script(Fault("submit", "reset", after=True, match="dog"))
+    run = batching(tmp_path, ["a cat", "a dog"], fail_on_partial_error=True)
+    assert made(run, still).state == "up_for_retry"
+    assert retried(run, still).state == "up_for_retry"
+    assert states(run) == ["done", "unknown"]
+    assert still.ledger().submit_calls == still.ledger().billed == 2
+    row = run.xcoms["manifest"]["videos"][1]
+    assert "A video may be running and billed" in row["reason"]
+    assert row["cost"] == "perhaps the price of a video"
+
+
+def test_told_to_resubmit_a_retry_comes_about_and_does(still: Sandbox, tmp_path: Path) -> None:
+    still.script(Fault("submit", "reset", after=True, match="dog"))
+    run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=1)
+    report = made(run, still)
+    assert report.state == "up_for_retry"
+    assert "A retry submits them anew" in str(report.error)
+    assert retried(run, still).state == "success"
+    assert states(run) == ["done", "done"]
+    assert [job["prompt"] for job in still.ledger().jobs] == ["a cat", "a dog", "a dog"]
+
+
+def test_told_to_resubmit_the_last_try_keeps_what_it_has(still: Sandbox, tmp_path: Path) -> None:
+    still.script(Fault("submit", "reset", after=True, match="dog"))
+    run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=0)
+    assert made(run, still).state == "success"
+    assert states(run) == ["done", "unknown"]
+
+
+def test_a_video_paid_for_another_connection_is_told_as_paid(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = batching(tmp_path, ["a cat"])
+    assert run.work().state == "deferred"
+    run.fail_deferral("gone")
+    other = {"conn_type": "siliconflow", "password": still.key_com, "host": still.base_url_com}
+    monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(other))
+    run.next_try()
+    assert run.work().state == "up_for_retry"
+    (row,) = run.xcoms["manifest"]["videos"]
+    assert (row["state"], row["cost"]) == ("unknown", "perhaps the price of a video")
+    assert "already paid for" in row["reason"]
+    assert still.ledger().billed == 1
