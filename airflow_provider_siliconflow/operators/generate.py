@@ -131,6 +131,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
 
         store = SubmitStore(context)
         record = self._record(store)
+        later = _ON_RECORD if record else _NOT_ON_RECORD
         try:
             video = outcome.result()
         except VideoFailedError as error:
@@ -138,7 +139,10 @@ class GenerateVideoOperator(SubmitVideoOperator):
                 store.close(record, error.message)
             raise
         except VideoTimeoutError as error:
-            raise VideoTimeoutError(f"{error} {_ON_RECORD if record else _NOT_ON_RECORD}") from error
+            raise VideoTimeoutError(f"{error} {later}") from error
+        except SiliconFlowError as error:
+            error.money = f"Video {outcome.request_id} was submitted and is billed. {later}"
+            raise
         context["ti"].xcom_push(key="video", value=video.facts())
         traces = (record.trace_id,) if record and record.trace_id else ()
         facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)

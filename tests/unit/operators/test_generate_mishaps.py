@@ -241,6 +241,18 @@ def test_a_key_that_is_no_longer_good_keeps_the_record(
     assert still.ledger().billed == 1
 
 
+@pytest.mark.parametrize("kind", ["payment_required", "not_found", "forbidden"])
+def test_a_service_that_will_not_tell_is_told_with_the_money(still: Sandbox, clip: Path, kind: str) -> None:
+    """For one: whoever tops up the account and clears the task, as a 402 advises, pays for another video."""
+    still.script(Fault("status", kind, times=0))
+    run = generating(clip)
+    report = run.finish()
+    assert report.state == "failed"
+    said = f"Video {still.ledger().jobs[0]['request_id']} was submitted and is billed."
+    assert said in str(report.error)
+    assert "clearing the task makes another video, unless reuse_on_clear is set" in str(report.error)
+
+
 def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> None:
     still.script(Fault("download", "storage_down", times=0))
     run = generating(clip)
