@@ -91,7 +91,11 @@ def test_a_retry_is_told_from_a_clear(house: House, tell: Tell) -> None:
         prompt = clear_prompt(reuse, state)
         verdict = run.judge(prompt, [name], tasks, jobs)
         tell(f"| {state} | {reuse} | {verdict.billed} | {verdict.ending} | {verdict.retries} |")
-        if (verdict.billed, verdict.ending) != (1 if reuse or state == "not cleared" else 2, "archived"):
+        due = {1} if reuse or state == "not cleared" else {2}
+        if state == "running":
+            # Airflow hands a task that was cleared as it ran on as a clear or as a retry, by how its process ended.
+            due |= {1}
+        if verdict.billed not in due or verdict.ending != "archived":
             wrong.append(run.explain(prompt, [name]))
     assert not wrong, "\n".join(wrong)
 
