@@ -97,6 +97,8 @@ from tests.system.demo import demo_settings, _terminate
 from tests.system.stack import running
 
 signal.signal(signal.SIGTERM, _terminate)
+# A shell that runs the tests in its background hands on an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with running(demo_settings(Path(sys.argv[1]))) as stack:
     print(stack.home, *(part.pid for part in stack.parts.values()), flush=True)
     time.sleep(600)
