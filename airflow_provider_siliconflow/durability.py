@@ -106,7 +106,7 @@ def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy) 
     """
     if record is None or record.closed:
         return Conclusion.SUBMIT
-    # A clear raises max_tries; no retry does, nor a dead scheduler's leftovers. Airflow at times hands a task that was
+    # A clear raises max_tries; no retry does, nor a dead scheduler's leftovers. Airflow may hand a task that was
     # cleared as it ran on as a retry: it takes up its video, which costs nothing, and can be cleared again.
     cleared = record.max_tries != intent.max_tries
     if cleared and not (policy.reuse_on_clear and record.request_id):
