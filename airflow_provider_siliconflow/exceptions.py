@@ -33,6 +33,7 @@ The errors of this provider, by cause.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -229,7 +230,16 @@ class VideoFailedForGoodError(VideoFailedError, AirflowFailException):
 
 
 class VideoExpiredError(SiliconFlowError):
-    """Report that the link to a video is dead and that no fresh one was to be had."""
+    """
+    Report that the link to a video is dead and that no fresh one was to be had.
+
+    :param message: What happened.
+    :param made_at: When the link was made, aware; None if it does not tell.
+    """
+
+    def __init__(self, message: str = "", *, made_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.made_at = made_at
 
 
 class VideoIntegrityError(SiliconFlowError):

@@ -1,4 +1,4 @@
-"""A signed link to a video: when it dies, and how to show it without its signature."""
+"""A signed link to a video: when it was made and dies, and how to show it without its signature."""
 
 from __future__ import annotations
 
@@ -15,13 +15,33 @@ def expires_at(url: str) -> datetime | None:
     :return: An aware UTC datetime, or None if the link does not tell.
     """
     try:
-        query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
+        query = _query(url)
         if "expires" in query:
             return datetime.fromtimestamp(int(query["expires"]), tz=UTC)
-        signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return signed + timedelta(seconds=int(query["x-amz-expires"]))
+        return _signed_at(query) + timedelta(seconds=int(query["x-amz-expires"]))
     except (KeyError, ValueError, OverflowError, OSError):
         return None
+
+
+def made_at(url: str) -> datetime | None:
+    """
+    Read from a signed link when it was made.
+
+    :param url: Any link; the AWS SigV4 style tells it (``X-Amz-Date``), the Alibaba OSS style does not.
+    :return: An aware UTC datetime, or None if the link does not tell.
+    """
+    try:
+        return _signed_at(_query(url))
+    except (KeyError, ValueError):
+        return None
+
+
+def _query(url: str) -> dict[str, str]:
+    return {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
+
+
+def _signed_at(query: dict[str, str]) -> datetime:
+    return datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def mask(url: str) -> str:

@@ -63,7 +63,7 @@ class Link:
         :raises VideoExpiredError: if there is no other.
         """
         if not await self._ask(received):
-            raise VideoExpiredError(self._obituary(said))
+            raise VideoExpiredError(self._obituary(said), made_at=links.made_at(self._url or ""))
 
     def expires_at(self) -> datetime | None:
         """Return when the link in use dies, if it tells."""
@@ -88,10 +88,11 @@ class Link:
         return True
 
     def _obituary(self, said: str) -> str:
-        dies, now = self.expires_at(), self._clock()
+        made, dies, now = links.made_at(self._url or ""), self.expires_at(), self._clock()
+        born = f"It was made {made.isoformat(timespec='seconds')}. " if made else ""
         when = "It does not tell when it dies"
         if dies is not None:
             tense = "died" if dies <= now else "should live until"
             when = f"It {tense} {dies.isoformat(timespec='seconds')}, now it is {now.isoformat(timespec='seconds')}"
-        facts = f"The link {links.mask(self._url or '')} is dead: the storage answered {said}."
-        return f"{facts} {when}. {self._outcome}"
+        facts = f"The link {links.mask(self._url or '')} is dead: the storage answered {said.rstrip('.')}."
+        return f"{facts} {born}{when}. {self._outcome}"

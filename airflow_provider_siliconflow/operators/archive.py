@@ -12,6 +12,8 @@ from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, VideoExpiredError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_siliconflow.archive.archive import VideoFacts
@@ -107,13 +109,21 @@ def archive(
         manifest = asyncio.run(archive_manifest(hook, destination, url, video, if_exists))
     except VideoExpiredError as error:
         raise VideoExpiredError(
-            f"{error.message} This try of the task started at {context['ti'].start_date}. If it waited long for a"
-            " slot: give it a higher priority_weight or a pool of its own, or let GenerateVideoOperator submit, wait"
-            " and archive in one task."
+            f"{error.message} {_began(context, error.made_at)} If it waited long for a slot: give it a higher"
+            " priority_weight or a pool of its own, or let GenerateVideoOperator submit, wait and archive in one task.",
+            made_at=error.made_at,
         ) from error
     context["ti"].xcom_push(key="manifest", value=manifest)
     path: str = manifest["path"]
     return path
+
+
+def _began(context: Context, made_at: datetime | None) -> str:
+    """Say when this try began, and how long the link had waited for that: Airflow does not tell a task itself."""
+    began = context["ti"].start_date
+    waited = (began - made_at).total_seconds() if made_at else 0.0
+    after = f", when the link had waited for it for {waited:.0f} s" if waited > 0 else ""
+    return f"This try of the task started at {began.isoformat(timespec='seconds')}{after}."
 
 
 async def archive_manifest(

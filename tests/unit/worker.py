@@ -9,7 +9,7 @@ import signal
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 from unittest import mock
@@ -95,6 +95,8 @@ class TaskRun:
     rendered: dict[str, Any] = field(default_factory=dict)
     deferral: comms.DeferTask | None = None
     first_reschedule: datetime | None = None
+    #: Seconds by which its worker's clock is ahead.
+    ahead: float = 0.0
 
     def __post_init__(self) -> None:
         operator = self.task
@@ -195,7 +197,7 @@ class TaskRun:
             bundle_instance=None,
             _ti_context_from_server=server,
             max_tries=self.max_tries,
-            start_date=datetime.now(UTC),
+            start_date=datetime.now(UTC) + timedelta(seconds=self.ahead),
             state="running",
             sentry_integration="",
         )

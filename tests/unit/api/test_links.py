@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_siliconflow.api.links import expires_at, mask
+from airflow_provider_siliconflow.api.links import expires_at, made_at, mask
 
 OSS = "https://sc-maas.oss-cn-shanghai.aliyuncs.com/outputs%2Fa%2Fclip.mp4?Expires=1741861920&OSSAccessKeyId=LTAI&Signature=zq%2B"
 SIGV4 = (
@@ -39,6 +39,21 @@ SIGV4 = (
 )
 def test_expiry_is_read_from_the_link_or_not_at_all(url: str, expiry: datetime | None) -> None:
     assert expires_at(url) == expiry
+
+
+@pytest.mark.parametrize(
+    ("url", "made"),
+    [
+        (SIGV4, datetime(2026, 8, 1, 12, 0, tzinfo=UTC)),
+        ("https://h/clip.mp4?x-amz-date=20260801T120000Z", datetime(2026, 8, 1, 12, 0, tzinfo=UTC)),
+        (OSS, None),
+        ("https://h/clip.mp4?X-Amz-Date=yesterday", None),
+        ("https://[::1/clip.mp4?X-Amz-Date=20260801T120000Z", None),
+        ("", None),
+    ],
+)
+def test_a_link_tells_when_it_was_made_or_does_not(url: str, made: datetime | None) -> None:
+    assert made_at(url) == made
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +100,7 @@ def test_an_expired_link_is_changed_for_a_fresh_one(still: Sandbox, clip: Path) 
 @pytest.mark.parametrize(
     ("still", "gives_id", "outcome"),
     [
-        pytest.param(Settings(tiny=True), False, "No fresh link could be asked for", id="no id"),
+        pytest.param(Settings(tiny=True, link_seconds=600), False, "No fresh link could be asked for", id="no id"),
         pytest.param(ONE_LINK, True, "The service was asked again and gave the same link", id="the same link again"),
     ],
     indirect=["still"],
@@ -109,6 +111,7 @@ def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
     ready = video(still)
     still.advance(4000)
     run = archiving(clip, request_id=ready.request_id if gives_id else None, url=ready.url)
+    run.ahead = 4000
 
     report = run.finish()
 
@@ -116,8 +119,10 @@ def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
     assert type(report.error) is VideoExpiredError
     said = str(report.error)
     assert ready.expires_at
-    for fact in (ready.expires_at.isoformat(), "Request has expired", outcome, "This try of the task started at 20"):
+    made = ready.expires_at - timedelta(seconds=600)
+    for fact in (ready.expires_at.isoformat(), "Request has expired", outcome, f"It was made {made.isoformat()}"):
         assert fact in said
+    assert re.search(r"This try of the task started at 20\S+, when the link had waited for it for 3[3-9]\d\d s\.", said)
     for advice in ("priority_weight", "pool", "GenerateVideoOperator"):
         assert said.count(advice) == 1
     assert "Signature" not in said
