@@ -13,6 +13,7 @@ from airflow_provider_siliconflow.batch import Progress, Row, RowState, keys, ma
 from airflow_provider_siliconflow.durability import KEY, OnUnknownSubmit, SubmitStore
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.operators.archive import IfExists
+from airflow_provider_siliconflow.waiting.outcome import FAILED_DEFERRAL
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -96,6 +97,12 @@ class GenerateVideoBatchOperator(BaseOperator):
         archiver.archive_ended(submitter.unseen())
         return self._advance(context, submitter, archiver, progress)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; where no triggerer came, say what that means for the money."""
+        if next_method == FAILED_DEFERRAL:
+            raise _broke_off(f"{next_kwargs} (is a triggerer running?)")
+        return super().resume_execution(next_method, next_kwargs, context)
+
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
         Go on after a wait.
@@ -103,10 +110,7 @@ class GenerateVideoBatchOperator(BaseOperator):
         :param event: ``{"ended": [request ids], "state": what the trigger was given}``.
         """
         if "message" in event:
-            raise SiliconFlowError(
-                f"The trigger that waited for the videos broke off: {event['message']}. They go on at the service and"
-                " are billed; a retry of this task takes them up at no cost."
-            )
+            raise _broke_off(event["message"])
         progress = Progress.from_json(event["state"])
         submitter, archiver = self._halves(context, progress)
         archiver.archive_ended(set(event["ended"]))
@@ -203,3 +207,10 @@ class GenerateVideoBatchOperator(BaseOperator):
                 f" of {result['unknown']} the outcome is unknown. The first: {undone[0].reason}"
             )
         return None
+
+
+def _broke_off(why: str) -> SiliconFlowError:
+    return SiliconFlowError(
+        f"The trigger that waited for the videos broke off: {why}. Those that are submitted go on at the service and"
+        " are billed; a retry of this task takes them up at no cost."
+    )

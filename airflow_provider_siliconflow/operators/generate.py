@@ -15,7 +15,14 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
-from airflow_provider_siliconflow.waiting.outcome import POKE, Outcome, describe, judge, judge_after_event
+from airflow_provider_siliconflow.waiting.outcome import (
+    POKE,
+    Outcome,
+    describe,
+    event_of_failure,
+    judge,
+    judge_after_event,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -90,6 +97,14 @@ class GenerateVideoOperator(SubmitVideoOperator):
             if self.deferrable:
                 self._defer_until_ready(record.request_id, deadline)
             time.sleep(max(0.0, min(self.poke_interval or POKE, deadline - time.time())))
+
+    def resume_in_vain(self, context: Context, failure: dict[str, Any] | None) -> str:
+        """Look all the same where no triggerer came, for the video may be ready."""
+        ti = context["ti"]
+        submission = ti.xcom_pull(key="submission", map_indexes=ti.map_index)
+        if not submission:
+            return super().resume_in_vain(context, failure)
+        return self.execute_complete(context, event_of_failure(submission["request_id"], failure, now=time.time()))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """

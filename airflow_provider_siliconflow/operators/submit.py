@@ -26,6 +26,7 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.images import image_field
+from airflow_provider_siliconflow.waiting.outcome import FAILED_DEFERRAL
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -99,6 +100,22 @@ class SubmitVideoOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         """Submit the video and return its request id."""
         return self._submit(context, since=time.time(), refusals=0)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; where no triggerer came, say what that means for the money."""
+        if next_method == FAILED_DEFERRAL:
+            return self.resume_in_vain(context, next_kwargs)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def resume_in_vain(self, context: Context, failure: dict[str, Any] | None) -> str:
+        """
+        Go on after a deferral that came to nothing; here, one that waited to submit.
+
+        :param failure: What Airflow tells of it.
+        """
+        error = SiliconFlowError(f"Waiting to submit came to nothing, {failure}: is a triggerer running?")
+        error.money = "Nothing was submitted by this try; a retry submits."
+        raise error
 
     def resume_submit(self, context: Context, event: dict[str, Any]) -> str:
         """

@@ -23,9 +23,11 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
 from airflow_provider_siliconflow.waiting.outcome import (
+    FAILED_DEFERRAL,
     POKE,
     Outcome,
     describe,
+    event_of_failure,
     judge,
     judge_after_event,
     timeout_message,
@@ -96,6 +98,13 @@ class VideoReadySensor(BaseSensorOperator):
         if self.deferrable:
             self._defer(deadline=time.time() + self.timeout)
         return False
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; look all the same where no triggerer came, for the video may be ready."""
+        if next_method == FAILED_DEFERRAL:
+            event = event_of_failure(self.request_id, next_kwargs, now=time.time())
+            next_method, next_kwargs = "execute_complete", {"event": event}
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,10 @@ from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFaile
 
 #: Seconds between two looks of a worker that waits.
 POKE = 15.0
+#: The method by which Airflow resumes a task whose deferral came to nothing, and the reason it gives where nobody came
+#: in time (``TRIGGER_FAIL_REPR`` and ``TriggerFailureReason`` in ``airflow/sdk/bases/operator.py``).
+FAILED_DEFERRAL = "__fail__"
+_IN_VAIN = "Trigger timeout"
 
 
 class Ending(StrEnum):
@@ -119,6 +124,20 @@ def event_of(outcome: Outcome) -> dict[str, Any]:
     The resumed task looks for itself; the event tells it only that a look is worth it, and until when it may wait.
     """
     return {"ending": outcome.ending.value, "request_id": outcome.request_id, "deadline": outcome.deadline}
+
+
+def event_of_failure(request_id: str, kwargs: Mapping[str, Any] | None, *, now: float) -> dict[str, Any]:
+    """
+    Put a deferral that came to nothing into the form of an event: the task looks for itself then, as after any.
+
+    :param request_id: The video that was waited for.
+    :param kwargs: What Airflow tells of the failure.
+    :param now: Epoch seconds; the deadline, if Airflow has seen it pass.
+    """
+    error = (kwargs or {}).get("error")
+    if error == _IN_VAIN:
+        return {"ending": Ending.TIMED_OUT.value, "request_id": request_id, "deadline": now}
+    return {"ending": "broken", "request_id": request_id, "message": f"{kwargs}"}
 
 
 def judge_after_event(
