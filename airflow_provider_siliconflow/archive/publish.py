@@ -111,6 +111,20 @@ def take_existing(path: ObjectStoragePath, request_id: str | None, if_exists: If
     return None
 
 
+def find_archived(destination: str, request_id: str) -> dict[str, Any] | None:
+    """
+    Return the manifest of a video that is archived already, whatever the service says of it by now.
+
+    :param destination: As for :func:`resolve_destination`.
+    :param request_id: The video's id.
+    :return: None if it is not there, or if that cannot be told.
+    """
+    try:
+        return take_existing(resolve_destination(destination, request_id), request_id, "overwrite")
+    except DestinationError:
+        return None
+
+
 def publish(stage: Path, path: ObjectStoragePath, manifest: Mapping[str, Any], if_exists: IfExists) -> dict[str, Any]:
     """
     Publish a whole video, after its manifest: a video under its final name has one always.

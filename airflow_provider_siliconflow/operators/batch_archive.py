@@ -6,14 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.archive.archive import VideoFacts
-from airflow_provider_siliconflow.archive.publish import resolve_destination, take_existing
+from airflow_provider_siliconflow.archive.publish import find_archived
 from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
 from airflow_provider_siliconflow.durability import SubmitStore
 from airflow_provider_siliconflow.exceptions import (
@@ -90,8 +89,8 @@ class Archiver:
             self._close(index, error)
             row = land(RowState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
         except SiliconFlowError as error:
-            if path := self._path_if_archived(outcome.request_id):
-                row = land(RowState.DONE, path=path, cost=self._price)
+            if made := find_archived(self._folder, outcome.request_id):
+                row = land(RowState.DONE, path=made["path"], cost=self._price)
             elif isinstance(error, SiliconFlowNotFoundError):
                 row = land(RowState.FAILED, reason=str(error), cost=self._price)
             else:
@@ -107,14 +106,6 @@ class Archiver:
                 store.close(record, error.message)
         except SubmitRecordError:
             log.exception("The record of video %s cannot be closed.", error.request_id)
-
-    def _path_if_archived(self, request_id: str) -> str | None:
-        """Return where a video is, if a try before this one archived it: then its looks matter no more."""
-        with suppress(SiliconFlowError):
-            path = resolve_destination(self._folder, request_id)
-            if take_existing(path, request_id, "overwrite"):
-                return str(path)
-        return None
 
     async def _look_at_all(self, flights: Sequence[Flight]) -> list[VideoStatus | SiliconFlowError]:
         few = asyncio.Semaphore(_LOOKS)

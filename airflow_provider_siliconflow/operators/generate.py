@@ -132,9 +132,13 @@ class GenerateVideoOperator(SubmitVideoOperator):
             return super()._submit(context, since, refusals)
         except _AlreadyThereError as there:
             self.log.info("%s is there already: nothing is submitted or paid.", there.manifest["path"])
-            context["ti"].xcom_push(key="manifest", value=there.manifest)
-            path: str = there.manifest["path"]
-            return path
+            return self._take(context, there.manifest)
+
+    @staticmethod
+    def _take(context: Context, manifest: dict[str, Any]) -> str:
+        context["ti"].xcom_push(key="manifest", value=manifest)
+        path: str = manifest["path"]
+        return path
 
     def _look(self, hook: SiliconFlowHook, request_id: str) -> VideoStatus | SiliconFlowError:
         look = hook.look(request_id)
@@ -143,6 +147,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
 
     def _finish(self, context: Context, hook: SiliconFlowHook, outcome: Outcome) -> str:
         from airflow_provider_siliconflow.archive.archive import VideoFacts
+        from airflow_provider_siliconflow.archive.publish import find_archived
 
         store = SubmitStore(context)
         record = self._record(store)
@@ -153,9 +158,12 @@ class GenerateVideoOperator(SubmitVideoOperator):
             if record:
                 store.close(record, error.message)
             raise
-        except VideoTimeoutError as error:
-            raise VideoTimeoutError(f"{error} {later}") from error
         except SiliconFlowError as error:
+            if made := find_archived(self.destination, outcome.request_id):
+                self.log.info("%s was archived by a try before this one. The service says now: %s", made["path"], error)
+                return self._take(context, made)
+            if isinstance(error, VideoTimeoutError):
+                raise VideoTimeoutError(f"{error} {later}") from error
             error.money = f"Video {outcome.request_id} was submitted and is billed. {later}"
             raise
         context["ti"].xcom_push(key="video", value=video.facts())

@@ -90,6 +90,22 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
     assert (ledger.billed, ledger.fetched) == (1, 1 if when == "after publish" else 2)
 
 
+@pytest.mark.parametrize("kind", ["not_found", "server_error"])
+def test_what_is_archived_is_done_even_if_the_service_has_forgotten_it(still: Sandbox, clip: Path, kind: str) -> None:
+    run = generating(clip, timeout=0)
+    run.work()
+    still.advance(MADE)
+    run.before = DiesBefore(comms.SetXCom, "'manifest'")
+    assert run.work().state == "killed"
+    still.script(Fault("status", kind, times=0))
+
+    report = run.retry()
+
+    assert report.state == "success"
+    assert run.xcoms["return_value"] == run.xcoms["manifest"]["path"] == str(clip)
+    assert (still.ledger().billed, still.ledger().fetched) == (1, 1)
+
+
 def test_a_triggerer_that_is_lost_costs_nothing(still: Sandbox, clip: Path) -> None:
     run = generating(clip)
     run.work()
