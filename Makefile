@@ -39,9 +39,9 @@ system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's po
 chaos: $(SYSTEM)  ## A night of 300 videos, faults and kills; the ledger is the judge (an hour)
 	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1
 
-bench: $(SYSTEM)  ## Every benchmark, one after the other (an hour); prints tables, judges nothing
+bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, judges nothing
 	$(UV) '.[bench]'
-	for name in parsing looks budget waiting archive submit airflow_cost; do \
+	for name in parsing looks budget waiting archive submit triggerer airflow_cost; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 env: $(READY)  ## Only make .venv

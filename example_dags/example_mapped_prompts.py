@@ -47,6 +47,8 @@ def video(prompt: str) -> None:
 with DAG(
     dag_id="example_mapped_prompts",
     schedule=None,
+    # The later a step, the sooner it gets a worker: what is ready goes before what is not submitted yet.
+    default_args={"weight_rule": "upstream"},
     tags=["siliconflow", "example"],
     doc_md=__doc__,
 ):

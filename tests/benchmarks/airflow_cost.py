@@ -12,23 +12,19 @@ other; 200 videos take about 15 minutes a way.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.benchmarks import proc
 from tests.benchmarks.report import head, table
 from tests.benchmarks.simulation import figures
 from tests.system.processes import session_members
 from tests.system.stack import Stack, StackFailedError, StackSettings, running
 
 WAYS = ("three_tasks", "one_task", "batch")
-_TICKS = os.sysconf("SC_CLK_TCK")
-#: Places in /proc/<pid>/stat behind the name: user and system time, of the process and of children that have ended.
-_OWN, _ENDED = slice(11, 13), slice(13, 15)
 
 
 @dataclass
@@ -48,17 +44,10 @@ class Cost:
     billed: int
 
 
-def _ticks(pid: int, *places: slice) -> int:
-    with suppress(OSError):
-        values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(int(value) for place in places for value in values[place])
-    return 0
-
-
 def worker_cpu(scheduler: int) -> float:
     """Return the CPU seconds so far of all that the scheduler's executor has started, ended or not."""
     workers = [pid for pid in session_members([scheduler]) if pid != scheduler]
-    return (_ticks(scheduler, _ENDED) + sum(_ticks(pid, _OWN, _ENDED) for pid in workers)) / _TICKS
+    return proc.cpu(workers) + sum(map(proc.cpu_of_children, [scheduler, *workers]))
 
 
 def run_way(stack: Stack, way: str, folder: Path, seconds: float) -> Cost:

@@ -95,6 +95,11 @@ class AirflowApi:
             ]
         return found
 
+    def count(self, dag_id: str, run_id: str, state: str) -> int:
+        """Return how many task instances of a run are in a state."""
+        query = f"taskInstances?state={state}&limit=1"
+        return int(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/{query}")["total_entries"])
+
     def clear(self, dag_id: str, run_id: str, tasks: Sequence[TaskInstance]) -> None:
         """Clear some task instances, as a user does who wants them done again."""
         chosen = [task.task_id if task.map_index < 0 else [task.task_id, task.map_index] for task in tasks]

@@ -9,7 +9,7 @@ from tests.system.cases import CLEARED, POLICIES, WAYS, Case, Way, cases_of, cha
 from tests.system.house import House, Tell, kill_triggerers, none_gets_ready
 from tests.system.judge import Run, Verdict, stray_files
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("house", ["celery"], indirect=True)]
+pytestmark = [pytest.mark.system, pytest.mark.parametrize("house", ["local", "celery"], indirect=True)]
 
 
 def all_cases() -> list[tuple[Way, Case, list[str]]]:

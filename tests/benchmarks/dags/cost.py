@@ -29,7 +29,7 @@ def video(prompt: str) -> None:
     ArchiveVideoOperator(task_id="archive", request_id=submit.output, url=ready.output, destination=FOLDER)
 
 
-with DAG("three_tasks", schedule=None):
+with DAG("three_tasks", schedule=None, default_args={"weight_rule": "upstream"}):
     video.expand(prompt=PROMPTS)
 
 with DAG("one_task", schedule=None):
