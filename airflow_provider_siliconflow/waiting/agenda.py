@@ -137,14 +137,18 @@ class Agenda:
         since = now - max(0.0, waited)
         not_before = now + first * (1 + SPREAD * schedule.chance(request_id, 0))
         deadline = max(now + left, not_before)
-        wait = Wait(request_id, self._knowledge.of(model), Sightings(since, since), not_before, deadline, interval)
+        seen = Sightings(since, since, number=next(self._numbers))
+        wait = Wait(request_id, self._knowledge.of(model), seen, not_before, deadline, interval)
+        wait.known.line.join(seen.order)
         self._push(self._later, wait, LOOK_COST)
         return wait
 
     def discard(self, wait: Wait) -> None:
         """Wait for a video no more, if it was waited for."""
-        entry = self._entries.pop(wait, None)
-        if entry:
+        if wait not in self._entries:
+            return
+        wait.known.line.leave(wait.seen.order)
+        if entry := self._entries.pop(wait):
             entry.wait = None
         if len(self._later) + len(self._now) > 2 * len(self._entries) + _MOVES:
             for heap in (self._later, self._now):

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
+from airflow_provider_siliconflow.waiting.line import Line, Order
 from airflow_provider_siliconflow.waiting.schedule import PRIOR, Readiness
 
 #: Videos remembered of each model; few, so that what the service does tonight outweighs what it did today.
@@ -65,6 +66,7 @@ class Sightings:
     :param in_line: When it was last seen in line.
     :param place: Its place then, where told.
     :param begun: Between which times the work on it began, if it was seen in line before.
+    :param number: Tells it from others of the same time.
     """
 
     since: float
@@ -72,6 +74,12 @@ class Sightings:
     in_line: float | None = None
     place: int | None = None
     begun: tuple[float, float] | None = None
+    number: int = 0
+
+    @property
+    def order(self) -> Order:
+        """Its place in the order of all submits."""
+        return self.since, self.number
 
 
 class Model:
@@ -80,6 +88,7 @@ class Model:
     def __init__(self) -> None:
         self.total = Window()
         self.work = Window()
+        self.line = Line()
         self._steps: deque[tuple[float, int]] = deque(maxlen=STEPS)
 
     def seconds_a_place(self) -> float | None:
@@ -95,6 +104,10 @@ class Model:
         :param status: What the look showed.
         :param now: When.
         """
+        if status.status is StatusWord.IN_QUEUE and status.position is None:
+            self.line.queued(video.order)
+        elif status.status in (StatusWord.SUCCEED, StatusWord.IN_PROGRESS):
+            self.line.begun(video.order, now)
         if status.status is StatusWord.SUCCEED:
             self._ready(video, status.inference_seconds, now)
             return
@@ -139,6 +152,13 @@ class Model:
             if video.place is not None and video.in_line is not None and pace is not None:
                 line = video.place * pace
                 return self.work.readiness((LINE_MOST - LINE_LEAST) * line), video.in_line + LINE_LEAST * line
+            if video.place is None and (rest := self.line.rest(video.order)):
+                moved, line = rest
+                begins = max(moved + LINE_LEAST * line, video.in_line or video.since)
+                return self.work.readiness((LINE_MOST - LINE_LEAST) * line), begins
+            if video.place is None and (passed := self.line.passed(video.order)):
+                first = max(passed[0], video.in_line or video.since)
+                return self.work.readiness(max(0.0, passed[1] - first)), first
         return self.total.readiness(), video.since
 
     def seconds_left(self, video: Sightings, now: float) -> float:

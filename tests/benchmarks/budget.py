@@ -11,6 +11,7 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from statistics import fmean
 
 from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
@@ -46,14 +47,20 @@ def two_kinds() -> Night:
     )
 
 
-def in_line() -> Night:
-    """All submitted at once, 600 made at the same time, no places told: what was learned is always out of date."""
+def in_line(disorder: float) -> Night:
+    """
+    All submitted at once, 600 made at the same time, no places told.
+
+    :param disorder: Places by which a video may fall back, by chance.
+    """
     rng = random.Random(5)
-    free, videos = [0.0] * 600, []
-    for _ in range(WAITING):
+    free, videos = [0.0] * 600, [Video(0.0, 0.0, 0.0) for _ in range(WAITING)]
+    turns = [number + rng.uniform(0, disorder) for number in range(WAITING)]
+    for number in sorted(range(WAITING), key=turns.__getitem__):
         begun = heapq.heappop(free)
-        videos.append(Video(0.0, begun, begun + field(rng, 0.0)))
-        heapq.heappush(free, videos[-1].ready)
+        ready = begun + field(rng, 0.0)
+        videos[number] = Video(0.0, begun, ready)
+        heapq.heappush(free, ready)
     return Night(videos)
 
 
@@ -92,8 +99,13 @@ def main() -> None:
     head("Under a budget")
     print(f"{WAITING} videos, {PER_MINUTE:.0f} calls a minute; delays in seconds.\n")
     nights: dict[str, Callable[[], Night]] = {
-        "at once": at_once, "slow": slow, "two kinds": two_kinds, "in line": in_line
-    }  # fmt: skip
+        "at once": at_once,
+        "slow": slow,
+        "two kinds": two_kinds,
+        "a line": partial(in_line, 0),
+        "a line, in some disorder": partial(in_line, WAITING / 5),
+        "a crowd without order": partial(in_line, 1e9),
+    }
     rules: dict[str, Callable[[Night], Night]] = {
         "ours": lambda night: Run(night, PER_MINUTE).finish(),
         "round robin": round_robin,

@@ -1,0 +1,137 @@
+"""A line whose places nobody tells."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
+from airflow_provider_siliconflow.waiting.learned import LINE_LEAST, Model, Sightings
+from airflow_provider_siliconflow.waiting.line import Line
+
+
+def line_of(count: int) -> Line:
+    """Return a line of videos that were submitted one a second."""
+    line = Line()
+    for number in range(count):
+        line.join((float(number), number))
+    return line
+
+
+def order(number: int) -> tuple[float, int]:
+    return float(number), number
+
+
+def test_the_rest_of_the_way_is_the_places_to_the_front_at_its_pace() -> None:
+    line = line_of(100)
+    line.begun(order(0), now=0)
+    line.begun(order(10), now=20)
+    line.queued(order(30))
+    assert line.rest(order(60)) == (20, 100)
+    assert line.rest(order(30)) == (20, 40)
+
+
+def test_who_is_out_is_counted_no_more() -> None:
+    line = line_of(100)
+    line.begun(order(0), now=0)
+    line.begun(order(10), now=20)
+    line.queued(order(30))
+    for number in (5, 20, 21, 20):
+        line.leave(order(number))
+    assert line.rest(order(60)) == (20, 96)
+
+
+def test_nothing_is_told_before_it_is_seen() -> None:
+    line = line_of(100)
+    assert line.rest(order(60)) is None
+    line.begun(order(0), now=0)
+    line.begun(order(10), now=20)
+    assert line.rest(order(60)) is None, "nobody was seen in line"
+    line.queued(order(50))
+    assert line.rest(order(40)) is None, "whether this one is in line, nobody knows"
+    assert line.rest(order(5)) is None, "this one has left it"
+
+
+def test_when_the_line_passed_a_video_is_told_by_those_around_it() -> None:
+    line = line_of(100)
+    for now, number in enumerate((10, 20, 30)):
+        line.begun(order(number), now=now)
+    assert line.passed(order(25)) is None, "nobody was seen in line: perhaps there is none"
+    line.queued(order(40))
+    assert line.passed(order(25)) == (1, 2)
+    assert line.passed(order(30)) == (1, 2)
+    assert line.passed(order(5)) == (float("-inf"), 0)
+    assert line.passed(order(31)) is None
+
+
+def test_an_empty_line_is_of_the_past() -> None:
+    line = line_of(3)
+    line.begun(order(0), now=0)
+    line.begun(order(1), now=5)
+    line.queued(order(2))
+    for number in range(3):
+        line.leave(order(number))
+    line.join(order(7))
+    line.join(order(8))
+    line.begun(order(7), now=1000)
+    assert (line.rest(order(8)), line.passed(order(7))) == (None, None)
+
+
+def test_a_line_of_those_who_are_out_has_no_pace() -> None:
+    line = line_of(100)
+    for number in (1, 2):
+        line.leave(order(number))
+        line.begun(order(number), now=number)
+    line.queued(order(3))
+    assert line.rest(order(50)) is None
+
+
+def test_of_the_same_time_the_number_decides() -> None:
+    line = Line()
+    for number in range(10):
+        line.join((0.0, number))
+    line.begun((0.0, 0), now=0)
+    line.begun((0.0, 2), now=6)
+    line.queued((0.0, 3))
+    assert line.rest((0.0, 5)) == (6, 9)
+
+
+def test_a_crowd_without_order_is_seen_to_be_one() -> None:
+    line, chance = line_of(1000), random.Random(1)
+    numbers = list(range(1000))
+    chance.shuffle(numbers)
+    for now, (begun, queued) in enumerate(zip(numbers[:300], numbers[300:], strict=False)):
+        line.begun(order(begun), now=now)
+        line.queued(order(queued))
+    assert [line.rest(order(number)) for number in range(1000)] == [None] * 1000
+
+
+def test_a_little_disorder_is_still_a_line() -> None:
+    line, chance = line_of(1000), random.Random(1)
+    for number in range(300):
+        line.begun(order(min(number + chance.randrange(40), 999)), now=number)
+        line.queued(order(number + 1 + chance.randrange(40)))
+    rest = line.rest(order(900))
+    assert rest
+    moved, seconds = rest
+    assert 500 < moved + seconds < 1000
+
+
+@pytest.mark.parametrize("tells_places", [False, True])
+def test_a_model_waits_for_the_line_where_no_places_are_told(tells_places: bool) -> None:
+    model = Model()
+    videos = [Sightings(0.0, 0.0, number=number) for number in range(100)]
+    for video in videos:
+        model.line.join(video.order)
+    for number in range(5):
+        now = 10.0 * number
+        model.saw(videos[number], VideoStatus("id", StatusWord.IN_PROGRESS), now)
+        model.saw(videos[number], VideoStatus("id", StatusWord.SUCCEED, inference_seconds=1.0), now + 1)
+    model.saw(videos[6], VideoStatus("id", StatusWord.IN_QUEUE, position=2 if tells_places else None), 50.0)
+    _, origin = model.view(videos[50])
+    # The fifth began after 40 s, ten seconds after the one before it; 46 stand between it and this one.
+    assert origin == (0.0 if tells_places else pytest.approx(40 + LINE_LEAST * 460))
+    # Were nothing known of the third, it would have been passed by after the look at the second.
+    _, origin = model.view(videos[2])
+    assert origin == (0.0 if tells_places else 10.0)
