@@ -83,10 +83,12 @@ class Drive:
     def _note(self, index: int, tasks: dict[str, TaskInstance], jobs: dict[str, Any]) -> None:
         if index not in self._request_ids and tasks["submit"].state == "success":
             self._request_ids[index] = self._xcom("submit", index)
-        now = how_it_is(tasks, jobs.get(self._request_ids.get(index, "")))
+        job = jobs.get(self._request_ids.get(index, ""))
+        now = how_it_is(tasks, job)
         if self._told.get(index) != now:
             self._told[index] = now
-            self._tell(f"{time.monotonic() - self._began:5.1f} s  video {index + 1}: {now}")
+            left = f" (ready in about {job['seconds_left']:.0f} s)" if job and job["seconds_left"] else ""
+            self._tell(f"{time.monotonic() - self._began:5.1f} s  video {index + 1}: {now}{left}")
 
     def _xcom(self, task: str, index: int) -> Any:
         return self._stack.api.xcom(DAG_ID, self._run_id, f"video.{task}", map_index=index)
