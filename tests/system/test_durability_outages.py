@@ -42,7 +42,8 @@ def triggerers_of(run: Run) -> set[int]:
 
 def living_triggerers(stack: Stack) -> int:
     jobs = stack.api.call("GET", "jobs?job_type=TriggererJob&is_alive=true")
-    return int(jobs["total_entries"])
+    # Not total_entries, which counts the dead as well.
+    return len(jobs["jobs"])
 
 
 def judge_all(house: House, run: Run, tell: Tell) -> int:
