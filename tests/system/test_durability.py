@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from airflow_provider_siliconflow.sandbox.settings import Settings
@@ -36,11 +38,14 @@ def test_a_task_killed_at_any_moment(house: House, tell: Tell) -> None:
         assert Settings().key not in known
     run.wait(seconds=600)
     tasks, jobs = run.tasks(), stack.sandbox("ledger")["jobs"]
-    wrong = []
+    wrong, sums = [], Counter[str]()
     tell(f"\n| {house.name}: the task's process dies | way | on unknown | billed | ends | retries |")
     tell("|---|---|---|---|---|---|")
     for way, case, chain in all_cases():
         verdict = run.judge(case.prompt(way), chain, tasks, jobs)
+        if not case.lacks:
+            calls = sum(job["status_calls"] for job in jobs if job["prompt"] == case.prompt(way))
+            sums.update({"intended": 1, "billed": verdict.billed, verdict.ending: 1, "status calls": calls})
         # The retries tell a moment that was survived from one that never came, and that nothing else cost a try.
         due = Verdict(case.billed, case.ending, case.retries)
         tell(
@@ -49,6 +54,7 @@ def test_a_task_killed_at_any_moment(house: House, tell: Tell) -> None:
         )
         if verdict != due:
             wrong.append(run.explain(case.prompt(way), chain))
+    tell(f"{house.name}, all with their guards: {dict(sums)}")
     assert not wrong, "\n".join(wrong)
     assert stray_files(house.archive, jobs) == []
     assert stack.sandbox("ledger?jobs=no")["key_leaks"] == 0
