@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -133,12 +133,18 @@ class Flight:
     :param submitted_at: Epoch seconds.
     :param model: The model asked for.
     :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
+    :param looked_at: Epoch seconds at which it was last seen not to be ready, if it was.
     """
 
     request_id: str
     submitted_at: float
     model: str
     trace_id: str | None = None
+    looked_at: float | None = None
+
+    def times(self) -> list[float]:
+        """Return when it was submitted, and when it was last known not to be ready (epoch seconds)."""
+        return [self.submitted_at, self.looked_at or self.submitted_at]
 
 
 @dataclass
@@ -163,6 +169,16 @@ class Progress:
         """Return the indexes, of so many, that nothing was decided of and that are not under way."""
         known = {row.index for row in self.rows} | set(self.flying)
         return [index for index in range(count) if index not in known]
+
+    def looked(self, times: Mapping[str, float]) -> None:
+        """
+        Note when videos under way were last seen not to be ready.
+
+        :param times: Epoch seconds, by request id.
+        """
+        for index, flight in self.flying.items():
+            if flight.request_id in times:
+                self.flying[index] = replace(flight, looked_at=times[flight.request_id])
 
     def land(self, row: Row) -> None:
         """Note what became of a request."""

@@ -107,11 +107,13 @@ class GenerateVideoBatchOperator(BaseOperator):
         """
         Go on after a wait.
 
-        :param event: ``{"ended": [request ids], "state": what the trigger was given}``.
+        :param event: ``{"ended": [request ids], "looked": {request id: epoch seconds of the last look that found it
+            not ready}, "state": what the trigger was given}``.
         """
         if "message" in event:
             raise _broke_off(event["message"])
         progress = Progress.from_json(event["state"])
+        progress.looked(event["looked"])
         submitter, archiver = self._halves(context, progress)
         archiver.archive_ended(set(event["ended"]))
         return self._advance(context, submitter, archiver, progress)
@@ -172,7 +174,7 @@ class GenerateVideoBatchOperator(BaseOperator):
         self.defer(
             trigger=VideosEndedTrigger(
                 self.siliconflow_conn_id,
-                {flight.request_id: flight.submitted_at for flight in flights},
+                {flight.request_id: flight.times() for flight in flights},
                 progress.deadline,
                 wake_at,
                 state=progress.to_json(),

@@ -74,9 +74,12 @@ class Archiver:
         looks = asyncio.run(self._look_at_all(list(flights.values())))
         ready: dict[int, VideoStatus] = {}
         for (index, flight), look in zip(flights.items(), looks, strict=True):
-            outcome = judge(flight.request_id, look, now=time.time(), deadline=self._progress.deadline)
+            now = time.time()
+            outcome = judge(flight.request_id, look, now=now, deadline=self._progress.deadline)
             if outcome and (video := self._ready(index, outcome)):
                 ready[index] = video
+            elif not outcome and isinstance(look, VideoStatus):
+                self._progress.looked({flight.request_id: now})
         asyncio.run(self._archive_all(ready))
 
     def _ready(self, index: int, outcome: Outcome) -> VideoStatus | None:

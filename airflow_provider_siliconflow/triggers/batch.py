@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ class VideosEndedTrigger(BaseTrigger):
     Look at many videos, and fire once some are no longer to be waited for, or at a given time.
 
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
-    :param videos: Epoch seconds of the submit, by request id; may be empty.
+    :param videos: Epoch seconds of the submit, and of when it was last known not to be ready, by request id; may be
+        empty.
     :param deadline: Epoch seconds after which no video is waited for.
     :param wake_at: Epoch seconds at which to fire in any case.
     :param state: What the task must remember; handed back as it is. Plain JSON without secrets.
@@ -40,7 +41,7 @@ class VideosEndedTrigger(BaseTrigger):
     def __init__(
         self,
         siliconflow_conn_id: str,
-        videos: dict[str, float],
+        videos: Mapping[str, Sequence[float]],
         deadline: float,
         wake_at: float,
         state: dict[str, Any],
@@ -56,6 +57,7 @@ class VideosEndedTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.model = model
         self._seen: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
         self._said_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -64,8 +66,12 @@ class VideosEndedTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire ``{"ended": [request ids], "state": …}`` once; with ``message`` if waiting broke off."""
-        event: dict[str, Any] = {"ended": [], "state": self.state}
+        """
+        Fire ``{"ended": [request ids], "looked": {request id: epoch seconds}, "state": …}`` once.
+
+        There is a ``message`` in it if waiting broke off.
+        """
+        event: dict[str, Any] = {"ended": [], "looked": self._looked, "state": self.state}
         try:
             event["ended"] = await self._ended()
         except Exception as error:
@@ -84,7 +90,9 @@ class VideosEndedTrigger(BaseTrigger):
             )
 
     async def _ended(self) -> list[str]:
-        left = max(self.wake_at - time.time(), FIRST_LOOK)
+        # An event that comes sooner can overtake the executor's own report of the deferral; looks may.
+        soonest = time.time() + FIRST_LOOK
+        left = max(self.wake_at, soonest) - time.time()
         if not self.videos:
             await asyncio.sleep(left)
             return []
@@ -95,6 +103,7 @@ class VideosEndedTrigger(BaseTrigger):
             first, _ = await asyncio.wait(watchers, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if first:
                 await asyncio.wait(watchers, timeout=max(0.0, min(GATHER, self.wake_at - time.time())))
+                await asyncio.sleep(max(0.0, soonest - time.time()))
             ended = [watcher for watcher in watchers if watcher.done()]
             for watcher in ended:
                 watcher.result()
@@ -108,15 +117,21 @@ class VideosEndedTrigger(BaseTrigger):
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
             now = time.time()
             self._tell(request_id, look, now)
-            return True if judge(request_id, look, now=now, deadline=self.deadline) else None
+            if judge(request_id, look, now=now, deadline=self.deadline):
+                return True
+            if isinstance(look, VideoStatus):
+                self._looked[request_id] = now
+            return None
 
         now = time.time()
+        submitted, looked = self.videos[request_id]
         ended: bool = await poller.poller_of(self.siliconflow_conn_id).watch(
             decide,
             request_id,
             model=self.model,
-            waited=max(0.0, now - self.videos[request_id]),
-            first=FIRST_LOOK,
+            waited=now - submitted,
+            looked=now - looked,
+            first=0.0,
             left=max(0.0, self.deadline - now),
             interval=self.poke_interval,
         )

@@ -59,10 +59,14 @@ class Wait:
     looks: int = 0
     failures: int = 0
 
+    @property
+    def _is_unseen(self) -> bool:
+        return self.seen.looked <= self.seen.since
+
     def due(self, price: float) -> float:
         """Return when to look next, if a look is worth so many seconds of delay."""
         if self.interval is not None:
-            pause = self.interval * price / LOOK_COST if self.looks else 0.0
+            pause = 0.0 if self._is_unseen else self.interval * price / LOOK_COST
         else:
             known, origin = self.known.view(self.seen)
             pause = schedule.next_look(known, self.seen.looked - origin, price)
@@ -74,7 +78,7 @@ class Wait:
         if now < self.not_before:
             return 0.0
         if self.interval is not None:
-            return LOOK_COST * max((now - self.seen.looked) / self.interval, float(not self.looks))
+            return LOOK_COST * max((now - self.seen.looked) / self.interval, float(self._is_unseen))
         known, origin = self.known.view(self.seen)
         return schedule.worth(known, self.seen.looked - origin, now - origin)
 
@@ -119,6 +123,7 @@ class Agenda:
         now: float,
         model: str | None,
         waited: float,
+        looked: float | None = None,
         first: float,
         left: float,
         interval: float | None,
@@ -130,6 +135,7 @@ class Agenda:
         :param now: The time.
         :param model: Its model, if known.
         :param waited: Seconds since it was submitted, or else since the wait for it began.
+        :param looked: Seconds since it was last seen not to be ready; None if it never was.
         :param first: Seconds until the first look at least; it comes a little later by chance.
         :param left: Seconds until the last look.
         :param interval: A fixed number of seconds between looks, instead of the learned ones.
@@ -137,7 +143,8 @@ class Agenda:
         since = now - max(0.0, waited)
         not_before = now + first * (1 + SPREAD * schedule.chance(request_id, 0))
         deadline = max(now + left, not_before)
-        seen = Sightings(since, since, number=next(self._numbers))
+        last = since if looked is None else max(since, now - max(0.0, looked))
+        seen = Sightings(since, last, number=next(self._numbers))
         wait = Wait(request_id, self._knowledge.of(model), seen, not_before, deadline, interval)
         wait.known.line.join(seen.order)
         self._push(self._later, wait, LOOK_COST)

@@ -28,6 +28,7 @@ PATIENCE = 20.0
 #: Seconds after which the sandbox has made any video.
 MADE = 600
 STATE = {"rows": [{"index": 0}], "flying": {}}
+Videos = dict[str, list[float]]
 
 
 @pytest.fixture(autouse=True)
@@ -38,17 +39,15 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def videos(still: Sandbox) -> Iterator[dict[str, float]]:
+def videos(still: Sandbox) -> Iterator[Videos]:
     """Submit four videos; at the end, no poller may be left anywhere."""
     hook = SiliconFlowHook()
-    yield {
-        hook.submit_video(VideoRequest(MODEL, f"video {number}", "1280x720")).request_id: time.time()
-        for number in range(4)
-    }
+    requests = [VideoRequest(MODEL, f"video {number}", "1280x720") for number in range(4)]
+    yield {hook.submit_video(request).request_id: [time.time()] * 2 for request in requests}
     assert not any(poller._pollers.values())
 
 
-def trigger(videos: dict[str, float], left: float = 60.0, wake: float = 60.0, **more: Any) -> VideosEndedTrigger:
+def trigger(videos: Videos, left: float = 60.0, wake: float = 60.0, **more: Any) -> VideosEndedTrigger:
     now = time.time()
     return VideosEndedTrigger(
         "siliconflow_default", videos, now + left, now + wake, STATE, **{"poke_interval": 0.01} | more
@@ -67,7 +66,7 @@ def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
     assert GATHER <= 30
 
 
-async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: dict[str, float]) -> None:
+async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: Videos) -> None:
     still.advance(MADE)
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
@@ -76,7 +75,7 @@ async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: dict[str
 
 
 async def test_it_gathers_those_that_end_soon_after_the_first_and_no_longer(
-    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All but one end; the event waits for the last as long as GATHER says, here hardly."""
     monkeypatch.setattr(batch, "GATHER", 0.3)
@@ -88,7 +87,7 @@ async def test_it_gathers_those_that_end_soon_after_the_first_and_no_longer(
     assert sorted(event["ended"]) == sorted(others)
 
 
-async def test_a_failed_and_a_refused_video_have_ended_as_well(still: Sandbox, videos: dict[str, float]) -> None:
+async def test_a_failed_and_a_refused_video_have_ended_as_well(still: Sandbox, videos: Videos) -> None:
     failed, refused, *_ = videos
     still.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
     still.script(Fault("status", "answer", status=404, body='"no"', times=0, match=refused))
@@ -96,7 +95,7 @@ async def test_a_failed_and_a_refused_video_have_ended_as_well(still: Sandbox, v
     assert sorted((await event_of(trigger(videos)))["ended"]) == sorted(videos)
 
 
-async def test_what_passes_is_no_end(still: Sandbox, videos: dict[str, float]) -> None:
+async def test_what_passes_is_no_end(still: Sandbox, videos: Videos) -> None:
     faults = ("rate_limited", "overloaded", "bad_gateway", "reset", "not_json")
     still.script(*(Fault("status", kind) for kind in faults))
     still.advance(MADE)
@@ -105,7 +104,7 @@ async def test_what_passes_is_no_end(still: Sandbox, videos: dict[str, float]) -
 
 
 async def test_the_poller_is_loaded_once_for_all(
-    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many that import a module at the same time, some find half of it."""
     loaded: list[ModuleType] = []
@@ -120,36 +119,72 @@ async def test_the_poller_is_loaded_once_for_all(
     assert loaded == [poller]
 
 
-async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos: dict[str, float]) -> None:
+async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos: Videos) -> None:
     event = await event_of(trigger(videos, wake=0.2))
-    assert event == {"ended": [], "state": STATE}
+    assert (event["ended"], event["state"]) == ([], STATE)
 
 
 async def test_it_fires_though_there_is_no_video_to_wait_for(still: Sandbox) -> None:
     event = await event_of(trigger({}, wake=0.05))
-    assert event == {"ended": [], "state": STATE}
+    assert event == {"ended": [], "looked": {}, "state": STATE}
     assert still.ledger().status_calls == 0
 
 
-async def test_a_video_that_is_late_has_ended(still: Sandbox, videos: dict[str, float]) -> None:
+async def test_no_event_comes_before_the_executor_has_said_its_word(
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are seen to be ready at once, and told when it is time."""
+    monkeypatch.setattr(batch, "FIRST_LOOK", 0.5)
+    still.advance(MADE)
+    before = time.time()
+    event = await event_of(trigger(videos))
+    assert time.time() >= before + 0.5
+    assert sorted(event["ended"]) == sorted(videos)
+
+
+async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once(
+    still: Sandbox, videos: Videos
+) -> None:
+    """The task has looked, or the trigger before this one."""
+    now = time.time()
+    fresh, *old = videos
+    still.advance(MADE)
+    since = {request_id: [now - 1000] * 2 for request_id in old} | {fresh: [now - 1000, now]}
+    event = await event_of(trigger(since, poke_interval=PATIENCE + 10))
+    assert set(event["ended"]) <= set(old)
+    assert {job["request_id"]: job["status_calls"] for job in still.ledger().jobs}[fresh] == 0
+
+
+async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(still: Sandbox, videos: Videos) -> None:
+    fails = next(iter(videos))
+    before = time.time()
+    still.script(
+        Fault("status", "answer", status=200, body='{"status": "InProgress"}', times=9, match=fails),
+        Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=fails),
+    )
+    event = await event_of(trigger(videos))
+    assert event["ended"] == [fails]
+    assert set(event["looked"]) == set(videos)
+    assert all(before <= at <= time.time() for at in event["looked"].values())
+
+
+async def test_a_video_that_is_late_has_ended(still: Sandbox, videos: Videos) -> None:
     event = await event_of(trigger(videos, left=-1.0))
     assert sorted(event["ended"]) == sorted(videos)
 
 
 async def test_what_breaks_is_told_in_the_one_event(
-    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def judge(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr(batch, "judge", judge)
     event = await event_of(trigger(videos))
-    assert event == {"ended": [], "state": STATE, "message": "RuntimeError: a mistake"}
+    assert event == {"ended": [], "looked": {}, "state": STATE, "message": "RuntimeError: a mistake"}
 
 
-async def test_a_cancellation_frees_all(
-    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancellation_frees_all(still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = asyncio.Event()
     monkeypatch.setattr(batch, "judge", lambda *_, **__: looked.set())
     before = asyncio.all_tasks()
@@ -164,7 +199,7 @@ async def test_a_cancellation_frees_all(
     assert not poller._pollers.get(asyncio.get_running_loop())
 
 
-def test_it_survives_airflows_own_storage(videos: dict[str, float]) -> None:
+def test_it_survives_airflows_own_storage(videos: Videos) -> None:
     first = trigger(videos, model=MODEL)
     row = Trigger.from_object(first)
     again = VideosEndedTrigger(**row.kwargs)
@@ -182,7 +217,7 @@ def lines(of: VideosEndedTrigger, level: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_on_kill_tells_the_truth_and_asks_nothing(
-    still: Sandbox, videos: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for waits_for in ({}, videos):
         first = trigger(waits_for)
@@ -195,7 +230,7 @@ async def test_on_kill_tells_the_truth_and_asks_nothing(
     assert still.ledger().status_calls == 0
 
 
-async def test_it_says_how_all_are_once_a_minute(videos: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_how_all_are_once_a_minute(videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
     first = trigger(videos, wake=0.5)
     said = lines(first, "info", monkeypatch)
     await event_of(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -71,6 +72,17 @@ def test_an_event_ahead_of_the_service_waits_again(still: Sandbox, tmp_path: Pat
     assert run.work().state == "deferred"
     assert woken(run, [*all_ids(still), "a-stranger"]).state == "deferred"
     assert set(kwargs_of(run)["videos"]) == all_ids(still)
+
+
+def test_the_next_trigger_knows_when_each_video_was_looked_at(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"])
+    assert run.work().state == "deferred"
+    before = time.time()
+    ended, other = sorted(all_ids(still))
+    woken(run, [ended], looked={ended: 2.0, other: 1.0})
+    looked = {request_id: times[1] for request_id, times in kwargs_of(run)["videos"].items()}
+    assert looked[other] == 1.0, "by the trigger before"
+    assert looked[ended] >= before, "by the task itself"
 
 
 @pytest.mark.parametrize("fault", ["garbage", "cut"])
