@@ -153,6 +153,7 @@ class Progress:
     Hold how far a list has come; travels through the trigger, so it is plain JSON and small.
 
     :param accepted_at: Epoch seconds of the last submit that was accepted, or of the start.
+    :param keys: What each index stood for; see :func:`keys`.
     :param deadline: Epoch seconds after which no video is waited for.
     :param refusals: Submits refused for now in a row.
     :param flying: Videos under way, by index.
@@ -160,6 +161,7 @@ class Progress:
     """
 
     accepted_at: float
+    keys: list[str] = field(default_factory=list)
     deadline: float = 0.0
     refusals: int = 0
     flying: dict[int, Flight] = field(default_factory=dict)
@@ -169,6 +171,20 @@ class Progress:
         """Return the indexes, of so many, that nothing was decided of and that are not under way."""
         known = {row.index for row in self.rows} | set(self.flying)
         return [index for index in range(count) if index not in known]
+
+    def follow(self, keys: list[str]) -> list[Flight]:
+        """
+        Take up another list, for the list is rendered anew whenever the task resumes.
+
+        :param keys: Of the list as it is now.
+        :return: The videos under way that are asked for no more.
+        """
+        now_at = {key: index for index, key in enumerate(keys)}
+        moved = [now_at.get(key) for key in self.keys]
+        old, self.keys = self.flying, keys
+        self.flying = {new: flight for index, flight in old.items() if (new := moved[index]) is not None}
+        self.rows = [replace(row, index=new) for row in self.rows if (new := moved[row.index]) is not None]
+        return [flight for index, flight in old.items() if moved[index] is None]
 
     def looked(self, times: Mapping[str, float]) -> None:
         """

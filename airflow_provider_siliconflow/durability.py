@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -82,12 +82,18 @@ class Policy:
     price: str = "the price of a video"
 
 
-def intent_of(request: VideoRequest, *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
-    """Make the record to write before a submit."""
-    material = json.dumps([request.to_json(), conn_id, settings.base_url], sort_keys=True)
+def intent_of(asked: Mapping[str, Any], *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
+    """
+    Make the record to write before a submit.
+
+    :param asked: What the user asks for, as given: a picture by its path, for what is paid for must be found again
+        although the picture is gone.
+    """
+    given = {name: str(value) for name, value in asked.items() if value not in (None, "")}
+    material = json.dumps([given, conn_id, settings.base_url], sort_keys=True)
     return SubmitRecord(
         fingerprint=hashlib.sha256(material.encode()).hexdigest(),
-        model=request.model,
+        model=given.get("model", ""),
         host=settings.base_url,
         max_tries=max_tries,
         intent_at=_now(),
@@ -116,7 +122,7 @@ def conclude(record: SubmitRecord | None, intent: SubmitRecord, policy: Policy) 
         return Conclusion.SUBMIT
     if record.request_id and record.fingerprint == intent.fingerprint:
         return Conclusion.TAKE_UP
-    doubt = _conflict(record) if record.request_id else _unknown(record, policy.price)
+    doubt = _conflict(record, policy) if record.request_id else _unknown(record, policy.price)
     if policy.on_unknown_submit == "fail":
         raise doubt
     log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
@@ -153,8 +159,8 @@ class SubmitStore:
             return None if kept is None else SubmitRecord(**kept)
         except Exception as error:
             raise SubmitRecordError(
-                f"The record of what this task has paid for cannot be read ({type(error).__name__}: {error}). That"
-                " is not the same as no record, so nothing was submitted by this try."
+                f"The record of what was paid for cannot be read ({type(error).__name__}: {error}). That is not the"
+                " same as no record, so the request was not submitted by this try; a retry reads again."
             ) from error
 
     def write(self, record: SubmitRecord) -> None:
@@ -171,6 +177,22 @@ class SubmitStore:
             raise SubmitRecordError(
                 f"The record of a submit cannot be written: {type(error).__name__}: {error}."
             ) from error
+
+    def keep(self, request_id: str) -> SubmitRecord | None:
+        """
+        Return the record of a video that is known to this try, whose id could not be written before if need be.
+
+        :return: None if nothing holds the id; how the video fares does not hang on that.
+        """
+        try:
+            record = self.read()
+            if record and record.request_id is None:
+                record = replace(record, request_id=request_id, submitted_at=record.intent_at)
+                self.write(record)
+        except SubmitRecordError:
+            log.exception("Goes on without the record of video %s.", request_id)
+            return None
+        return record if record and record.request_id == request_id else None
 
     def close(self, record: SubmitRecord, why: str) -> None:
         """Say of a paid video that its id is of no more use, so that the next try submits anew."""
@@ -193,7 +215,7 @@ class SubmitStore:
 
 def submit_once(
     hook: SiliconFlowHook,
-    request: VideoRequest,
+    make_request: Callable[[], VideoRequest],
     store: SubmitStore,
     intent: SubmitRecord,
     policy: Policy,
@@ -202,7 +224,8 @@ def submit_once(
     """
     Submit a video unless it is known to be paid for; write down the intent before, and the id after.
 
-    :param before_paying: Called when a submit is about to be made; may raise to prevent it.
+    :param make_request: Makes the request, once it is certain that it is to be submitted; may raise to prevent it.
+    :param before_paying: Called before that; may raise as well.
     :return: The record, with its ``request_id``.
     :raises SubmitOutcomeUnknownError: if a video may be running whose id is lost.
     :raises SubmitConflictError: if another request was paid for by the same task.
@@ -218,10 +241,11 @@ def submit_once(
         log.info("Takes up %s; nothing is submitted or paid again.", _told(record))
         return record
     before_paying()
+    request = make_request()
     try:
         store.write(intent)
     except SubmitRecordError as error:
-        error.money = "Nothing was submitted by this try."
+        error.money = "The request was not submitted by this try."
         raise
     try:
         submitted = hook.submit_video(request, attempts=1)
@@ -249,11 +273,12 @@ def _unknown(record: SubmitRecord, price: str) -> SubmitOutcomeUnknownError:
     )
 
 
-def _conflict(record: SubmitRecord) -> SubmitConflictError:
+def _conflict(record: SubmitRecord, policy: Policy) -> SubmitConflictError:
+    way = "Set on_unknown_submit='resubmit'" if policy.reuse_on_clear else "Clear the task"
     return SubmitConflictError(
         f"This task has already paid for {_told(record)}, but its request, connection or host is another one now"
-        " (the DAG, its templates or the mapped list changed between the tries). Clear the task to submit the new"
-        " request and pay for it."
+        f" (the DAG, its templates or the mapped list changed between the tries). {way} to submit the new request and"
+        " pay for it."
     )
 
 

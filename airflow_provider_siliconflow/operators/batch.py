@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_siliconflow.batch import Progress, Row, RowState, keys, manifest, read_items
+from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState, keys, manifest, read_items
 from airflow_provider_siliconflow.durability import KEY, OnUnknownSubmit, SubmitStore
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.operators.archive import IfExists
@@ -91,16 +91,21 @@ class GenerateVideoBatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take up what is paid for, submit what is missing, and go on as far as the videos are."""
+        submitter, archiver, progress = self._take_up(context)
+        return self._advance(context, submitter, archiver, progress)
+
+    def _take_up(self, context: Context) -> tuple[Submitter, Archiver, Progress]:
+        """Find what is paid for by its records, and archive what of it is ready."""
         progress = Progress(accepted_at=time.time())
         submitter, archiver = self._halves(context, progress)
         submitter.take_up()
         archiver.archive_ended(submitter.unseen())
-        return self._advance(context, submitter, archiver, progress)
+        return submitter, archiver, progress
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a wait; where no triggerer came, say what that means for the money."""
+        """Go on after a wait; where no triggerer came, archive what is ready, and say what the rest costs."""
         if next_method == FAILED_DEFERRAL:
-            raise _broke_off(f"{next_kwargs} (is a triggerer running?)")
+            return self._end_in_vain(context, f"{next_kwargs} (is a triggerer running?)")
         return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -111,12 +116,21 @@ class GenerateVideoBatchOperator(BaseOperator):
             not ready}, "state": what the trigger was given}``.
         """
         if "message" in event:
-            raise _broke_off(event["message"])
+            return self._end_in_vain(context, event["message"])
         progress = Progress.from_json(event["state"])
         progress.looked(event["looked"])
         submitter, archiver = self._halves(context, progress)
         archiver.archive_ended(set(event["ended"]))
         return self._advance(context, submitter, archiver, progress)
+
+    def _end_in_vain(self, context: Context, why: str) -> dict[str, Any]:
+        """Archive what is ready after a wait that broke off, and fail if that is not all."""
+        *_, progress = self._take_up(context)
+        if not progress.flying and not progress.missing(len(progress.keys)):
+            return self._end(context, progress)
+        raise SiliconFlowError(
+            f"The trigger that waited for the videos broke off: {why}. {self._told(context, progress)}"
+        )
 
     def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video."""
@@ -135,7 +149,12 @@ class GenerateVideoBatchOperator(BaseOperator):
         self._progress = progress
         defaults = {"model": self.model, "image_size": self.image_size}
         items = read_items(self.requests, {name: value for name, value in defaults.items() if value})
-        stores = [SubmitStore(context, f"{KEY}.{key}") for key in keys(items)]
+        for flight in progress.follow(keys(items)):
+            self.log.warning(
+                "Video %s is asked for no more: it goes on at the service, is billed, and is not archived.",
+                flight.request_id,
+            )
+        stores = [SubmitStore(context, f"{KEY}.{key}") for key in progress.keys]
         # A list of videos has no single name.
         folder = self.destination if self.destination.endswith("/") else f"{self.destination}/"
         hook = SiliconFlowHook(self.siliconflow_conn_id)
@@ -147,15 +166,33 @@ class GenerateVideoBatchOperator(BaseOperator):
     def _advance(
         self, context: Context, submitter: Submitter, archiver: Archiver, progress: Progress
     ) -> dict[str, Any]:
-        wait = submitter.submit_missing()
+        try:
+            wait = submitter.submit_missing()
+        except SiliconFlowError as error:
+            error.money = f"{error.money} {self._told(context, progress)}".strip()
+            raise
         archiver.archive_ended(submitter.unseen())
         if progress.flying or wait is not None:
             self._defer(progress, wait)
+        return self._end(context, progress)
+
+    def _end(self, context: Context, progress: Progress) -> dict[str, Any]:
         result = manifest(progress.rows)
         if error := self._failure(context, progress.rows, result):
             context["ti"].xcom_push(key="manifest", value=result)
             raise error
         return result
+
+    @staticmethod
+    def _told(context: Context, progress: Progress) -> str:
+        """Say what became of the money so far."""
+        flights: list[Flight] = list(progress.flying.values())
+        done = sum(row.state is RowState.DONE for row in progress.rows)
+        ids = f" ({', '.join(flight.request_id for flight in flights)})" if flights else ""
+        return (
+            f"{done} videos are archived; {len(flights)} are submitted, go on at the service and are billed{ids}."
+            f" {_later(context)}"
+        )
 
     def _defer(self, progress: Progress, wait: float | None) -> NoReturn:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
@@ -194,8 +231,8 @@ class GenerateVideoBatchOperator(BaseOperator):
         if pending := [row for row in undone if row.state in (RowState.LATE, RowState.UNSAFE)]:
             kind = VideoTimeoutError if result["late"] else SiliconFlowError
             return kind(
-                f"{told}; {len(pending)} are submitted and billed, and not safe yet: {pending[0].reason} A retry of"
-                " this task takes them up at no cost."
+                f"{told}; {len(pending)} are submitted and billed, and not safe yet: {pending[0].reason}"
+                f" {_later(context)}"
             )
         ti = context["ti"]
         if result["unknown"] and self.on_unknown_submit == "resubmit" and ti.try_number <= ti.max_tries:
@@ -211,8 +248,8 @@ class GenerateVideoBatchOperator(BaseOperator):
         return None
 
 
-def _broke_off(why: str) -> SiliconFlowError:
-    return SiliconFlowError(
-        f"The trigger that waited for the videos broke off: {why}. Those that are submitted go on at the service and"
-        " are billed; a retry of this task takes them up at no cost."
-    )
+def _later(context: Context) -> str:
+    """Say what a retry makes of the videos that are under way."""
+    if SubmitStore(context).exists:
+        return "A retry of this task takes them up at no cost."
+    return "This Airflow keeps no record of them (3.3 and later do): a retry makes others and pays for them."

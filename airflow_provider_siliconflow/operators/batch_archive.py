@@ -18,7 +18,6 @@ from airflow_provider_siliconflow.durability import SubmitStore
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SiliconFlowNotFoundError,
-    SubmitRecordError,
     VideoFailedError,
     VideoTimeoutError,
 )
@@ -88,15 +87,16 @@ class Archiver:
         row: Row
         try:
             return outcome.result()
-        except VideoFailedError as error:
-            self._close(index, error)
-            row = land(RowState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
         except SiliconFlowError as error:
             if made := find_archived(self._folder, outcome.request_id):
                 row = land(RowState.DONE, path=made["path"], cost=self._price)
+            elif isinstance(error, VideoFailedError):
+                self._close(index, error)
+                row = land(RowState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
             elif isinstance(error, SiliconFlowNotFoundError):
                 row = land(RowState.FAILED, reason=str(error), cost=self._price)
             else:
+                self._stores[index].keep(outcome.request_id)
                 state = RowState.LATE if isinstance(error, VideoTimeoutError) else RowState.UNSAFE
                 row = land(state, reason=str(error), cost=self._price)
         self._progress.land(row)
@@ -104,11 +104,8 @@ class Archiver:
 
     def _close(self, index: int, error: VideoFailedError) -> None:
         store = self._stores[index]
-        try:
-            if record := store.read():
-                store.close(record, error.message)
-        except SubmitRecordError:
-            log.exception("The record of video %s cannot be closed.", error.request_id)
+        if record := store.keep(error.request_id):
+            store.close(record, error.message)
 
     async def _look_at_all(self, flights: Sequence[Flight]) -> list[VideoStatus | SiliconFlowError]:
         few = asyncio.Semaphore(_LOOKS)

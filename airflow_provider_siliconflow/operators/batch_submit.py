@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.api import calls
 from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.archive.publish import check_destination
 from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
@@ -149,10 +149,10 @@ class Submitter:
         :raises SiliconFlowError: what concerns all, and refusals that pass.
         """
         try:
-            request = read_request(self._items[index])
-            calls.submit(request)  # refuses what cannot be sent, before anything is written down
-            intent = intent_for(self._context, self._hook, request)
-            record = submit_once(self._hook, request, self._stores[index], intent, self._policy, before_paying)
+            asked = self._items[index]
+            intent = intent_for(self._context, self._hook, asked)
+            make_request = partial(read_request, asked)
+            record = submit_once(self._hook, make_request, self._stores[index], intent, self._policy, before_paying)
         except (SubmitRecordError, *_FOR_ALL):
             raise
         except (SubmitOutcomeUnknownError, SubmitConflictError) as error:

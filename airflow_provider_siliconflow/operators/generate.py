@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_siliconflow.durability import SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
-    SubmitRecordError,
     VideoFailedError,
     VideoTimeoutError,
 )
@@ -93,7 +92,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
             look = self._look(hook, record.request_id)
             outcome = judge(record.request_id, look, now=time.time(), deadline=deadline)
             if outcome:
-                return self._finish(context, hook, outcome)
+                return self._finish(context, hook, outcome, SubmitStore(context).keep(record.request_id))
             if self.deferrable:
                 self._defer_until_ready(record.request_id, deadline)
             time.sleep(max(0.0, min(self.poke_interval or POKE, deadline - time.time())))
@@ -116,10 +115,12 @@ class GenerateVideoOperator(SubmitVideoOperator):
 
         self._request_id = request_id = event["request_id"]
         hook = SiliconFlowHook(self.siliconflow_conn_id)
-        outcome, deadline = judge_after_event(request_id, event, self._look(hook, request_id), now=time.time())
+        kept = SubmitStore(context).keep(request_id)
+        look = self._look(hook, request_id)
+        outcome, deadline = judge_after_event(request_id, event, look, now=time.time(), later=_later(kept))
         if outcome is None:
             self._defer_until_ready(request_id, deadline)
-        return self._finish(context, hook, outcome)
+        return self._finish(context, hook, outcome, kept)
 
     def _defer_until_ready(self, request_id: str, deadline: float) -> NoReturn:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
@@ -145,39 +146,37 @@ class GenerateVideoOperator(SubmitVideoOperator):
         self.log.info("Video %s: %s", request_id, describe(look))
         return look
 
-    def _finish(self, context: Context, hook: SiliconFlowHook, outcome: Outcome) -> str:
+    def _finish(self, context: Context, hook: SiliconFlowHook, outcome: Outcome, kept: SubmitRecord | None) -> str:
+        """
+        Archive the video, or say why not, and what that means for the money.
+
+        :param kept: The record of the video, if there is one.
+        """
         from airflow_provider_siliconflow.archive.archive import VideoFacts
         from airflow_provider_siliconflow.archive.publish import find_archived
 
-        store = SubmitStore(context)
-        record = self._record(store)
-        later = _ON_RECORD if record else _NOT_ON_RECORD
         try:
             video = outcome.result()
-        except VideoFailedError as error:
-            if record:
-                store.close(record, error.message)
-            raise
+            context["ti"].xcom_push(key="video", value=video.facts())
+            traces = (kept.trace_id,) if kept and kept.trace_id else ()
+            facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)
+            return archive(context, hook, self.destination, video.url, facts, self.if_exists)
         except SiliconFlowError as error:
             if made := find_archived(self.destination, outcome.request_id):
                 self.log.info("%s was archived by a try before this one. The service says now: %s", made["path"], error)
                 return self._take(context, made)
+            if isinstance(error, VideoFailedError):
+                if kept:
+                    SubmitStore(context).close(kept, error.message)
+                raise
             if isinstance(error, VideoTimeoutError):
-                raise VideoTimeoutError(f"{error} {later}") from error
-            error.money = f"Video {outcome.request_id} was submitted and is billed. {later}"
+                raise VideoTimeoutError(f"{error} {_later(kept)}") from error
+            error.money = f"Video {outcome.request_id} was submitted and is billed. {_later(kept)}"
             raise
-        context["ti"].xcom_push(key="video", value=video.facts())
-        traces = (record.trace_id,) if record and record.trace_id else ()
-        facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)
-        return archive(context, hook, self.destination, video.url, facts, self.if_exists)
 
-    def _record(self, store: SubmitStore) -> SubmitRecord | None:
-        """Return the record of the video, if it can be read: how the video fares does not hang on that."""
-        try:
-            return store.read()
-        except SubmitRecordError:
-            self.log.exception("Goes on without the record of the video.")
-            return None
+
+def _later(kept: SubmitRecord | None) -> str:
+    return _ON_RECORD if kept else _NOT_ON_RECORD
 
 
 class _AlreadyThereError(Exception):

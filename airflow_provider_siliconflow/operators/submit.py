@@ -6,10 +6,12 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_siliconflow.api import calls
 from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.api.video import VideoRequest
 from airflow_provider_siliconflow.durability import (
@@ -145,13 +147,14 @@ class SubmitVideoOperator(BaseOperator):
     def _submit(self, context: Context, since: float, refusals: int) -> str:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        request = read_request({name: getattr(self, name) for name in _REQUEST})
+        asked = {name: getattr(self, name) for name in _REQUEST}
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         ti = context["ti"]
         policy = Policy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
-        intent = intent_for(context, hook, request)
+        intent = intent_for(context, hook, asked)
+        make_request = partial(read_request, asked)
         try:
-            record = submit_once(hook, request, SubmitStore(context), intent, policy, self.before_paying)
+            record = submit_once(hook, make_request, SubmitStore(context), intent, policy, self.before_paying)
         except SubmitOutcomeUnknownError as error:
             if self.on_unknown_submit == "resubmit":
                 raise SiliconFlowError(
@@ -194,10 +197,10 @@ def read_request(given: Mapping[str, Any]) -> VideoRequest:
     Make a request of rendered arguments.
 
     :param given: Fields of :class:`VideoRequest`; ``seed`` may be a text, ``image`` a path.
-    :raises InvalidVideoRequestError: if the picture cannot be read, or the seed is no number.
+    :raises InvalidVideoRequestError: if it cannot be sent as it is, or its picture cannot be read.
     """
     image = given.get("image")
-    return VideoRequest(
+    request = VideoRequest(
         model=given.get("model", ""),
         prompt=given.get("prompt", ""),
         image_size=given.get("image_size", ""),
@@ -205,12 +208,14 @@ def read_request(given: Mapping[str, Any]) -> VideoRequest:
         image=image_field(image) if image else None,
         seed=_integer(given.get("seed")),
     )
+    calls.submit(request)
+    return request
 
 
-def intent_for(context: Context, hook: SiliconFlowHook, request: VideoRequest) -> SubmitRecord:
+def intent_for(context: Context, hook: SiliconFlowHook, asked: Mapping[str, Any]) -> SubmitRecord:
     """Make the record that this try writes before it submits a request."""
     return intent_of(
-        request,
+        asked,
         conn_id=hook.siliconflow_conn_id,
         settings=hook.settings,
         max_tries=context["ti"].max_tries,

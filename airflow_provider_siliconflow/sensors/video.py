@@ -88,6 +88,9 @@ class VideoReadySensor(BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
             raise late from error
+        except AirflowSkipException:
+            self.log.warning("%s", timeout_message(self.request_id, self._last, None))
+            raise
         return url
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
@@ -112,7 +115,13 @@ class VideoReadySensor(BaseSensorOperator):
 
         :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
         """
-        outcome, deadline = judge_after_event(self.request_id, event, self._look(), now=time.time())
+        outcome, deadline = judge_after_event(
+            self.request_id,
+            event,
+            self._look(),
+            now=time.time(),
+            later="A retry of this task takes up the wait at no cost.",
+        )
         return self._finish(context, outcome) if outcome else self._defer(deadline)
 
     def _look(self) -> VideoStatus | SiliconFlowError:

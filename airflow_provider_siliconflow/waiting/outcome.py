@@ -141,7 +141,7 @@ def event_of_failure(request_id: str, kwargs: Mapping[str, Any] | None, *, now: 
 
 
 def judge_after_event(
-    request_id: str, event: Any, look: VideoStatus | SiliconFlowError, *, now: float
+    request_id: str, event: Any, look: VideoStatus | SiliconFlowError, *, now: float, later: str
 ) -> tuple[Outcome | None, float]:
     """
     Say what a look means to a task that a trigger has woken.
@@ -150,6 +150,7 @@ def judge_after_event(
     :param event: What the trigger handed on.
     :param look: What the woken task saw itself.
     :param now: Epoch seconds.
+    :param later: What a retry makes of it and costs, in a sentence for errors.
     :return: How the wait ended, or None to defer again; and the wait's deadline in epoch seconds.
     :raises SiliconFlowError: if the trigger broke off, or is refused what the worker is not.
     """
@@ -157,13 +158,15 @@ def judge_after_event(
     deadline = float(event["deadline"]) if is_whole else None
     outcome = judge(request_id, look, now=now, deadline=deadline)
     if outcome is None and deadline is None:
-        raise SiliconFlowError(f"The trigger that waited for video {request_id} broke off: {event!r}. {_GOES_ON}")
+        raise SiliconFlowError(
+            f"The trigger that waited for video {request_id} broke off: {event!r}. {_GOES_ON} {later}"
+        )
     if outcome is None and event["ending"] == Ending.REFUSED:
         raise SiliconFlowError(
             f"The triggerer is refused a look at video {request_id}, the worker is not: do both see the same"
-            f" connection? {_GOES_ON}"
+            f" connection? {_GOES_ON} {later}"
         )
     return outcome, now if deadline is None else deadline
 
 
-_GOES_ON = "The video goes on at the service and is billed; a retry of this task takes up the wait at no cost."
+_GOES_ON = "The video goes on at the service and is billed."

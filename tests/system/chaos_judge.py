@@ -20,7 +20,7 @@ Ending = Literal["archived", "nothing", "unknown", "failed", "told", "silent"]
 
 #: What an error says of the money, by its words. The first that is found counts.
 _WORDS: list[tuple[Ending, str]] = [
-    ("unknown", r"A video may be running and billed all the same"),
+    ("unknown", r"A video may be running and billed all the same|the request was not submitted by this try"),
     ("failed", r"could not make video (\w+)|says that the video (\w+) failed"),
     ("told", r"[Vv]ideo (\w{12})\b"),
     ("nothing", r"Nothing was submitted"),

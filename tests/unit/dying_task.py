@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest
@@ -158,9 +158,9 @@ class DyingTask:
         self.is_lost |= bool(hook.posts) and isinstance(error, SubmitOutcomeUnknownError)
 
     def _submit(self, hook: FakeHook, store: FakeStore) -> SubmitRecord:
-        intent = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=self.max_tries)
+        intent = intent_of(asdict(REQUEST), conn_id=CONN_ID, settings=SETTINGS, max_tries=self.max_tries)
         kept = SubmitStore(cast("Any", {"task_state_store": store}))
-        record = submit_once(cast("Any", hook), REQUEST, kept, intent, Policy(), lambda: None)
+        record = submit_once(cast("Any", hook), lambda: REQUEST, kept, intent, Policy(), lambda: None)
         if not store.failing:
             self.known = record
         return record

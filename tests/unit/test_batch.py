@@ -89,8 +89,19 @@ def test_the_manifest_counts_each_state_and_keeps_the_order_of_the_list() -> Non
 
 def test_progress_survives_its_way_through_the_trigger() -> None:
     rows = [Row(state_no, state, "an id", "/clip", "why", "2 CNY") for state_no, state in enumerate(RowState)]
-    before = Progress(1.5, 2.5, 3, {7: Flight("id", 4.5, "a-model", "trace"), 8: Flight("id2", 5.5, "a-model")}, rows)
+    flying = {7: Flight("id", 4.5, "a-model", "trace"), 8: Flight("id2", 5.5, "a-model", looked_at=6.5)}
+    before = Progress(1.5, ["a key", "another"], 2.5, 3, flying, rows)
     assert Progress.from_json(json.loads(json.dumps(before.to_json()))) == before
+
+
+def test_progress_follows_the_list() -> None:
+    a, b = Flight("a", 0.0, "a-model"), Flight("b", 0.0, "a-model")
+    rows = [Row(2, RowState.DONE), Row(3, RowState.LATE)]
+    progress = Progress(0.0, ["a", "b", "c", "d"], flying={0: a, 1: b}, rows=rows)
+    assert progress.follow(["d", "new", "b"]) == [a]
+    assert progress.flying == {2: b}
+    assert progress.rows == [Row(0, RowState.LATE)]
+    assert progress.missing(3) == [1]
 
 
 def test_what_is_missing_is_neither_decided_nor_under_way() -> None:

@@ -131,6 +131,18 @@ def test_a_conflict_names_the_video_that_was_paid_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("policy", "way"),
+    [
+        (Policy(), "Clear the task to submit"),
+        (Policy(reuse_on_clear=True), "Set on_unknown_submit='resubmit' to submit"),
+    ],
+)
+def test_a_conflict_names_a_way_that_leads_out(policy: Policy, way: str) -> None:
+    with pytest.raises(SubmitConflictError, match=way):
+        conclude(replace(WITH_ID, fingerprint="other"), INTENT, policy)
+
+
+@pytest.mark.parametrize(
     ("record", "told"), [(WITH_ID, "video vid1"), (INTENT, "an attempt to submit a-model at 10:00, of unknown outcome")]
 )
 def test_a_clear_says_that_it_pays_again(record: SubmitRecord, told: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -147,7 +159,7 @@ def test_resubmit_says_what_it_may_cost(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def fingerprint(request: VideoRequest = REQUEST, conn_id: str = CONN_ID, settings: Settings = SETTINGS) -> str:
-    return intent_of(request, conn_id=conn_id, settings=settings, max_tries=0).fingerprint
+    return intent_of(asdict(request), conn_id=conn_id, settings=settings, max_tries=0).fingerprint
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(VideoRequest)])
@@ -163,7 +175,7 @@ def test_connection_and_host_are_in_the_fingerprint_and_the_key_is_not() -> None
 
 
 def test_a_record_is_plain_json_without_prompt_or_key() -> None:
-    record = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
+    record = intent_of(asdict(REQUEST), conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
     text = json.dumps(asdict(record))
     assert SubmitRecord(**json.loads(text)) == record
     assert REQUEST.prompt not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk.bases.operator import TriggerFailureReason
@@ -53,9 +54,9 @@ def test_a_video_that_got_ready_meanwhile_is_taken(still: Sandbox, clip: Path, w
     ("way", "reason", "state", "error", "words"),
     [
         ("sensor", TIMEOUT, "failed", AirflowSensorTimeout, "Clear this task to wait for it again"),
-        ("sensor", FAILURE, "up_for_retry", SiliconFlowError, "a retry of this task takes up the wait at no cost"),
+        ("sensor", FAILURE, "up_for_retry", SiliconFlowError, "A retry of this task takes up the wait at no cost"),
         ("one task", TIMEOUT, "up_for_retry", VideoTimeoutError, "A retry of this task goes on waiting for it"),
-        ("one task", FAILURE, "up_for_retry", SiliconFlowError, "a retry of this task takes up the wait at no cost"),
+        ("one task", FAILURE, "up_for_retry", SiliconFlowError, "A retry of this task goes on waiting for it"),
     ],
 )
 def test_of_a_video_that_is_not_ready_the_money_is_told(
@@ -87,8 +88,36 @@ def test_a_batch_says_that_its_videos_go_on(still: Sandbox, tmp_path: Path) -> N
     assert run.work().state == "deferred"
     report = run.fail_deferral()
     assert report.state == "up_for_retry"
-    assert "go on at the service and are billed; a retry of this task takes them up at no cost" in str(report.error)
+    for job in still.ledger().jobs:
+        assert job["request_id"] in str(report.error)
+    assert "2 are submitted, go on at the service and are billed" in str(report.error)
+    assert "A retry of this task takes them up at no cost" in str(report.error)
     still.advance(600)
     run.next_try()
     assert run.work().state == "success"
     assert still.ledger().billed == 2
+
+
+def test_a_batch_archives_what_got_ready_meanwhile(still: Sandbox, tmp_path: Path) -> None:
+    run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **REQUEST))
+    assert run.work().state == "deferred"
+    still.advance(600)
+    assert run.fail_deferral().state == "success"
+    assert [row["state"] for row in run.xcoms["return_value"]["videos"]] == ["done", "done"]
+
+
+def test_without_a_store_a_broken_wait_does_not_say_that_a_retry_is_free(still: Sandbox, tmp_path: Path) -> None:
+    run = TaskRun(in_dag(GenerateVideoOperator, prompt="a", destination=str(tmp_path), **REQUEST), has_store=False)
+    assert run.work().state == "deferred"
+    said = str(run.fail_deferral(FAILURE).error)
+    assert "makes another video and pays for it" in said
+    assert "costs nothing" not in said
+
+
+def test_without_a_store_a_batch_does_not_say_that_a_retry_is_free(still: Sandbox, tmp_path: Path) -> None:
+    batch: Any = in_dag(GenerateVideoBatchOperator, requests=["a"], destination=str(tmp_path), **REQUEST)
+    run = TaskRun(batch, has_store=False)
+    assert run.work().state == "deferred"
+    said = str(run.fail_deferral(FAILURE).error)
+    assert "a retry makes others and pays for them" in said
+    assert "no cost" not in said

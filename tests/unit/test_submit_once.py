@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, cast
 
 import pytest
@@ -52,8 +52,8 @@ def store_of(kept: Any = None, **faults: Any) -> tuple[SubmitStore, FakeStore]:
 
 
 def once(store: SubmitStore, hook: FakeHook, before_paying: Callable[[], None] = lambda: None) -> SubmitRecord:
-    intent = intent_of(REQUEST, conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
-    return submit_once(cast("Any", hook), REQUEST, store, intent, Policy(price=PRICE), before_paying)
+    intent = intent_of(asdict(REQUEST), conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
+    return submit_once(cast("Any", hook), lambda: REQUEST, store, intent, Policy(price=PRICE), before_paying)
 
 
 @QUICK
@@ -61,7 +61,7 @@ def once(store: SubmitStore, hook: FakeHook, before_paying: Callable[[], None] =
 def test_what_is_no_record_is_an_error_and_never_absent(kept: Any) -> None:
     store, _ = store_of(kept)
     hook = FakeHook()
-    with pytest.raises(SubmitRecordError, match="not the same as no record, so nothing was submitted by this try"):
+    with pytest.raises(SubmitRecordError, match="not the same as no record, so the request was not submitted"):
         once(store, hook)
     assert hook.posts == 0
 
@@ -90,7 +90,7 @@ def test_the_intent_is_kept_before_the_post_and_the_id_right_after_it() -> None:
 def test_nothing_is_sent_if_the_intent_cannot_be_kept() -> None:
     store, _ = store_of(failing="set intent")
     hook = FakeHook()
-    with pytest.raises(SubmitRecordError, match=r"cannot be written.*Nothing was submitted by this try"):
+    with pytest.raises(SubmitRecordError, match=r"cannot be written.*The request was not submitted by this try"):
         once(store, hook)
     assert hook.posts == 0
 

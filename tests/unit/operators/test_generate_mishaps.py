@@ -90,18 +90,29 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
     assert (ledger.billed, ledger.fetched) == (1, 1 if when == "after publish" else 2)
 
 
-@pytest.mark.parametrize("kind", ["not_found", "server_error"])
-def test_what_is_archived_is_done_even_if_the_service_has_forgotten_it(still: Sandbox, clip: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    "forgets",
+    [
+        Fault("status", "not_found", times=0),
+        Fault("status", "server_error", times=0),
+        Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0),
+    ],
+    ids=["not found", "server error", "failed"],
+)
+def test_what_is_archived_is_done_even_if_the_service_has_forgotten_it(
+    still: Sandbox, clip: Path, forgets: Fault
+) -> None:
     run = generating(clip, timeout=0)
     run.work()
     still.advance(MADE)
     run.before = DiesBefore(comms.SetXCom, "'manifest'")
     assert run.work().state == "killed"
-    still.script(Fault("status", kind, times=0))
+    still.script(forgets)
 
     report = run.retry()
 
     assert report.state == "success"
+    assert not run.record["closed"]
     assert run.xcoms["return_value"] == run.xcoms["manifest"]["path"] == str(clip)
     assert (still.ledger().billed, still.ledger().fetched) == (1, 1)
 
@@ -199,6 +210,40 @@ def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
     assert is_archived(clip, still)
 
 
+def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, clip: Path) -> None:
+    run = generating(clip)
+    run.work()
+    clip.write_bytes(b"something of value")
+    still.advance(MADE)
+    report = run.work()
+    assert report.state == "failed"
+    assert isinstance(report.error, DestinationError)
+    for fact in (run.record["request_id"], "was submitted and is billed", "clearing the task makes another video"):
+        assert fact in str(report.error)
+
+
+def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(still: Sandbox, clip: Path) -> None:
+    def fail(message: Any) -> None:
+        value: Any = getattr(message, "value", None)
+        if isinstance(message, comms.SetTaskStateStore) and value["request_id"]:
+            raise RuntimeError("the API server is away")
+
+    run = generating(clip)
+    run.before = fail
+    assert run.work().state == "deferred"
+    assert run.record["request_id"] is None
+    run.before = lambda message: None
+    paid = still.ledger().jobs[0]["request_id"]
+
+    report = run.resume({"ending": "timed_out", "request_id": paid, "deadline": 1.0})
+
+    assert type(report.error) is VideoTimeoutError
+    assert run.record["request_id"] == paid
+    still.advance(MADE)
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1
+
+
 def test_without_a_record_a_late_video_says_that_a_retry_pays_again(still: Sandbox, clip: Path) -> None:
     run = generating(clip, timeout=0)
     run.has_store = False
@@ -224,7 +269,7 @@ def test_without_a_store_a_failure_is_told_all_the_same(still: Sandbox, clip: Pa
 
 
 def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
-    still: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]
+    still: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: Any) -> None:
         if isinstance(message, comms.GetTaskStateStore):
@@ -236,7 +281,7 @@ def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
     run.before = fail
     assert run.work().state == "success"
     assert is_archived(clip, still)
-    assert "Goes on without the record of the video" in capsys.readouterr().out
+    assert "Goes on without the record of video" in caplog.text
 
 
 def test_a_key_that_is_no_longer_good_keeps_the_record(
@@ -272,7 +317,9 @@ def test_a_service_that_will_not_tell_is_told_with_the_money(still: Sandbox, cli
 def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> None:
     still.script(Fault("download", "storage_down", times=0))
     run = generating(clip)
-    assert made(run, still).state == "up_for_retry"
+    report = made(run, still)
+    assert report.state == "up_for_retry"
+    assert f"Video {run.record['request_id']} was submitted and is billed. A retry of this task" in str(report.error)
     assert not clip.exists()
     still.clear_faults()
     assert run.retry().state == "success"

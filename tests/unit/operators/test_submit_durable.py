@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,25 @@ def test_a_death_between_intent_and_post_is_an_unknown_outcome(still: Sandbox, m
 
 
 # --- retry or clear ---------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_that_is_gone_hides_no_paid_video(still: Sandbox, tmp_path: Path) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n and more")
+    run = submitting(model="Wan-AI/Wan2.2-I2V-A14B", image=str(picture))
+    run.before = DiesBefore(comms.SucceedTask)
+    assert run.finish().state == "killed"
+    picture.unlink()
+
+    assert run.retry().state == "success"
+
+    paid = still.ledger().jobs[0]["request_id"]
+    assert run.xcoms["return_value"] == paid
+    assert still.ledger().billed == 1
+    report = run.clear()
+    assert report.state == "failed"
+    assert "cannot be read" in str(report.error)
+    assert run.record["request_id"] == paid
 
 
 def test_a_clear_submits_anew_and_says_that_it_pays_again(still: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
@@ -206,7 +226,7 @@ def test_an_intent_that_cannot_be_kept_sends_nothing(still: Sandbox) -> None:
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRecordError)
     assert "the API server is away" in str(report.error)
-    assert "Nothing was submitted by this try" in str(report.error)
+    assert "The request was not submitted by this try" in str(report.error)
     assert still.ledger().submit_calls == 0
     assert run.retry().state == "success"
 

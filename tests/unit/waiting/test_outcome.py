@@ -146,6 +146,9 @@ def test_no_link_is_put_into_words(look: VideoStatus | SiliconFlowError | None) 
     assert "s3cr3t" not in describe(look)
 
 
+LATER = "A retry waits on."
+
+
 def event(ending: str, deadline: float = 100.0) -> dict[str, object]:
     return {"ending": ending, "request_id": ID, "deadline": deadline}
 
@@ -153,7 +156,7 @@ def event(ending: str, deadline: float = 100.0) -> dict[str, object]:
 @pytest.mark.parametrize("ending", [*Ending])
 @pytest.mark.parametrize(("look", "seen"), TERMINAL)
 def test_a_woken_task_believes_its_own_eyes(ending: Ending, look: VideoStatus | SiliconFlowError, seen: Ending) -> None:
-    found, deadline = judge_after_event(ID, event(ending), look, now=0.0)
+    found, deadline = judge_after_event(ID, event(ending), look, now=0.0, later=LATER)
     assert found
     assert (found.ending, deadline) == (seen, 100.0)
 
@@ -163,21 +166,21 @@ def test_a_woken_task_believes_its_own_eyes(ending: Ending, look: VideoStatus | 
 def test_a_woken_task_that_sees_nothing_final_waits_on_until_the_deadline(
     ending: Ending, look: VideoStatus | SiliconFlowError
 ) -> None:
-    assert judge_after_event(ID, event(ending), look, now=99.0) == (None, 100.0)
-    found, _ = judge_after_event(ID, event(ending), look, now=100.0)
+    assert judge_after_event(ID, event(ending), look, now=99.0, later=LATER) == (None, 100.0)
+    found, _ = judge_after_event(ID, event(ending), look, now=100.0, later=LATER)
     assert found
     assert found.ending is Ending.TIMED_OUT
 
 
 def test_a_refusal_that_only_the_triggerer_meets_is_told_apart() -> None:
-    with pytest.raises(SiliconFlowError, match=r"triggerer is refused .* do both see the same connection"):
-        judge_after_event(ID, event(Ending.REFUSED), QUEUED, now=0.0)
+    with pytest.raises(SiliconFlowError, match=r"triggerer is refused .* see the same connection.* A retry waits on"):
+        judge_after_event(ID, event(Ending.REFUSED), QUEUED, now=0.0, later=LATER)
 
 
 @pytest.mark.parametrize("broken", [None, "ready", {}, event("broken"), {"ending": ["ready"]}])
 def test_an_event_that_is_not_ours_is_an_error_that_tells_of_the_money(broken: object) -> None:
-    with pytest.raises(SiliconFlowError, match=r"broke off: .+ goes on at the service and is billed"):
-        judge_after_event(ID, broken, QUEUED, now=0.0)
-    found, _ = judge_after_event(ID, broken, READY, now=0.0)
+    with pytest.raises(SiliconFlowError, match=r"broke off: .+ goes on at the service and is billed. A retry waits on"):
+        judge_after_event(ID, broken, QUEUED, now=0.0, later=LATER)
+    found, _ = judge_after_event(ID, broken, READY, now=0.0, later=LATER)
     assert found
     assert found.ending is Ending.READY
