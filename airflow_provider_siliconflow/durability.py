@@ -66,6 +66,11 @@ class SubmitRecord:
     submitted_at: str | None = None
     closed: str = ""
 
+    @property
+    def submitted(self) -> float | None:
+        """Return the epoch seconds of the submit, if there was one."""
+        return datetime.fromisoformat(self.submitted_at).timestamp() if self.submitted_at else None
+
 
 @dataclass(frozen=True)
 class Policy:

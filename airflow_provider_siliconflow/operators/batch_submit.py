@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -166,10 +165,9 @@ class Submitter:
 
     def _take_off(self, index: int, record: SubmitRecord) -> None:
         assert record.request_id
-        assert record.submitted_at
-        submitted = datetime.fromisoformat(record.submitted_at).timestamp()
+        assert record.submitted
         progress, now = self._progress, time.time()
-        progress.flying[index] = Flight(record.request_id, submitted, record.model, record.trace_id)
+        progress.flying[index] = Flight(record.request_id, record.submitted, record.model, record.trace_id)
         self._unseen.add(record.request_id)
         progress.accepted_at, progress.refusals, progress.deadline = now, 0, now + self._task.timeout
 

@@ -94,7 +94,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
             if outcome:
                 return self._finish(context, hook, outcome, SubmitStore(context).keep(record.request_id))
             if self.deferrable:
-                self._defer_until_ready(record.request_id, deadline)
+                self._defer_until_ready(record.request_id, deadline, record)
             time.sleep(max(0.0, min(self.poke_interval or POKE, deadline - time.time())))
 
     def resume_in_vain(self, context: Context, failure: dict[str, Any] | None) -> str:
@@ -119,14 +119,15 @@ class GenerateVideoOperator(SubmitVideoOperator):
         look = self._look(hook, request_id)
         outcome, deadline = judge_after_event(request_id, event, look, now=time.time(), later=_later(kept))
         if outcome is None:
-            self._defer_until_ready(request_id, deadline)
+            self._defer_until_ready(request_id, deadline, kept)
         return self._finish(context, hook, outcome, kept)
 
-    def _defer_until_ready(self, request_id: str, deadline: float) -> NoReturn:
+    def _defer_until_ready(self, request_id: str, deadline: float, record: SubmitRecord | None) -> NoReturn:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.video import defer_until_ready
 
-        defer_until_ready(self, request_id, deadline, self.poke_interval, self.model)
+        since = record.submitted if record else None
+        defer_until_ready(self, request_id, deadline, self.poke_interval, self.model, since)
 
     def _submit(self, context: Context, since: float, refusals: int) -> str:
         try:

@@ -151,4 +151,4 @@ class VideoReadySensor(BaseSensorOperator):
         from airflow_provider_siliconflow.triggers.video import defer_until_ready
 
         interval = None if self.learned_interval else self.poke_interval
-        defer_until_ready(self, self.request_id, deadline, interval, model=None)
+        defer_until_ready(self, self.request_id, deadline, interval)

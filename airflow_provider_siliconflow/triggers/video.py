@@ -126,7 +126,9 @@ class VideoReadyTrigger(BaseTrigger):
                 return found
         except TimeoutError:
             last = self._last or SiliconFlowConnectionError("nobody came to look at the video")
-            outcome = judge(self.request_id, last, now=time.time(), deadline=self.deadline)
+            # The time-out was measured by another clock.
+            now = max(time.time(), self.deadline)
+            outcome = judge(self.request_id, last, now=now, deadline=self.deadline)
             assert outcome, "the deadline has passed"
             return outcome
 
@@ -153,7 +155,12 @@ class Waiting(Protocol):
 
 
 def defer_until_ready(
-    task: Waiting, request_id: str, deadline: float, poke_interval: float | None, model: str | None
+    task: Waiting,
+    request_id: str,
+    deadline: float,
+    poke_interval: float | None,
+    model: str | None = None,
+    since: float | None = None,
 ) -> NoReturn:
     """
     Leave the worker until the trigger has seen a wait end.
@@ -163,12 +170,12 @@ def defer_until_ready(
     :param deadline: Epoch seconds at which its wait ends.
     :param poke_interval: Seconds between two looks; None to learn from what videos take.
     :param model: The video's model, if known.
+    :param since: Epoch seconds at which it was submitted; None if only the start of the wait is known.
     """
     left = max(deadline - time.time(), FIRST_LOOK)
+    since = deadline - task.timeout if since is None else since
     task.defer(
-        trigger=VideoReadyTrigger(
-            request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since=deadline - task.timeout
-        ),
+        trigger=VideoReadyTrigger(request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since),
         method_name="execute_complete",
         # Airflow enforces no time-out on a deferred task unless one is given here.
         timeout=timedelta(seconds=left + _GRACE),

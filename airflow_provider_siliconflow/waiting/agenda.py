@@ -20,6 +20,8 @@ from airflow_provider_siliconflow.waiting.schedule import LOOK_COST
 
 #: Part of the time to the first look by which it comes later, by chance: against those who come all at once.
 SPREAD = 0.5
+#: Seconds between two looks at least, where the user says how many.
+_LEAST_INTERVAL = 0.01
 #: Seconds to the next look after one that failed; doubled each time, up to the second figure.
 _AGAIN, _AGAIN_AT_MOST = 5.0, 60.0
 #: Seconds of delay that the price of a look rises to at most. What was learned is not so certain that anybody should
@@ -70,7 +72,12 @@ class Wait:
         else:
             known, origin = self.known.view(self.seen)
             pause = schedule.next_look(known, self.seen.looked - origin, price)
-            pause = max(schedule.SHORTEST, schedule.jitter(pause, self.request_id, self.looks))
+            # However dear looks are, and whatever is believed of a line, there is one half way to the deadline.
+            pause = min(schedule.jitter(pause, self.request_id, self.looks), (self.deadline - self.seen.looked) / 2)
+            pause = max(schedule.SHORTEST, pause)
+        if max(self.seen.looked, self.not_before) >= self.deadline:
+            # Whoever judges has another clock, and not seen the deadline pass yet.
+            return max(self.seen.looked + schedule.SHORTEST, self.not_before)
         return min(max(self.seen.looked + pause, self.not_before), self.deadline)
 
     def worth(self, now: float) -> float:
@@ -145,7 +152,8 @@ class Agenda:
         deadline = max(now + left, not_before)
         last = since if looked is None else max(since, now - max(0.0, looked))
         seen = Sightings(since, last, number=next(self._numbers))
-        wait = Wait(request_id, self._knowledge.of(model), seen, not_before, deadline, interval)
+        pace = None if interval is None else max(interval, _LEAST_INTERVAL)
+        wait = Wait(request_id, self._knowledge.of(model), seen, not_before, deadline, pace)
         wait.known.line.join(seen.order)
         self._push(self._later, wait, LOOK_COST)
         return wait

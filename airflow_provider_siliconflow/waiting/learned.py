@@ -105,7 +105,7 @@ class Model:
         :param now: When.
         """
         if status.status is StatusWord.IN_QUEUE and status.position is None:
-            self.line.queued(video.order)
+            self.line.queued(video.order, now)
         elif status.status in (StatusWord.SUCCEED, StatusWord.IN_PROGRESS):
             self.line.begun(video.order, now)
         if status.status is StatusWord.SUCCEED:
@@ -152,7 +152,7 @@ class Model:
             if video.place is not None and video.in_line is not None and pace is not None:
                 line = video.place * pace
                 return self.work.readiness((LINE_MOST - LINE_LEAST) * line), video.in_line + LINE_LEAST * line
-            if video.place is None and (rest := self.line.rest(video.order)):
+            if video.place is None and (rest := self._rest(video)):
                 moved, line = rest
                 begins = max(moved + LINE_LEAST * line, video.in_line or video.since)
                 return self.work.readiness((LINE_MOST - LINE_LEAST) * line), begins
@@ -160,6 +160,9 @@ class Model:
                 first = max(passed[0], video.in_line or video.since)
                 return self.work.readiness(max(0.0, passed[1] - first)), first
         return self.total.readiness(), video.since
+
+    def _rest(self, video: Sightings) -> tuple[float, float] | None:
+        return self.line.rest(video.order, was_seen=video.in_line is not None)
 
     def seconds_left(self, video: Sightings, now: float) -> float:
         """Return after how many seconds the video is as likely ready as not."""

@@ -92,8 +92,8 @@ class Poller:
         )
         watcher = _Watcher(decide, self._loop.create_future(), contextvars.copy_context())
         self._watchers[wait] = watcher
-        self._pump()
         try:
+            self._pump()
             found: T = await watcher.done
             return found
         finally:
@@ -138,6 +138,11 @@ class Poller:
             self._agenda.saw(wait, look, sent=sent, now=self._loop.time())
             if not self._tell(wait, look):
                 self._agenda.again(wait)
+        except asyncio.CancelledError:
+            if wait not in self._watchers:
+                raise
+            # Not by whoever waits: a session that is closed cancels what waits for its connections.
+            self._agenda.again(wait)
         except Exception as error:
             self._fail(wait, error)
         self._looking.pop(wait, None)

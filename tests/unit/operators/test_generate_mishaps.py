@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.durability import KEY
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowAuthenticationError,
@@ -208,6 +210,15 @@ def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
     assert run.retry().state == "success"
     assert still.ledger().billed == 1
     assert is_archived(clip, still)
+
+
+def test_the_trigger_knows_when_the_video_was_submitted_though_another_try_did(still: Sandbox, clip: Path) -> None:
+    run = generating(clip)
+    run.work()
+    run.next_try()
+    run.store[KEY]["submitted_at"] = "2026-08-01T12:00:00+00:00"
+    report = run.work()
+    assert report.message.trigger_kwargs["since"] == datetime(2026, 8, 1, 12, tzinfo=UTC).timestamp()
 
 
 def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, clip: Path) -> None:

@@ -140,6 +140,14 @@ def test_nobody_starves() -> None:
     assert len({video for when, video in drive.looks if when > 1200}) == 300
 
 
+def test_however_dear_looks_are_there_is_one_half_way_to_the_deadline() -> None:
+    one = agenda()
+    wait = add(one, left=1000.0)
+    assert wait.due(price=1e9) == pytest.approx(500.0)
+    wait.seen.looked = 996.0
+    assert wait.due(price=1e9) == pytest.approx(998.0)
+
+
 def test_those_who_left_are_not_kept() -> None:
     one = agenda()
     for number in range(1000):

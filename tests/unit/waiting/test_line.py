@@ -27,30 +27,30 @@ def test_the_rest_of_the_way_is_the_places_to_the_front_at_its_pace() -> None:
     line = line_of(100)
     line.begun(order(0), now=0)
     line.begun(order(10), now=20)
-    line.queued(order(30))
-    assert line.rest(order(60)) == (20, 100)
-    assert line.rest(order(30)) == (20, 40)
+    line.queued(order(30), now=50)
+    assert line.rest(order(60), was_seen=False) == (20, 100)
+    assert line.rest(order(30), was_seen=False) == (20, 40)
 
 
 def test_who_is_out_is_counted_no_more() -> None:
     line = line_of(100)
     line.begun(order(0), now=0)
     line.begun(order(10), now=20)
-    line.queued(order(30))
+    line.queued(order(30), now=50)
     for number in (5, 20, 21, 20):
         line.leave(order(number))
-    assert line.rest(order(60)) == (20, 96)
+    assert line.rest(order(60), was_seen=False) == (20, 96)
 
 
 def test_nothing_is_told_before_it_is_seen() -> None:
     line = line_of(100)
-    assert line.rest(order(60)) is None
+    assert line.rest(order(60), was_seen=False) is None
     line.begun(order(0), now=0)
     line.begun(order(10), now=20)
-    assert line.rest(order(60)) is None, "nobody was seen in line"
-    line.queued(order(50))
-    assert line.rest(order(40)) is None, "whether this one is in line, nobody knows"
-    assert line.rest(order(5)) is None, "this one has left it"
+    assert line.rest(order(60), was_seen=False) is None, "nobody was seen in line"
+    line.queued(order(50), now=50)
+    assert line.rest(order(40), was_seen=False) is None, "whether this one is in line, nobody knows"
+    assert line.rest(order(5), was_seen=False) is None, "this one has left it"
 
 
 def test_when_the_line_passed_a_video_is_told_by_those_around_it() -> None:
@@ -58,24 +58,46 @@ def test_when_the_line_passed_a_video_is_told_by_those_around_it() -> None:
     for now, number in enumerate((10, 20, 30)):
         line.begun(order(number), now=now)
     assert line.passed(order(25)) is None, "nobody was seen in line: perhaps there is none"
-    line.queued(order(40))
-    assert line.passed(order(25)) == (1, 2)
-    assert line.passed(order(30)) == (1, 2)
+    line.queued(order(40), now=50)
+    assert line.passed(order(25)) == (float("-inf"), 2)
+    line.queued(order(22), now=0.5)
+    assert line.passed(order(25)) == (0.5, 2)
+    assert line.passed(order(30)) == (0.5, 2)
     assert line.passed(order(5)) == (float("-inf"), 0)
     assert line.passed(order(31)) is None
 
 
-def test_an_empty_line_is_of_the_past() -> None:
+def test_a_line_that_was_not_seen_for_long_is_none() -> None:
+    line = line_of(1000)
+    line.queued(order(999), now=5)
+    for number in range(100):
+        line.begun(order(number), now=number)
+    assert line.rest(order(999), was_seen=True) is None
+    line.queued(order(999), now=100)
+    assert line.rest(order(999), was_seen=False)
+
+
+def test_only_who_is_before_it_says_that_a_video_is_in_line() -> None:
+    line = line_of(100)
+    line.begun(order(0), now=0)
+    line.queued(order(5), now=1)
+    line.begun(order(10), now=20)
+    assert line.rest(order(60), was_seen=False) is None, "whoever was seen in line has left it"
+    assert line.rest(order(60), was_seen=True) == (20, 100), "it stands there itself"
+    assert line.rest(order(10), was_seen=True) is None, "it was the last to leave"
+
+
+@pytest.mark.parametrize("submitted", [5.5, 4.5])
+def test_after_all_have_left_a_later_submit_begins_a_line_of_its_own(submitted: float) -> None:
+    """A batch leaves for as long as it archives, and comes back."""
     line = line_of(3)
     line.begun(order(0), now=0)
     line.begun(order(1), now=5)
-    line.queued(order(2))
+    line.queued(order(2), now=50)
     for number in range(3):
         line.leave(order(number))
-    line.join(order(7))
-    line.join(order(8))
-    line.begun(order(7), now=1000)
-    assert (line.rest(order(8)), line.passed(order(7))) == (None, None)
+    line.join((submitted, 9))
+    assert (line.rest((submitted, 9), was_seen=False) is None) == (submitted > 5)
 
 
 def test_a_line_of_those_who_are_out_has_no_pace() -> None:
@@ -83,8 +105,8 @@ def test_a_line_of_those_who_are_out_has_no_pace() -> None:
     for number in (1, 2):
         line.leave(order(number))
         line.begun(order(number), now=number)
-    line.queued(order(3))
-    assert line.rest(order(50)) is None
+    line.queued(order(3), now=50)
+    assert line.rest(order(50), was_seen=False) is None
 
 
 def test_of_the_same_time_the_number_decides() -> None:
@@ -93,8 +115,8 @@ def test_of_the_same_time_the_number_decides() -> None:
         line.join((0.0, number))
     line.begun((0.0, 0), now=0)
     line.begun((0.0, 2), now=6)
-    line.queued((0.0, 3))
-    assert line.rest((0.0, 5)) == (6, 9)
+    line.queued((0.0, 3), now=50)
+    assert line.rest((0.0, 5), was_seen=False) == (6, 9)
 
 
 def test_a_crowd_without_order_is_seen_to_be_one() -> None:
@@ -103,16 +125,16 @@ def test_a_crowd_without_order_is_seen_to_be_one() -> None:
     chance.shuffle(numbers)
     for now, (begun, queued) in enumerate(zip(numbers[:300], numbers[300:], strict=False)):
         line.begun(order(begun), now=now)
-        line.queued(order(queued))
-    assert [line.rest(order(number)) for number in range(1000)] == [None] * 1000
+        line.queued(order(queued), now=50)
+    assert [line.rest(order(number), was_seen=False) for number in range(1000)] == [None] * 1000
 
 
 def test_a_little_disorder_is_still_a_line() -> None:
     line, chance = line_of(1000), random.Random(1)
     for number in range(300):
         line.begun(order(min(number + chance.randrange(40), 999)), now=number)
-        line.queued(order(number + 1 + chance.randrange(40)))
-    rest = line.rest(order(900))
+        line.queued(order(number + 1 + chance.randrange(40)), now=50)
+    rest = line.rest(order(900), was_seen=True)
     assert rest
     moved, seconds = rest
     assert 500 < moved + seconds < 1000
@@ -132,6 +154,15 @@ def test_a_model_waits_for_the_line_where_no_places_are_told(tells_places: bool)
     _, origin = model.view(videos[50])
     # The fifth began after 40 s, ten seconds after the one before it; 46 stand between it and this one.
     assert origin == (0.0 if tells_places else pytest.approx(40 + LINE_LEAST * 460))
-    # Were nothing known of the third, it would have been passed by after the look at the second.
-    _, origin = model.view(videos[2])
-    assert origin == (0.0 if tells_places else 10.0)
+
+
+def test_a_model_counts_from_when_a_video_was_passed_by() -> None:
+    model = Model()
+    videos = [Sightings(0.0, 0.0, number=number) for number in range(9)]
+    for video in videos:
+        model.line.join(video.order)
+    model.saw(videos[0], VideoStatus("id", StatusWord.IN_PROGRESS), 1.0)
+    model.saw(videos[5], VideoStatus("id", StatusWord.IN_QUEUE), 70.0)
+    model.saw(videos[7], VideoStatus("id", StatusWord.IN_PROGRESS), 90.0)
+    _, origin = model.view(videos[5])
+    assert origin == 70.0

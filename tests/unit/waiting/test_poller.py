@@ -326,6 +326,27 @@ def test_a_mistake_in_one_harms_no_other(service: Service) -> None:
     run(main())
 
 
+def test_a_look_that_a_closed_session_cancels_is_made_again(service: Service) -> None:
+    """As aiohttp does with those that wait for a connection or an address when the key is renewed."""
+    cancels = [True]
+
+    def answer(video: str) -> VideoStatus:
+        if cancels:
+            cancels.pop()
+            raise asyncio.CancelledError
+        return status(video, StatusWord.SUCCEED)
+
+    service.answer = answer
+
+    async def main() -> None:
+        assert (await watch("v", left=1e6)).status is StatusWord.SUCCEED
+        assert now() < 2 * FIRST
+        assert len(service.times("v")) == 2
+        assert pollers() == []
+
+    run(main())
+
+
 def test_a_mistake_of_the_hook_ends_the_one_wait(service: Service) -> None:
     def answer(video: str) -> VideoStatus:
         if video == "bad":
@@ -409,6 +430,31 @@ def test_the_last_look_comes_at_the_deadline(service: Service) -> None:
 
     run(main())
     assert 100 <= seen[-1] < 101
+
+
+def test_a_judge_whose_clock_is_late_is_not_asked_all_the_time(service: Service) -> None:
+    """The deadline is kept by this loop's clock, and judged by another."""
+
+    async def main() -> None:
+        await watch("v", lambda look, left: look if now() >= 200 else None, left=100.0, interval=50.0)
+
+    run(main())
+    late = [when for when in service.times("v") if when >= 100]
+    assert 10 <= len(late) <= 51, "every two seconds at most"
+
+
+@pytest.mark.parametrize("interval", [0.0, -1.0])
+def test_an_interval_of_nothing_stops_nobody(service: Service, interval: float) -> None:
+    service.settings = replace(service.settings, requests_per_minute=600.0)
+    ready_after(service, 60)
+
+    async def main() -> None:
+        greedy, patient = watch("greedy", interval=interval), watch("patient")
+        await asyncio.gather(greedy, patient)
+
+    run(main())
+    assert len(service.times("patient")) >= 3
+    assert len(service.times("greedy")) <= 601
 
 
 def test_a_deadline_before_the_first_look_gets_that_look(service: Service) -> None:
