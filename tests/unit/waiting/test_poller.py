@@ -446,7 +446,13 @@ def test_a_judge_whose_clock_is_late_is_not_asked_all_the_time(service: Service)
 @pytest.mark.parametrize("interval", [0.0, -1.0])
 def test_an_interval_of_nothing_stops_nobody(service: Service, interval: float) -> None:
     service.settings = replace(service.settings, requests_per_minute=600.0)
-    ready_after(service, 60)
+
+    def answer(video: str) -> VideoStatus | SiliconFlowError:
+        if len(service.calls) == 20:
+            return SiliconFlowRateLimitError("slow down", status_code=429, retry_after=5.0)
+        return status(video, StatusWord.SUCCEED if now() >= 60 else StatusWord.IN_PROGRESS)
+
+    service.answer = answer
 
     async def main() -> None:
         greedy, patient = watch("greedy", interval=interval), watch("patient")
