@@ -449,7 +449,7 @@ def test_an_interval_of_nothing_stops_nobody(service: Service, interval: float) 
 
     def answer(video: str) -> VideoStatus | SiliconFlowError:
         if len(service.calls) == 20:
-            return SiliconFlowRateLimitError("slow down", status_code=429, retry_after=5.0)
+            return SiliconFlowRateLimitError("slow down", status_code=429, retry_after=20.0)
         return status(video, StatusWord.SUCCEED if now() >= 60 else StatusWord.IN_PROGRESS)
 
     service.answer = answer
