@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState, keys, manifest, read_items
-from airflow_provider_siliconflow.durability import KEY, OnUnknownSubmit, SubmitStore
+from airflow_provider_siliconflow.durability import OnUnknownSubmit
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.operators.archive import IfExists
+from airflow_provider_siliconflow.records import KEY, SubmitStore
 from airflow_provider_siliconflow.waiting.outcome import FAILED_DEFERRAL
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.archive.archive import VideoFacts
 from airflow_provider_siliconflow.archive.publish import find_archived
 from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
-from airflow_provider_siliconflow.durability import SubmitStore
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SiliconFlowNotFoundError,
@@ -22,6 +21,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
 from airflow_provider_siliconflow.operators.archive import IfExists, archive_manifest
+from airflow_provider_siliconflow.records import SubmitStore
 from airflow_provider_siliconflow.waiting.outcome import Outcome, judge
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.archive.publish import check_destination
 from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
-from airflow_provider_siliconflow.durability import Policy, SubmitRecord, SubmitStore, submit_once
+from airflow_provider_siliconflow.durability import Policy, submit_once
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,
     SiliconFlowBalanceError,
@@ -23,6 +23,7 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.operators.submit import intent_for, read_request, wait_after
+from airflow_provider_siliconflow.records import SubmitRecord, SubmitStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

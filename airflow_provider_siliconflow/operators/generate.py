@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_siliconflow.durability import SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     VideoFailedError,
@@ -14,6 +13,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
+from airflow_provider_siliconflow.records import SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.waiting.outcome import (
     POKE,
     Outcome,

@@ -14,20 +14,14 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_siliconflow.api import calls
 from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.api.video import VideoRequest
-from airflow_provider_siliconflow.durability import (
-    OnUnknownSubmit,
-    Policy,
-    SubmitRecord,
-    SubmitStore,
-    intent_of,
-    submit_once,
-)
+from airflow_provider_siliconflow.durability import OnUnknownSubmit, Policy, submit_once
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
     SiliconFlowError,
     SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.images import image_field
+from airflow_provider_siliconflow.records import SubmitRecord, SubmitStore, intent_of
 from airflow_provider_siliconflow.waiting.outcome import FAILED_DEFERRAL
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _PACKAGE = "airflow_provider_siliconflow"
-_STORE = f"{_PACKAGE}.durability:SubmitStore.write"
+_STORE = f"{_PACKAGE}.records:SubmitStore.write"
 
 
 def _always(*_: Any, **__: Any) -> bool:

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest
-from airflow_provider_siliconflow.durability import KEY, Policy, SubmitRecord, SubmitStore, intent_of, submit_once
+from airflow_provider_siliconflow.durability import Policy, submit_once
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.hooks.settings import Settings
+from airflow_provider_siliconflow.records import KEY, SubmitRecord, SubmitStore, intent_of
 
 CONN_ID = "siliconflow_default"
 SETTINGS = Settings("https://api.siliconflow.cn/v1", "sk-a-key-of-the-tests")

@@ -11,17 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.api.video import VideoRequest
-from airflow_provider_siliconflow.durability import (
-    Policy,
-    SubmitRecord,
-    conclude,
-    intent_of,
-)
+from airflow_provider_siliconflow.durability import Policy, conclude
 from airflow_provider_siliconflow.exceptions import (
     SubmitConflictError,
     SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.hooks.settings import Settings
+from airflow_provider_siliconflow.records import SubmitRecord, intent_of
 from tests.unit.dying_task import CONN_ID, REQUEST, SETTINGS
 
 PRICE = "2.00 CNY"

@@ -11,20 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_siliconflow import durability
-from airflow_provider_siliconflow.durability import (
-    KEY,
-    Policy,
-    SubmitRecord,
-    SubmitStore,
-    intent_of,
-    submit_once,
-)
+from airflow_provider_siliconflow import durability, records
+from airflow_provider_siliconflow.durability import Policy, submit_once
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
+from airflow_provider_siliconflow.records import KEY, SubmitRecord, SubmitStore, intent_of
 from tests.unit.dying_task import CONN_ID, REQUEST, SETTINGS, DyingTask, FakeHook, FakeStore, Killed
 
 PRICE = "2.00 CNY"
@@ -176,7 +170,8 @@ def test_without_a_store_one_warning_says_what_protection_is_missing(caplog: pyt
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    monkeypatch.setattr(durability.log, "disabled", True)
+    for module in (durability, records):
+        monkeypatch.setattr(module.log, "disabled", True)
 
     def lives() -> None:
         for seed in range(1000):

@@ -12,13 +12,13 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.archive.publish import publish
-from airflow_provider_siliconflow.durability import KEY
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowAuthenticationError,
     VideoFailedError,
     VideoTimeoutError,
 )
+from airflow_provider_siliconflow.records import KEY
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
