@@ -18,8 +18,9 @@ from airflow_provider_siliconflow.waiting.outcome import judge
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
-#: Seconds from the first video that is ready to the event: those that get ready meanwhile share a worker's start.
-GATHER = 10.0
+#: Seconds from the first video that is ready to the event: those that get ready meanwhile share a worker's start, which
+#: is most of what a batch costs. A link lives for ten minutes at least.
+GATHER = 25.0
 #: Seconds between two lines in the log.
 _QUIET = 60.0
 
