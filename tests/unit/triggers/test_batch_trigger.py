@@ -143,9 +143,10 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
 
 
 async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once(
-    still: Sandbox, videos: Videos
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task has looked, or the trigger before this one."""
+    monkeypatch.setattr(batch, "GATHER", 0.5)
     now = time.time()
     fresh, *old = videos
     still.advance(MADE)
@@ -155,7 +156,10 @@ async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once
     assert {job["request_id"]: job["status_calls"] for job in still.ledger().jobs}[fresh] == 0
 
 
-async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(still: Sandbox, videos: Videos) -> None:
+async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(
+    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "GATHER", 0.5)
     fails = next(iter(videos))
     before = time.time()
     still.script(
