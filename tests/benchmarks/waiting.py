@@ -4,7 +4,8 @@ Benchmark 1: the cost of waiting, beside the triggers of two Airflow providers a
 ``python -m tests.benchmarks.waiting [--sizes 500 2000 10000] [--seconds 20]``. Needs
 apache-airflow-providers-anthropic and apache-airflow-providers-http. Each kind runs in a process of its own on one
 core, one after the other; a server that does next to nothing runs on another. Memory is what each wait adds to the
-process, less what one trigger that only sleeps adds: Airflow's own.
+process, less what one trigger that only sleeps adds: Airflow's own. How late the loop is at most is mostly Python's
+garbage collector, whose longest pause is shown.
 """
 
 from __future__ import annotations
@@ -105,6 +106,23 @@ async def _lateness(late: list[float]) -> None:
         late.append(loop.time() - due)
 
 
+def _collections() -> list[float]:
+    """Return a list that gets the seconds of each garbage collection from now on."""
+    pauses: list[float] = []
+    began = 0.0
+
+    def note(phase: str, _: object) -> None:
+        nonlocal began
+        now = time.perf_counter()
+        if phase == "start":
+            began = now
+        else:
+            pauses.append(now - began)
+
+    gc.callbacks.append(note)
+    return pauses
+
+
 async def _calls(port: int) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /count HTTP/1.1\r\n\r\n")
@@ -126,10 +144,12 @@ async def _measure(kind: str, count: int, interval: float, seconds: float, port:
     tasks = [asyncio.ensure_future(_drive(make(number))) for number in range(1, count)]
     await asyncio.sleep(1.0 if kind == "asleep" else WARM_UP + interval)
     late: list[float] = []
+    pauses = _collections()
     clock = asyncio.ensure_future(_lateness(late))
     calls, cpu, begun = await _calls(port), time.process_time(), time.perf_counter()
     await asyncio.sleep(1.0 if kind == "asleep" else seconds)
     calls, cpu, gone = await _calls(port) - calls, time.process_time() - cpu, time.perf_counter() - begun
+    most_collecting = max(pauses, default=0.0)
     gc.collect()
     memory = (_resident() - before) / count
     ended = sum(task.done() for task in (warm, *tasks))
@@ -142,7 +162,7 @@ async def _measure(kind: str, count: int, interval: float, seconds: float, port:
     cuts = quantiles(late, n=100)
     return {
         "cpu": 1000 * cpu / max(calls, 1), "rate": calls / gone, "p99": 1000 * cuts[98], "most": 1000 * max(late),
-        "memory": memory / 1000, "busy": 100 * cpu / gone,
+        "memory": memory / 1000, "busy": 100 * cpu / gone, "gc": 1000 * most_collecting,
     }  # fmt: skip
 
 
@@ -203,7 +223,7 @@ def main() -> None:
             rows.append(
                 (
                     f"{count}, {kind}", count / interval, found["rate"], found["cpu"],
-                    found["cpu"] / bare if bare else "", found["busy"], found["p99"], found["most"],
+                    found["cpu"] / bare if bare else "", found["busy"], found["p99"], found["most"], found["gc"],
                     found["memory"] - asleep,
                 )
             )  # fmt: skip
@@ -217,6 +237,7 @@ def main() -> None:
         "CPU %",
         "late ms, p99",
         "most",
+        "longest GC, ms",
         "kB each",
     )
     table(columns, rows)
