@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_siliconflow.api import calls
 from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.api.video import VideoRequest
 from airflow_provider_siliconflow.durability import OnUnknownSubmit, Policy, submit_once
@@ -193,6 +192,9 @@ def read_request(given: Mapping[str, Any]) -> VideoRequest:
     :param given: Fields of :class:`VideoRequest`; ``seed`` may be a text, ``image`` a path.
     :raises InvalidVideoRequestError: if it cannot be sent as it is, or its picture cannot be read.
     """
+    # Imported here, as a DAG file has no need of it.
+    from airflow_provider_siliconflow.api import calls
+
     image = given.get("image")
     request = VideoRequest(
         model=given.get("model", ""),
