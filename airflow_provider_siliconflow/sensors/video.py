@@ -88,8 +88,9 @@ class VideoReadySensor(BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
             raise late from error
-        except AirflowSkipException:
-            self.log.warning("%s", timeout_message(self.request_id, self._last, None))
+        except AirflowSkipException as skip:
+            # Airflow names a cause where a look was final, and none where time is up.
+            self.log.warning("%s", skip.__cause__ or timeout_message(self.request_id, self._last, None))
             raise
         return url
 

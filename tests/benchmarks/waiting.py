@@ -4,8 +4,8 @@ Benchmark 1: the cost of waiting, beside the triggers of two Airflow providers a
 ``python -m tests.benchmarks.waiting [--sizes 500 2000 10000] [--seconds 20]``. Needs
 apache-airflow-providers-anthropic and apache-airflow-providers-http. Each kind runs in a process of its own on one
 core, one after the other; a server that does next to nothing runs on another. Memory is what each wait adds to the
-process, less what one trigger that only sleeps adds: Airflow's own. How late the loop is at most is mostly Python's
-garbage collector, whose longest pause is shown.
+process, less what one trigger that only sleeps adds: Airflow's own. The longest pause for Python's garbage
+collector is shown beside the lateness.
 """
 
 from __future__ import annotations
