@@ -89,8 +89,7 @@ class VideoReadySensor(BaseSensorOperator):
                 raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
             raise late from error
         except AirflowSkipException as skip:
-            # Airflow names a cause where a look was final, and none where time is up.
-            self.log.warning("%s", skip.__cause__ or timeout_message(self.request_id, self._last, None))
+            self._say_why(skip)
             raise
         return url
 
@@ -108,7 +107,11 @@ class VideoReadySensor(BaseSensorOperator):
         if next_method == FAILED_DEFERRAL:
             event = event_of_failure(self.request_id, next_kwargs, now=time.time())
             next_method, next_kwargs = "execute_complete", {"event": event}
-        return super().resume_execution(next_method, next_kwargs, context)
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as skip:
+            self._say_why(skip)
+            raise
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
@@ -124,6 +127,11 @@ class VideoReadySensor(BaseSensorOperator):
             later="A retry of this task takes up the wait at no cost.",
         )
         return self._finish(context, outcome) if outcome else self._defer(deadline)
+
+    def _say_why(self, skip: AirflowSkipException) -> None:
+        """Log what became of the video: Airflow's own words tell a failed one and a late one alike."""
+        # Airflow names a cause where a look was final, and none where time was up on a worker.
+        self.log.warning("%s", skip.__cause__ or timeout_message(self.request_id, self._last, None))
 
     def _look(self) -> VideoStatus | SiliconFlowError:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook

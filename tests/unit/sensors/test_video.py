@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -77,6 +78,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> Non
     connect(wire.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
 
 
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return all that was logged, however Airflow's logging is set up."""
+    caplog.set_level(logging.DEBUG)
+    return lambda: caplog.text + "".join(capfd.readouterr())
+
+
 def play(**kwargs: Any) -> Played:
     given: dict[str, Any] = {"task_id": "ready", "request_id": ID, "poke_interval": 0, "timeout": 60} | kwargs
     return Played(lambda: VideoReadySensor(**given))
@@ -133,6 +141,25 @@ def test_a_failure_says_why_to_the_letter(wire: Wire, mode: str) -> None:
     with pytest.raises(VideoFailedForGoodError) as caught:
         play(**MODES[mode]).finish()
     assert (caught.value.reason, caught.value.request_id) == ("内容 违规", ID)
+
+
+@pytest.mark.parametrize("flag", ["soft_fail", "never_fail"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("script", "timeout", "why", "why_not"),
+    [(FAILED, 60, "内容 违规", "was not ready"), (QUEUED, 0, "was not ready", "内容 违规")],
+    ids=["failed", "late"],
+)
+def test_a_skip_says_why(
+    wire: Wire, script: Script, timeout: int, why: str, why_not: str, mode: str, flag: str, said: Callable[[], str]
+) -> None:
+    """Airflow's own words tell a failed video and a late one alike."""
+    wire.script = [script]
+    with pytest.raises(AirflowSkipException) as caught:
+        play(timeout=timeout, **MODES[mode], **FLAGS[flag]).finish()
+    told = said() + str(caught.value)
+    assert why in told
+    assert why_not not in told
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -192,17 +219,14 @@ def test_a_refusal_that_the_worker_does_not_meet_is_an_error(wire: Wire) -> None
         play(deferrable=True).finish()
 
 
-def test_no_key_and_no_link_in_the_logs(
-    wire: Wire, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
+def test_no_key_and_no_link_in_the_logs(wire: Wire, said: Callable[[], str]) -> None:
     wire.script = [QUEUED, READY]
     played = play(deferrable=True)
     played.finish()
-    said = caplog.text + "".join(capfd.readouterr()) + repr(played.make()) + repr(played.deferrals[0].trigger)
-    assert "InQueue" in said
-    assert KEY not in said
-    assert "s3cr3t" not in said
+    told = said() + repr(played.make()) + repr(played.deferrals[0].trigger)
+    assert "InQueue" in told
+    assert KEY not in told
+    assert "s3cr3t" not in told
 
 
 def test_sensors_map() -> None:
