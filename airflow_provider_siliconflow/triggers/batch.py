@@ -18,9 +18,12 @@ from airflow_provider_siliconflow.waiting.outcome import judge
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
-#: Seconds from the first video that is ready to the event: those that get ready meanwhile share a worker's start, which
-#: is most of what a batch costs. A link lives for ten minutes at least.
-GATHER = 25.0
+#: Seconds for which a video can have been ready, at most, when the event comes: those that get ready meanwhile share a
+#: worker's start, which is most of what a batch costs, and a worker has a quarter of a minute to make all safe in one.
+GATHER = 45.0
+#: Seconds from a look that finds a video ready to the event, at least: where looks are far apart, it can always have
+#: been ready for long, and would share its start with none. Looks are at most 30 s apart unless there is a crowd.
+_LEAST = 15.0
 #: Seconds between two lines in the log.
 _QUIET = 60.0
 
@@ -93,18 +96,15 @@ class VideosEndedTrigger(BaseTrigger):
     async def _ended(self) -> list[str]:
         # An event that comes sooner can overtake the executor's own report of the deferral; looks may.
         soonest = time.time() + FIRST_LOOK
-        left = max(self.wake_at, soonest) - time.time()
         if not self.videos:
-            await asyncio.sleep(left)
+            await asyncio.sleep(max(self.wake_at, soonest) - time.time())
             return []
         # Once, and before anybody watches: of many who import it at the same time, some would find half a module.
         poller = await load_poller()
         watchers = {asyncio.create_task(self._watch(poller, request_id)): request_id for request_id in self.videos}
         try:
-            first, _ = await asyncio.wait(watchers, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if first:
-                await asyncio.wait(watchers, timeout=max(0.0, min(GATHER, self.wake_at - time.time())))
-                await asyncio.sleep(max(0.0, soonest - time.time()))
+            await self._gather(watchers, soonest)
+            await asyncio.sleep(max(0.0, soonest - time.time()))
             ended = [watcher for watcher in watchers if watcher.done()]
             for watcher in ended:
                 watcher.result()
@@ -113,6 +113,17 @@ class VideosEndedTrigger(BaseTrigger):
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
+
+    async def _gather(self, watchers: Mapping[asyncio.Task[bool], str], soonest: float) -> None:
+        """Wait until all have ended, or it is time for those that have."""
+        pending, until = set(watchers), self.wake_at
+        while pending and (left := max(until, soonest) - time.time()) > 0:
+            done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            for watcher in done:
+                request_id = watchers[watcher]
+                _, looked = self.videos[request_id]
+                ready_since = self._looked.get(request_id, looked)
+                until = min(until, max(time.time() + _LEAST, ready_since + GATHER))
 
     async def _watch(self, poller: ModuleType, request_id: str) -> bool:
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
