@@ -22,7 +22,7 @@ from typing import Any
 
 from airflow_provider_siliconflow.waiting import schedule
 from tests.benchmarks.report import head, table
-from tests.benchmarks.simulation import Night, Run, figures, line, night
+from tests.benchmarks.simulation import Night, Run, Video, figures, line, night
 
 VIDEOS = 1000
 #: Seconds between looks, as peers have them by default.
@@ -53,6 +53,14 @@ def field(rng: random.Random, now: float) -> float:
 def drifting(rng: random.Random, now: float) -> float:
     """Three minutes by day, eight at night."""
     return rng.gauss(330 - 150 * math.cos(2 * math.pi * now / (VIDEOS * 30)), 15)
+
+
+def waves() -> Night:
+    """Make videos of five minutes; of each hundred, thirty stand in a short line that dissolves at once."""
+    rng = random.Random(7)
+    submits = [(number % 100, number * 10.0) for number in range(VIDEOS)]
+    begun = [now + 120 - 4 * place if place < 30 else now for place, now in submits]
+    return Night([Video(now, at, at + rng.gauss(300, 5)) for (_, now), at in zip(submits, begun, strict=True)])
 
 
 @dataclass
@@ -107,7 +115,9 @@ def measure() -> list[Row]:
         "long-tailed": (night(VIDEOS, 30, 2, long_tailed), floor(long_tailed)),
         "bimodal, 120 or 420 s": (night(VIDEOS, 30, 3, bimodal), floor(bimodal)),
         "drifting, 180 to 480 s": (night(VIDEOS, 30, 4, drifting), None),
-        "line with places": (line(20, 50, 1500, 5, 6), None),
+        "line with places": (line(20, 50, 1500, 5, 6, places=True), None),
+        "line without places": (line(20, 50, 1500, 5, 6, places=False), None),
+        "waves of a short line": (waves(), None),
         "as the field reports": (night(VIDEOS, 30, 5, field), floor(field)),
     }
     rows = []
@@ -124,7 +134,7 @@ def measure() -> list[Row]:
 def plot(rows: list[Row], to: Path) -> None:
     """Draw delay over looks, ours as one point in each picture and all fixed intervals as a line."""
     pyplot: Any = import_module("matplotlib.pyplot")
-    figure, axes = pyplot.subplots(2, 3, figsize=(10, 5.6), sharey=True, constrained_layout=True)
+    figure, axes = pyplot.subplots(2, 4, figsize=(12, 5.6), sharey=True, constrained_layout=True)
     for axis, row in zip(axes.flat, rows, strict=True):
         times = [video.ready - video.submitted for video in row.night.videos]
         points = [fixed(times, interval)[:2] for interval in (3, 5, 6, 10, 15, 30, 60, 120)]

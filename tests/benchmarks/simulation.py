@@ -85,8 +85,12 @@ def night(count: int, mean: float, seed: int, draw: Callable[[random.Random, flo
     return Night([Video(now, now, now + max(20.0, draw(rng, now))) for now in times])
 
 
-def line(bursts: int, size: int, every: float, slots: int, seed: int) -> Night:
-    """Make bursts of videos that stand in one line for a few slots; each takes about 150 s of work."""
+def line(bursts: int, size: int, every: float, slots: int, seed: int, *, places: bool) -> Night:
+    """
+    Make bursts of videos that stand in one line for a few slots; each takes about 150 s of work.
+
+    :param places: Whether the service tells the place in line.
+    """
     rng = random.Random(seed)
     free = [0.0] * slots
     videos = []
@@ -95,7 +99,7 @@ def line(bursts: int, size: int, every: float, slots: int, seed: int) -> Night:
         begun = max(submitted, heapq.heappop(free))
         ready = begun + rng.gauss(150, 8)
         heapq.heappush(free, ready)
-        videos.append(Video(submitted, begun, ready, places=True))
+        videos.append(Video(submitted, begun, ready, places))
     return Night(videos)
 
 
