@@ -1,7 +1,8 @@
+"""Videos are published whole or not at all, and never over another."""
+
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_siliconflow.archive.place import place, staging
 from airflow_provider_siliconflow.archive.publish import (
@@ -30,72 +30,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
-
-BYTES = b"\0\0\0\x0cftypmp42 and so on"
-MANIFEST = {"request_id": "abc", "bytes": len(BYTES), "sha256": hashlib.sha256(BYTES).hexdigest(), "prompt": "一只猫"}
-
-
-def put(path: ObjectStoragePath, body: bytes = BYTES, if_exists: Any = "fail", **facts: Any) -> dict[str, Any]:
-    manifest = MANIFEST | {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} | facts
-    with staging(path) as stage:
-        stage.write_bytes(body)
-        return publish(stage, path, manifest, if_exists)
-
-
-@pytest.mark.parametrize(
-    ("destination", "expected"),
-    [
-        ("{}/clip.mp4", "{}/clip.mp4"),
-        ("file://{}/clip.mp4", "file://{}/clip.mp4"),
-        ("{}/new/", "{}/new/abc-1.mp4"),
-        ("file://{}/new/", "file://{}/new/abc-1.mp4"),
-        ("{}", "{}/abc-1.mp4"),
-        ("{}/no-suffix", "{}/no-suffix"),
-        ("{}/a/../clip.mp4", "{}/clip.mp4"),
-    ],
-)
-def test_destinations(tmp_path: Path, destination: str, expected: str) -> None:
-    assert str(resolve_destination(destination.format(tmp_path), "abc-1")) == expected.format(tmp_path)
-
-
-def test_a_relative_destination_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert str(resolve_destination("videos/clip.mp4", None)) == f"{tmp_path}/videos/clip.mp4"
-
-
-def test_a_folder_of_an_object_store_needs_no_slash(in_store: InStore) -> None:
-    store = Store()
-    folder = in_store(store, "s3://bucket/videos")
-    assert str(resolve_destination(str(folder), "abc")) == str(folder)
-    put(folder / "one.mp4")
-    assert str(resolve_destination(str(folder), "abc")) == f"{folder}/abc.mp4"
-    assert str(resolve_destination(f"s3://{folder.conn_id}@bucket", "abc")).endswith("@bucket/abc.mp4")
-
-
-@pytest.mark.parametrize(
-    "request_id", ["../../etc/passwd", "a/b", ".hidden", "a b", "猫", "x" * 300, "a\0b", "", "..\\x"]
-)
-def test_ids_become_safe_names_of_their_own(tmp_path: Path, request_id: str) -> None:
-    if not request_id:
-        with pytest.raises(DestinationRefusedError, match="without a request_id"):
-            resolve_destination(f"{tmp_path}/", request_id)
-        return
-    path = resolve_destination(f"{tmp_path}/", request_id)
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,113}\.mp4", path.name)
-    assert path.parent.path == str(tmp_path)
-    assert path.name != resolve_destination(f"{tmp_path}/", request_id + ".").name
-
-
-@pytest.mark.parametrize("destination", ["", " ", "{}/clip.json", "{}/CLIP.JSON"])
-def test_destinations_refused(tmp_path: Path, destination: str) -> None:
-    with pytest.raises(AirflowFailException):
-        resolve_destination(destination.format(tmp_path), "abc")
-
-
-@pytest.mark.parametrize("destination", ["nosuch://bucket/x.mp4", "s3://no_such_conn@bucket/x.mp4"])
-def test_unknown_file_systems_are_named(destination: str) -> None:
-    with pytest.raises(DestinationError, match=re.escape(destination)):
-        check_destination(destination, if_exists="fail")
+from tests.unit.archive.published import BYTES, MANIFEST, put
 
 
 def test_publishes_video_and_manifest_and_nothing_else(tmp_path: Path) -> None:
@@ -195,35 +130,6 @@ def test_a_full_disk_under_the_manifest(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(DestinationError, match="no space left"):
         put(resolve_destination(f"{tmp_path}/clip.mp4", None))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_places_without_rights_are_found_beforehand(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for place_ in (f"{tmp_path}/file/clip.mp4", "/proc/no/clip.mp4", "/proc/clip.mp4"):
-        with pytest.raises(DestinationError, match=re.escape(place_.rpartition("/")[0])):
-            check_destination(place_, if_exists="fail")
-    check_destination(f"{tmp_path}/clip.mp4", if_exists="fail")
-    check_destination(f"{tmp_path}/", if_exists="skip")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    with pytest.raises(DestinationRefusedError, match="if_exists is 'maybe'"):
-        check_destination(f"{tmp_path}/clip.mp4", if_exists="maybe")  # type: ignore[arg-type]
-
-
-def test_a_missing_bucket_is_found_beforehand(in_store: InStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store()
-    path = str(in_store(store, "s3://bucket/clip.mp4"))
-    with pytest.raises(DestinationError, match="FileNotFoundError"):
-        check_destination(path, if_exists="fail")
-
-    def hidden(*_: Any, **__: Any) -> None:
-        raise PermissionError("ListBucket")
-
-    monkeypatch.setattr(store, "info", hidden)
-    monkeypatch.setattr(store, "exists", lambda *_: False)
-    monkeypatch.setattr(store, "isdir", lambda *_: False)
-    assert check_destination(path, if_exists="fail") is None
-    monkeypatch.setattr(store, "info", lambda *_: {})
-    assert check_destination(path, if_exists="fail") is None
 
 
 def test_another_video_in_the_way(tmp_path: Path) -> None:

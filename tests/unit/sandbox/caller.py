@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 from typing import Any
 
@@ -10,6 +11,7 @@ import requests
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 
 T2V, I2V = "Wan-AI/Wan2.2-T2V-A14B", "Wan-AI/Wan2.2-I2V-A14B"
+PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG and more").decode()
 NOON = 1_700_000_000.0
 FAR = 100_000.0
 
