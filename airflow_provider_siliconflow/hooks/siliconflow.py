@@ -1,36 +1,42 @@
-"""The SiliconFlow API over HTTP: for workers with requests, for event loops with aiohttp; I/O and nothing else."""
+"""The SiliconFlow API from a worker, with requests: I/O and nothing else."""
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from functools import cached_property
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from ssl import SSLCertVerificationError, SSLContext
+from typing import Any, TypeVar
 
-import aiohttp
 import requests
 import tenacity
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+import urllib3
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_siliconflow.api import calls
 from airflow_provider_siliconflow.api.calls import Call
-from airflow_provider_siliconflow.api.retry import Route
 from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.settings import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.transport import Bearer, answer, connection_error, proxy_of, ssl_of
-
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+from airflow_provider_siliconflow.hooks.transport import answer, connection_error, ssl_of
 
 T = TypeVar("T")
 
 #: Seconds for a connection test; a person waits for it.
 _TEST_TIMEOUT = 10.0
 _GONE = 410
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Carry the key as requests' own auth, since a ``~/.netrc`` entry would replace a plain header."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign the request."""
+        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        return request
 
 
 class SiliconFlowHook(BaseHook):
@@ -52,18 +58,31 @@ class SiliconFlowHook(BaseHook):
         super().__init__(**kwargs)
         self.siliconflow_conn_id = siliconflow_conn_id
 
-    @cached_property
+    @property
     def settings(self) -> Settings:
         """
         Return what the connection says.
 
         :raises SiliconFlowConfigError: if it cannot be used.
         """
+        return self._read[0]
+
+    @property
+    def ssl(self) -> SSLContext | bool:
+        """
+        Return what aiohttp's ``ssl`` wants for this connection.
+
+        :raises SiliconFlowConfigError: if the connection cannot be used.
+        """
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[Settings, SSLContext | bool]:
         conn = self.get_connection(self.siliconflow_conn_id)
         settings = Settings.from_connection(conn, conn.extra_dejson)
-        # Here, and not in the midst of a call, where nobody could tell whether anything was sent.
-        ssl_of(settings)
-        return settings
+        # Here, and not in the midst of a call, where nobody could tell whether anything was sent; and once, since all
+        # authorities are read, which a batch would do anew for each video.
+        return settings, ssl_of(settings)
 
     def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """
@@ -151,7 +170,7 @@ class SiliconFlowHook(BaseHook):
                 call.method,
                 settings.base_url + call.path,
                 json=call.body,
-                auth=Bearer(settings.api_key),
+                auth=_Bearer(settings.api_key),
                 timeout=timeout,
                 verify=settings.verify,
                 proxies={"http": settings.proxy, "https": settings.proxy} if settings.proxy else None,
@@ -159,95 +178,30 @@ class SiliconFlowHook(BaseHook):
             )
         # requests lets a ValueError through, of a redirect's malformed address for one, even if it is not to follow.
         except (requests.RequestException, OSError, ValueError) as error:
-            failure = connection_error(settings, error)
+            failure = connection_error(settings, error, sent=not _never_sent(error))
         else:
             return call.read(answer(settings, response.status_code, response.headers, response.content))
         # Out here the library's own error is no context of ours; it may hold the key.
         raise failure
 
 
-class SiliconFlowAsyncHook(BaseHook):
-    """
-    Call the SiliconFlow API from an event loop; an asynchronous context manager that holds one HTTP session.
+_NEVER_SENT = (
+    requests.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+)
+#: urllib3 raises ProxyError only before the proxy is connected to.
+_NEVER_SENT_REASONS = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+)
 
-    :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
-    """
 
-    conn_name_attr = "siliconflow_conn_id"
-
-    def __init__(self, siliconflow_conn_id: str = DEFAULT_CONN_NAME, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.siliconflow_conn_id = siliconflow_conn_id
-
-    async def __aenter__(self) -> SiliconFlowAsyncHook:
-        self.settings = await self._read_settings()
-        self._ssl = await asyncio.to_thread(ssl_of, self.settings)
-        self._proxy = await asyncio.to_thread(proxy_of, self.settings)
-        timeout = aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.timeout / 2)
-        self._sessions = {
-            Route.FREE: aiohttp.ClientSession(timeout=timeout),
-            # No connection is used twice, for the reason given in SiliconFlowHook._send.
-            Route.SUBMIT: aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)),
-        }
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for session in self._sessions.values():
-            await session.close()
-
-    async def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
-        """Do as :meth:`SiliconFlowHook.submit_video`."""
-        return await self._call(calls.submit(video), attempts)
-
-    async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
-        """
-        Do as :meth:`SiliconFlowHook.get_video_status`.
-
-        :param attempts: Tries, instead of the connection's; 1 for those who look again anyway.
-        """
-        return await self._call(calls.status(request_id), attempts)
-
-    async def _read_settings(self) -> Settings:
-        conn = await self._find_connection()
-        return Settings.from_connection(conn, await get_async_extra_dejson(conn))
-
-    async def _find_connection(self) -> Connection:
-        try:
-            return await get_async_connection(self.siliconflow_conn_id)
-        except Exception:
-            # Under `dag.test()` the asynchronous look-up does not see the database.
-            return await asyncio.to_thread(self.get_connection, self.siliconflow_conn_id)
-
-    async def _call(self, call: Call[T], attempts: int | None = None) -> T:
-        try:
-            if attempts == 1:
-                # For those who wait for thousands: what would make a retry costs as much as the call.
-                return await self._send(call)
-            retrying = tenacity.AsyncRetrying(**policy(call.route, self.settings, attempts))
-            result: T = await retrying(self._send, call)
-            return result
-        except SiliconFlowError as error:
-            last = call.last_error(error)
-            raise last from (None if last is error else error)
-
-    async def _send(self, call: Call[T]) -> T:
-        settings = self.settings
-        try:
-            async with self._sessions[call.route].request(
-                call.method,
-                settings.base_url + call.path,
-                json=call.body,
-                headers={"Authorization": f"Bearer {settings.api_key}"},
-                proxy=self._proxy,
-                ssl=self._ssl,
-                allow_redirects=False,
-            ) as response:
-                body = await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            failure = connection_error(settings, error)
-        else:
-            return call.read(answer(settings, response.status, response.headers, body))
-        # As in SiliconFlowHook._send.
-        raise failure
+def _never_sent(error: BaseException) -> bool:
+    """Tell whether a failure is certain to have come before the first byte of the request left."""
+    if isinstance(error, _NEVER_SENT):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], SSLCertVerificationError)
+    return isinstance(reason, _NEVER_SENT_REASONS)

@@ -6,9 +6,7 @@ import os
 import ssl
 from collections.abc import Mapping
 
-import aiohttp
 import requests
-import urllib3
 
 from airflow_provider_siliconflow.api.responses import Answer
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError, SiliconFlowConnectionError
@@ -17,18 +15,6 @@ from airflow_provider_siliconflow.hooks.settings import Settings
 #: Keys have 51 characters. A made-up one of a letter or two is part of other words, a paid video's request id among
 #: them, and must not be blotted out there.
 _SECRET_LENGTH = 16
-
-
-class Bearer(requests.auth.AuthBase):
-    """Carry the key as requests' own auth, since a ``~/.netrc`` entry would replace a plain header."""
-
-    def __init__(self, api_key: str) -> None:
-        self._api_key = api_key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign the request."""
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
 
 
 def ssl_of(settings: Settings) -> ssl.SSLContext | bool:
@@ -76,39 +62,18 @@ def answer(settings: Settings, status: int, headers: Mapping[str, str], body: by
     return Answer(status, lower, body, settings.base_url)
 
 
-def connection_error(settings: Settings, error: BaseException) -> SiliconFlowConnectionError:
-    """Return the error for a call to which no whole answer came."""
+def connection_error(settings: Settings, error: BaseException, *, sent: bool) -> SiliconFlowConnectionError:
+    """
+    Return the error for a call to which no whole answer came.
+
+    :param sent: False if the failure is certain to have come before the first byte of the request left.
+    """
     text = _masked(str(error), settings)
     if settings.proxy:
         text = text.replace(settings.proxy, "(proxy)")
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return SiliconFlowConnectionError(what, host=settings.base_url, sent=not _never_sent(error))
+    return SiliconFlowConnectionError(what, host=settings.base_url, sent=sent)
 
 
 def _masked(text: str, settings: Settings) -> str:
     return text.replace(settings.api_key, "***") if len(settings.api_key) >= _SECRET_LENGTH else text
-
-
-_NEVER_SENT = (
-    requests.ConnectTimeout,
-    requests.exceptions.InvalidURL,
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-)
-#: urllib3 raises ProxyError only before the proxy is connected to.
-_NEVER_SENT_REASONS = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-)
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Tell whether a failure is certain to have come before the first byte of the request left."""
-    if isinstance(error, _NEVER_SENT):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
-    return isinstance(reason, _NEVER_SENT_REASONS)

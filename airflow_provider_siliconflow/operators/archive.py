@@ -131,7 +131,6 @@ async def archive_manifest(
 ) -> dict[str, Any]:
     """Archive a video as its connection says, and return its manifest."""
     from airflow_provider_siliconflow.archive.archive import Network, archive_video
-    from airflow_provider_siliconflow.hooks.transport import ssl_of
 
     settings = hook.settings
     request_id = video.request_id
@@ -142,7 +141,7 @@ async def archive_manifest(
         network=Network(
             api_base_url=settings.base_url,
             proxy=settings.proxy,
-            ssl=ssl_of(settings),
+            ssl=hook.ssl,
             max_attempts=settings.max_attempts,
             max_backoff=settings.max_backoff,
         ),

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.hooks.settings import Settings
-from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowAsyncHook
+from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
 from airflow_provider_siliconflow.waiting.agenda import Agenda, Wait
 from airflow_provider_siliconflow.waiting.budget import Budget
 from airflow_provider_siliconflow.waiting.learned import Knowledge

@@ -124,6 +124,12 @@ def test_importing_operators_and_sensor_loads_no_http_library() -> None:
     assert loaded.isdisjoint({*HTTP_LIBRARIES, "av", "PIL", "tenacity"})
 
 
+def test_a_worker_that_submits_or_looks_loads_no_aiohttp() -> None:
+    """It is a good part of what the process of a task costs."""
+    code = f"import {PACKAGE}.operators.video, {PACKAGE}.operators.batch_submit, {PACKAGE}.hooks.siliconflow"
+    assert "aiohttp" not in _modules_after(code)
+
+
 @pytest.mark.parametrize("module", ["operators", "sensors", "triggers"])
 def test_http_libraries_are_never_imported_by(module: str) -> None:
     for source in (ROOT / PACKAGE / module).rglob("*.py"):

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow.api.video import VideoRequest
-from airflow_provider_siliconflow.hooks import siliconflow
+from airflow_provider_siliconflow.hooks import siliconflow, siliconflow_async
 from airflow_provider_siliconflow.hooks.retrying import policy
-from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowAsyncHook, SiliconFlowHook
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
 from tests.unit.hooks.wire import KEY, Wire
 
 CONNECTION = "AIRFLOW_CONN_SILICONFLOW_DEFAULT"
@@ -68,7 +69,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         slept.append(seconds)
         return _Nap()
 
-    monkeypatch.setattr(siliconflow, "policy", lambda *args, **kwargs: policy(*args, **kwargs) | {"sleep": sleep})
+    for hooks in (siliconflow, siliconflow_async):
+        monkeypatch.setattr(hooks, "policy", lambda *args, **kwargs: policy(*args, **kwargs) | {"sleep": sleep})
     return slept
 
 

@@ -16,7 +16,8 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowNotFoundError,
     SiliconFlowRateLimitError,
 )
-from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowAsyncHook, SiliconFlowHook
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
 from tests.unit.hooks.fixtures import ATTEMPTS, MAX_BACKOFF, VIDEO, Caller, Connect, call_async, call_sync
 from tests.unit.hooks.wire import KEY, Step, Wire, reply
 
@@ -221,12 +222,12 @@ def test_a_connection_test_never_raises(monkeypatch: pytest.MonkeyPatch, connect
 async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
     connected: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_siliconflow.hooks import siliconflow
+    from airflow_provider_siliconflow.hooks import siliconflow_async
 
     async def no_connection(conn_id: str) -> None:
         raise RuntimeError("dag.test() does not see the database here")
 
-    monkeypatch.setattr(siliconflow, "get_async_connection", no_connection)
+    monkeypatch.setattr(siliconflow_async, "get_async_connection", no_connection)
     connected.script = [reply(200, {"status": "InQueue"})]
     async with SiliconFlowAsyncHook() as hook:
         assert (await hook.get_video_status(ID)).status is StatusWord.IN_QUEUE

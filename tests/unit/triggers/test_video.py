@@ -123,10 +123,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_cancelled_trigger_leaves_no_session_and_no_event(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_provider_siliconflow.hooks import siliconflow
+    from airflow_provider_siliconflow.hooks import siliconflow_async
 
     sessions = []
-    make = siliconflow.aiohttp.ClientSession  # type: ignore[attr-defined]
+    make = siliconflow_async.aiohttp.ClientSession  # type: ignore[attr-defined]
 
     def session(*args: Any, **kwargs: Any) -> Any:
         sessions.append(make(*args, **kwargs))
