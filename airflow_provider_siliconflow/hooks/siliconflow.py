@@ -58,14 +58,19 @@ class SiliconFlowHook(BaseHook):
         super().__init__(**kwargs)
         self.siliconflow_conn_id = siliconflow_conn_id
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         """
         Return what the connection says.
 
         :raises SiliconFlowConfigError: if it cannot be used.
         """
-        return self._read[0]
+        conn = self.get_connection(self.siliconflow_conn_id)
+        settings = Settings.from_connection(conn, conn.extra_dejson)
+        # Here, and not in the midst of a call, where nobody could tell whether anything was sent; and kept, for all
+        # authorities are read, which the downloads of a batch would do anew for each video.
+        self._ssl = ssl_of(settings)
+        return settings
 
     @property
     def ssl(self) -> SSLContext | bool:
@@ -74,15 +79,8 @@ class SiliconFlowHook(BaseHook):
 
         :raises SiliconFlowConfigError: if the connection cannot be used.
         """
-        return self._read[1]
-
-    @cached_property
-    def _read(self) -> tuple[Settings, SSLContext | bool]:
-        conn = self.get_connection(self.siliconflow_conn_id)
-        settings = Settings.from_connection(conn, conn.extra_dejson)
-        # Here, and not in the midst of a call, where nobody could tell whether anything was sent; and once, since all
-        # authorities are read, which a batch would do anew for each video.
-        return settings, ssl_of(settings)
+        _ = self.settings  # which reads it
+        return self._ssl
 
     def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """

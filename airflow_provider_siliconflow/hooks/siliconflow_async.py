@@ -49,7 +49,7 @@ class SiliconFlowAsyncHook(BaseHook):
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.timeout / 2)
         self._sessions = {
             Route.FREE: aiohttp.ClientSession(timeout=timeout),
-            # No connection is used twice, for the reason given in SiliconFlowHook._send.
+            # No connection is used twice, for the reason given in hooks/siliconflow.py.
             Route.SUBMIT: aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)),
         }
         return self
@@ -61,12 +61,12 @@ class SiliconFlowAsyncHook(BaseHook):
             await session.close()
 
     async def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
-        """Do as :meth:`SiliconFlowHook.submit_video`."""
+        """Do as :meth:`.SiliconFlowHook.submit_video`."""
         return await self._call(calls.submit(video), attempts)
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """
-        Do as :meth:`SiliconFlowHook.get_video_status`.
+        Do as :meth:`.SiliconFlowHook.get_video_status`.
 
         :param attempts: Tries, instead of the connection's; 1 for those who look again anyway.
         """
@@ -112,5 +112,5 @@ class SiliconFlowAsyncHook(BaseHook):
             failure = connection_error(settings, error, sent=not isinstance(error, _NEVER_SENT))
         else:
             return call.read(answer(settings, response.status, response.headers, body))
-        # As in SiliconFlowHook._send.
+        # As in hooks/siliconflow.py.
         raise failure

@@ -1,4 +1,4 @@
-"""What both hooks need of their HTTP libraries: failures told apart, the key kept to itself."""
+"""What both hooks share: TLS and proxy of a connection, answers and errors without the key."""
 
 from __future__ import annotations
 

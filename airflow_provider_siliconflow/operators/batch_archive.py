@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.api.video import VideoStatus
-from airflow_provider_siliconflow.archive.archive import VideoFacts
 from airflow_provider_siliconflow.archive.publish import find_archived
 from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
 from airflow_provider_siliconflow.exceptions import (
@@ -25,6 +24,7 @@ from airflow_provider_siliconflow.records import SubmitStore
 from airflow_provider_siliconflow.waiting.outcome import Outcome, judge
 
 if TYPE_CHECKING:
+    from airflow_provider_siliconflow.archive.archive import VideoFacts
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 log = logging.getLogger(__name__)
@@ -138,6 +138,9 @@ class Archiver:
         return row(RowState.DONE, path=made["path"])
 
     def _facts(self, index: int, video: VideoStatus) -> VideoFacts:
+        # Imported here, since it loads aiohttp, which a process that archives nothing does not need.
+        from airflow_provider_siliconflow.archive.archive import VideoFacts
+
         return VideoFacts(
             request_id=video.request_id,
             model=self._items[index].get("model"),

@@ -18,11 +18,11 @@ from airflow_provider_siliconflow.waiting.outcome import judge
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
-#: Seconds for which a video can have been ready, at most, when the event comes: those that get ready meanwhile share a
-#: worker's start, which is most of what a batch costs, and a worker has a quarter of a minute to make all safe in one.
+#: Seconds for which a video can have been ready when the event comes: those that get ready meanwhile share a worker's
+#: start, which is most of what a batch costs, and the worker has the rest of a minute to make their bytes safe.
 GATHER = 45.0
-#: Seconds from a look that finds a video ready to the event, at least: where looks are far apart, it can always have
-#: been ready for long, and would share its start with none. Looks are at most 30 s apart unless there is a crowd.
+#: Seconds from the look that finds a video ready to the event, at least. Where two looks are more than 30 s apart
+#: (early in a wait, in a crowd, after failures, by poke_interval), each video would come alone otherwise.
 _LEAST = 15.0
 #: Seconds between two lines in the log.
 _QUIET = 60.0
@@ -120,10 +120,11 @@ class VideosEndedTrigger(BaseTrigger):
         while pending and (left := max(until, soonest) - time.time()) > 0:
             done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             for watcher in done:
-                request_id = watchers[watcher]
+                request_id, now = watchers[watcher], time.time()
                 _, looked = self.videos[request_id]
-                ready_since = self._looked.get(request_id, looked)
-                until = min(until, max(time.time() + _LEAST, ready_since + GATHER))
+                # The worker's clock may be ahead of this one.
+                ready_since = min(now, self._looked.get(request_id, looked))
+                until = min(until, max(now + _LEAST, ready_since + GATHER))
 
     async def _watch(self, poller: ModuleType, request_id: str) -> bool:
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:

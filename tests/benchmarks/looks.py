@@ -56,7 +56,7 @@ def drifting(rng: random.Random, now: float) -> float:
 
 
 def waves() -> Night:
-    """Make videos of five minutes; of each hundred, thirty stand in a short line that dissolves at once."""
+    """Make videos of five minutes; of each hundred, the first waits for two minutes in line, each next 4 s less."""
     rng = random.Random(7)
     submits = [(number % 100, number * 10.0) for number in range(VIDEOS)]
     begun = [now + 120 - 4 * place if place < 30 else now for place, now in submits]

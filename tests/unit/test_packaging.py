@@ -125,8 +125,15 @@ def test_importing_operators_and_sensor_loads_no_http_library() -> None:
 
 
 def test_a_worker_that_submits_or_looks_loads_no_aiohttp() -> None:
-    """It is a good part of what the process of a task costs."""
-    code = f"import {PACKAGE}.operators.video, {PACKAGE}.operators.batch_submit, {PACKAGE}.hooks.siliconflow"
+    """To import aiohttp is a good part of what the process of a task costs."""
+    rooms = (
+        "operators.batch_archive",
+        "operators.batch_submit",
+        "hooks.siliconflow",
+        "triggers.batch",
+        "triggers.video",
+    )
+    code = "; ".join(f"import {PACKAGE}.{room}" for room in ("operators.video", "sensors.video", *rooms))
     assert "aiohttp" not in _modules_after(code)
 
 

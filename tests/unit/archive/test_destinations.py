@@ -15,13 +15,13 @@ from airflow_provider_siliconflow.archive.publish import (
     resolve_destination,
 )
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
+from tests.unit.archive.published import put
 from tests.unit.archive.stores import Store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
-from tests.unit.archive.published import put
 
 
 @pytest.mark.parametrize(

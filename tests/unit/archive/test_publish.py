@@ -24,13 +24,13 @@ from airflow_provider_siliconflow.archive.publish import (
     take_existing,
 )
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
+from tests.unit.archive.published import BYTES, MANIFEST, put
 from tests.unit.archive.stores import FailingStore, Store, StubbornStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
-from tests.unit.archive.published import BYTES, MANIFEST, put
 
 
 def test_publishes_video_and_manifest_and_nothing_else(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowConnectionError,
     SubmitOutcomeUnknownError,
 )
-from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from tests.unit.hooks.fixtures import ATTEMPTS, VIDEO, Caller, Connect, call_async, call_sync
 from tests.unit.hooks.wire import KEY, Request, Script, Step, Wire, reply
 
@@ -262,16 +261,6 @@ def test_a_ca_bundle_that_cannot_be_read_is_found_before_anything_is_sent(
         with pytest.raises(SiliconFlowConfigError, match="CA bundle"):
             call("submit_video", VIDEO)
     assert tls.requests == []
-
-
-def test_the_authorities_are_read_once_for_all_that_a_task_does(connected: Wire) -> None:
-    connected.script = [reply(200, {"status": "InQueue"})]
-    hook = SiliconFlowHook()
-    hook.get_video_status(ID)
-    context = hook.ssl
-    assert isinstance(context, ssl.SSLContext)
-    hook.get_video_status(ID)
-    assert hook.ssl is context
 
 
 def test_a_handshake_that_fails_is_not_taken_for_a_refusal_where_it_cannot_be_told(

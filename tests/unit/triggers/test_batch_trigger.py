@@ -74,37 +74,6 @@ async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: Videos) 
     assert "message" not in event
 
 
-def _all_but_one_get_ready(still: Sandbox, videos: Videos) -> set[str]:
-    *others, never = videos
-    still.script(Fault("status", "answer", status=200, body='{"status": "InProgress"}', times=0, match=never))
-    still.advance(MADE)
-    return set(others)
-
-
-async def test_it_gathers_for_as_long_as_a_ready_video_may_wait(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All but one end; the event waits for the last, but no longer."""
-    monkeypatch.setattr(batch, "GATHER", 0.6)
-    monkeypatch.setattr(batch, "_LEAST", 0.0)
-    others = _all_but_one_get_ready(still, videos)
-    now = time.time()
-    event = await event_of(trigger({request_id: [now, now] for request_id in videos}))
-    assert set(event["ended"]) <= others
-    assert time.time() >= now + 0.6
-
-
-async def test_it_gathers_a_little_though_a_video_may_have_been_ready_for_long(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch, "_LEAST", 0.6)
-    others = _all_but_one_get_ready(still, videos)
-    now = time.time()
-    event = await event_of(trigger({request_id: [now - 1000] * 2 for request_id in videos}))
-    assert set(event["ended"]) <= others
-    assert time.time() >= now + 0.6
-
-
 async def test_a_failed_and_a_refused_video_have_ended_as_well(still: Sandbox, videos: Videos) -> None:
     failed, refused, *_ = videos
     still.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
@@ -252,10 +221,3 @@ async def test_on_kill_tells_the_truth_and_asks_nothing(
             assert request_id in said[0]
             assert "4 videos. They go on at SiliconFlow and are billed" in said[0]
     assert still.ledger().status_calls == 0
-
-
-async def test_it_says_how_all_are_once_a_minute(videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = trigger(videos, wake=0.5)
-    said = lines(first, "info", monkeypatch)
-    await event_of(first)
-    assert said == ["4 videos: 4 InQueue"]

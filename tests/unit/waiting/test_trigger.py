@@ -12,32 +12,20 @@ from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowRateLimitError
 from airflow_provider_siliconflow.triggers import video
 from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, VideoReadyTrigger
-from airflow_provider_siliconflow.waiting import poller
-from tests.unit.waiting.fakes import Service, now, run, status
-
-
-class _Time:
-    """Tell the fake loop's time as epoch seconds."""
-
-    @staticmethod
-    def time() -> float:
-        return 1_000_000.0 + now()
+from tests.unit.waiting.fakes import EpochClock, Service, now, run, status
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Service:
-    """Put a service behind every trigger, on one fake clock."""
-    service = Service()
-    monkeypatch.setattr(poller, "SiliconFlowAsyncHook", service.open)
-    monkeypatch.setattr(poller, "_knowledge", {})
-    monkeypatch.setattr(video, "time", _Time)
+def service(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """Put the service behind every trigger, on one fake clock."""
+    monkeypatch.setattr(video, "time", EpochClock)
     return service
 
 
 async def fire(left: float = 1800.0, **given: Any) -> tuple[float, dict[str, Any]]:
     """Run a trigger to its end; return how long it took and its one event."""
     begun = now()
-    trigger = VideoReadyTrigger("v", "conn", deadline=_Time.time() + left, **given)
+    trigger = VideoReadyTrigger("v", "conn", deadline=EpochClock.time() + left, **given)
     events = [event.payload async for event in trigger.run()]
     assert len(events) == 1
     return now() - begun, events[0]
@@ -48,7 +36,7 @@ def test_a_video_that_is_ready_at_once_still_waits_for_the_first_look(service: S
     service.answer = lambda request_id: status(request_id, StatusWord.SUCCEED)
 
     async def main() -> None:
-        took, event = await fire(poke_interval=interval, since=_Time.time() - 400)
+        took, event = await fire(poke_interval=interval, since=EpochClock.time() - 400)
         assert FIRST_LOOK <= took <= 1.6 * FIRST_LOOK
         assert event["ending"] == "ready"
 
