@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
 import pytest
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
@@ -123,10 +124,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_cancelled_trigger_leaves_no_session_and_no_event(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_provider_siliconflow.hooks import siliconflow_async
-
     sessions = []
-    make = siliconflow_async.aiohttp.ClientSession  # type: ignore[attr-defined]
+    make = aiohttp.ClientSession
 
     def session(*args: Any, **kwargs: Any) -> Any:
         sessions.append(make(*args, **kwargs))
