@@ -21,10 +21,10 @@ The errors of this provider, by cause.
     ├── SubmitConflictError           *   another video was paid for by this task: not "absent" either
     ├── VideoTimeoutError                 a video was not ready in time; a retry goes on waiting for it
     ├── VideoFailedError                  the service could not make the video
-    │   └── VideoFailedForGoodError   *   … and asking for the same id again cannot change that
+    │   └── VideoFailedPermanentlyError   *   … and asking for the same id again cannot change that
     ├── VideoExpiredError                 the link to the video is dead and no fresh one was to be had
     ├── VideoIntegrityError               what was downloaded is not a whole video
-    ├── UnsafeLinkError               *   a link to a video leads where no video of the service can be
+    ├── UnsafeUrlError               *   a link to a video leads where no video of the service can be
     └── DestinationError                  the destination cannot be read or written
         └── DestinationRefusedError   *   … or holds another video, or is no place for one
 
@@ -225,7 +225,7 @@ class VideoFailedError(SiliconFlowError):
         self.reason = reason
 
 
-class VideoFailedForGoodError(VideoFailedError, AirflowFailException):
+class VideoFailedPermanentlyError(VideoFailedError, AirflowFailException):
     """Report a failed video to a task whose retry could only ask for the same id again."""
 
 
@@ -246,7 +246,7 @@ class VideoIntegrityError(SiliconFlowError):
     """Report that what was downloaded is not a whole video; nothing was published."""
 
 
-class UnsafeLinkError(SiliconFlowError, AirflowFailException):
+class UnsafeUrlError(SiliconFlowError, AirflowFailException):
     """Refuse a link that leads where no video of the service can be; nothing was fetched from there."""
 
 

@@ -20,7 +20,7 @@ ARCHIVE = os.environ.get("SILICONFLOW_ARCHIVE", "file:///tmp/siliconflow-videos"
 @task
 def tell(manifest: dict[str, Any]) -> str:
     """Say in one line what came of the list."""
-    states = (f"{manifest[state]} {state}" for state in ("done", "failed", "refused", "unknown"))
+    states = (f"{manifest[state]} {state}" for state in ("archived", "failed", "rejected", "unknown"))
     return ", ".join(states)
 
 

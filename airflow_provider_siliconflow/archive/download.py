@@ -12,20 +12,20 @@ from pathlib import Path
 import aiohttp
 import tenacity
 
-from airflow_provider_siliconflow.api import links
-from airflow_provider_siliconflow.archive import content
-from airflow_provider_siliconflow.archive.link import FreshLink, Link
-from airflow_provider_siliconflow.archive.safety import LinkRules
-from airflow_provider_siliconflow.archive.sink import FileSink
+from airflow_provider_siliconflow.archive import media_types
 from airflow_provider_siliconflow.archive.storage import (
-    Broken,
-    Network,
+    DownloadOptions,
     Storage,
+    TransientDownloadError,
     connection_error,
     explain,
     is_passing,
     is_refusal,
 )
+from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
+from airflow_provider_siliconflow.archive.url_source import FreshUrl, RefreshableUrl
+from airflow_provider_siliconflow.archive.writer import FileWriter
+from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import VideoIntegrityError
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ def utc_now() -> datetime:
 async def download(
     url: str | None,
     path: Path,
-    network: Network,
+    network: DownloadOptions,
     *,
-    fresh_link: FreshLink | None = None,
+    fresh_url: FreshUrl | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Downloaded:
     """
@@ -75,19 +75,19 @@ async def download(
     :param url: Its signed link, used byte for byte; None to ask for one first.
     :param path: An existing, empty local file.
     :param network: How, and within which limits.
-    :param fresh_link: Asks the service for a link that lives.
+    :param fresh_url: Asks the service for a link that lives.
     :param clock: Tells the time, aware.
-    :raises UnsafeLinkError: if the link, or where it redirects to, may not be followed.
+    :raises UnsafeUrlError: if the link, or where it redirects to, may not be followed.
     :raises VideoExpiredError: if the link is dead and there is no other.
     :raises VideoIntegrityError: if what came is no video, not whole, or too large.
     :raises SiliconFlowConnectionError: if the storage kept failing.
     :raises DestinationError: if the file could not be written.
     """
-    rules = await LinkRules.of_api(network.api_base_url)
-    sink = FileSink(path)
+    rules = await UrlPolicy.of_api(network.api_base_url)
+    sink = FileWriter(path)
     try:
         async with Storage(network, rules) as storage:
-            job = _Job(storage, sink, Link(url, fresh_link, clock, network.link_margin), network)
+            job = _Job(storage, sink, RefreshableUrl(url, fresh_url, clock, network.link_margin), network)
             return await job.run(path)
     finally:
         await sink.close()
@@ -96,7 +96,7 @@ async def download(
 class _Job:
     """Bring one video into a sink, over as many connections as it takes."""
 
-    def __init__(self, storage: Storage, sink: FileSink, link: Link, network: Network) -> None:
+    def __init__(self, storage: Storage, sink: FileWriter, link: RefreshableUrl, network: DownloadOptions) -> None:
         self._storage = storage
         self._sink = sink
         self._link = link
@@ -110,7 +110,7 @@ class _Job:
 
     async def run(self, path: Path) -> Downloaded:
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(Broken),
+            retry=tenacity.retry_if_exception_type(TransientDownloadError),
             stop=tenacity.stop_after_attempt(self._network.max_attempts),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=self._network.max_backoff),
             before_sleep=self._tell,
@@ -118,7 +118,7 @@ class _Job:
         )
         try:
             await retrying(self._attempt)
-        except Broken as broken:
+        except TransientDownloadError as broken:
             raise broken.error from None
         return Downloaded(
             path=path,
@@ -126,7 +126,7 @@ class _Job:
             sha256=await self._sink.finish(),
             content_type=self._content_type,
             etag=self._etag,
-            url=links.mask(self._url),
+            url=signed_urls.mask(self._url),
             url_expires_at=self._link.expires_at(),
             resumed=self._resumed,
         )
@@ -177,14 +177,14 @@ class _Job:
         elif is_passing(response.status):
             if response.status == 416:
                 await self._start_over()
-            raise Broken(connection_error(self._url, f"it answered HTTP {response.status}"))
+            raise TransientDownloadError(connection_error(self._url, f"it answered HTTP {response.status}"))
         else:
-            raise VideoIntegrityError(f"{links.mask(self._url)} answered HTTP {response.status}: no video.")
+            raise VideoIntegrityError(f"{signed_urls.mask(self._url)} answered HTTP {response.status}: no video.")
         await self._receive(response)
 
     def _check_head_of(self, response: aiohttp.ClientResponse) -> None:
         """Check what the headers tell of a whole body."""
-        url = links.mask(self._url)
+        url = signed_urls.mask(self._url)
         if self._total is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
             raise VideoIntegrityError(f"{url} does not tell how long its body is: a cut one would pass for whole.")
         if response.headers.get("Content-Encoding", "identity") != "identity":
@@ -199,36 +199,39 @@ class _Job:
         same = self._total is None or total in (None, self._total)
         if starts != self._sink.size or not same or response.headers.get("ETag") != self._etag:
             await self._start_over()
-            raise Broken(connection_error(self._url, "it answered with a range that was not asked for"))
+            raise TransientDownloadError(connection_error(self._url, "it answered with a range that was not asked for"))
         self._total = self._total if self._total is not None else total
         self._resumed += 1
-        log.info("Resuming %s at byte %d", links.mask(self._url), self._sink.size)
+        log.info("Resuming %s at byte %d", signed_urls.mask(self._url), self._sink.size)
 
     def _check_size(self, size: int) -> None:
         if size > self._network.max_bytes:
             limit = self._network.max_bytes
-            raise VideoIntegrityError(f"{links.mask(self._url)} is larger than the {limit} bytes allowed.")
+            raise VideoIntegrityError(f"{signed_urls.mask(self._url)} is larger than the {limit} bytes allowed.")
 
     async def _receive(self, response: aiohttp.ClientResponse) -> None:
         sink = self._sink
-        judged = sink.size >= content.ENOUGH
+        judged = sink.size >= media_types.ENOUGH
         async for chunk in response.content.iter_any():
             await sink.write(chunk)
             self._check_size(sink.size)
-            if not judged and sink.size >= content.ENOUGH:
+            if not judged and sink.size >= media_types.ENOUGH:
                 self._check_is_video(response)
                 judged = True
         if self._total is not None and sink.size < self._total:
-            raise Broken(VideoIntegrityError(f"The body from {links.mask(self._url)} was cut short."))
+            raise TransientDownloadError(
+                VideoIntegrityError(f"The body from {signed_urls.mask(self._url)} was cut short.")
+            )
         self._check_is_video(response)
 
     def _check_is_video(self, response: aiohttp.ClientResponse) -> None:
         told = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        seen = content.video_type(self._sink.head)
+        seen = media_types.video_type(self._sink.head)
         if seen is None:
-            looks = content.describe(self._sink.head)
+            looks = media_types.describe(self._sink.head)
             raise VideoIntegrityError(
-                f"What {links.mask(self._url)} gave is no video: it is {looks} (content type {told or 'not given'},"
+                f"What {signed_urls.mask(self._url)} gave is no video: it is {looks}"
+                f" (content type {told or 'not given'},"
                 f" {self._total if self._total is not None else 'unknown'} bytes)."
             )
         self._content_type = told if told.startswith("video/") else seen

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_siliconflow.archive.atomic_write import is_local, look_for_bucket, place, staging
 from airflow_provider_siliconflow.archive.errors import destination_error
-from airflow_provider_siliconflow.archive.place import is_local, look_for_bucket, place, staging
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def check_destination(destination: str, *, if_exists: IfExists, request_id: str 
     :param destination: As for :func:`resolve_destination`; a folder may come without an id.
     :param if_exists: What to do about a video that is there already.
     :param request_id: The video's id, if known.
-    :return: The manifest of what is there, if the work is done; as :func:`take_existing`.
+    :return: The manifest of what is there, if the work is done; as :func:`resolve_existing`.
     :raises DestinationError: with the path and the cause. Local places are tried by writing a hidden file; of others
         only what a look can tell is known.
     """
     path = resolve_destination(destination, request_id or "not-known-yet")
-    existing = take_existing(path, request_id, if_exists)
+    existing = resolve_existing(path, request_id, if_exists)
     if existing is not None:
         return existing
     look_for_bucket(path)
@@ -73,7 +73,7 @@ def manifest_path(path: ObjectStoragePath) -> ObjectStoragePath:
     return path.parent / f"{Path(path.name).stem}.json"
 
 
-def take_existing(path: ObjectStoragePath, request_id: str | None, if_exists: IfExists) -> dict[str, Any] | None:
+def resolve_existing(path: ObjectStoragePath, request_id: str | None, if_exists: IfExists) -> dict[str, Any] | None:
     """
     Decide what an existing destination means.
 
@@ -120,7 +120,7 @@ def find_archived(destination: str, request_id: str) -> dict[str, Any] | None:
     :return: None if it is not there, or if that cannot be told.
     """
     try:
-        return take_existing(resolve_destination(destination, request_id), request_id, "overwrite")
+        return resolve_existing(resolve_destination(destination, request_id), request_id, "overwrite")
     except DestinationError:
         return None
 
@@ -136,7 +136,7 @@ def publish(stage: Path, path: ObjectStoragePath, manifest: Mapping[str, Any], i
     :return: The manifest of what is there now.
     :raises DestinationError: with the path and the cause; nothing half-written is under the final name.
     """
-    existing = take_existing(path, manifest["request_id"], if_exists)
+    existing = resolve_existing(path, manifest["request_id"], if_exists)
     if existing is not None:
         return existing
     beside = manifest_path(path)

@@ -13,12 +13,12 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from airflow_provider_siliconflow.api import links
-from airflow_provider_siliconflow.archive.safety import AddressGuard, LinkRules
+from airflow_provider_siliconflow.archive.url_policy import SsrfGuard, UrlPolicy
+from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowConnectionError,
     SiliconFlowError,
-    UnsafeLinkError,
+    UnsafeUrlError,
     VideoIntegrityError,
 )
 
@@ -32,7 +32,7 @@ _EXCERPT = 4096
 
 
 @dataclass(frozen=True)
-class Network:
+class DownloadOptions:
     """
     Hold how links are fetched, and within which limits.
 
@@ -56,7 +56,7 @@ class Network:
     link_margin: float = 15.0
 
 
-class Broken(Exception):
+class TransientDownloadError(Exception):
     """Signal that a connection failed in a way that may pass; carries the error to end with if it does not."""
 
     def __init__(self, error: SiliconFlowError) -> None:
@@ -72,10 +72,10 @@ class Storage:
     :param rules: Which links may be followed.
     """
 
-    def __init__(self, network: Network, rules: LinkRules) -> None:
+    def __init__(self, network: DownloadOptions, rules: UrlPolicy) -> None:
         self._network = network
         self._rules = rules
-        self._guard = AddressGuard(rules)
+        self._guard = SsrfGuard(rules)
 
     async def __aenter__(self) -> Storage:
         stall = self._network.stall_timeout
@@ -108,15 +108,17 @@ class Storage:
                         return
                     url = urljoin(url, response.headers["Location"]).partition("#")[0]
         except aiohttp.ClientPayloadError:
-            raise Broken(VideoIntegrityError(f"The body from {links.mask(url)} was cut short.")) from None
+            raise TransientDownloadError(
+                VideoIntegrityError(f"The body from {signed_urls.mask(url)} was cut short.")
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
             if self._guard.refused and isinstance(error, aiohttp.ClientConnectorError):
-                raise UnsafeLinkError(
-                    f"The link {links.mask(url)} leads to a private address: {self._guard.refused}."
+                raise UnsafeUrlError(
+                    f"The link {signed_urls.mask(url)} leads to a private address: {self._guard.refused}."
                 ) from None
             # Not chained: some of aiohttp's errors show the whole link.
-            raise Broken(connection_error(url, _cause(error))) from None
-        raise UnsafeLinkError(f"The link {links.mask(first)} redirects more than {_MAX_REDIRECTS} times.")
+            raise TransientDownloadError(connection_error(url, _cause(error))) from None
+        raise UnsafeUrlError(f"The link {signed_urls.mask(first)} redirects more than {_MAX_REDIRECTS} times.")
 
     def _proxy_for(self, url: str) -> str | None:
         # Not aiohttp's trust_env: it would also send a password from ~/.netrc along.
@@ -145,7 +147,7 @@ async def explain(response: aiohttp.ClientResponse) -> str:
 
 def connection_error(url: str, what: str) -> SiliconFlowConnectionError:
     """Make the error for a storage that gave no whole answer."""
-    return SiliconFlowConnectionError(what, host=links.mask(url))
+    return SiliconFlowConnectionError(what, host=signed_urls.mask(url))
 
 
 def _cause(error: Exception) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import tenacity
 
-from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
-from airflow_provider_siliconflow.hooks.settings import Settings
+from airflow_provider_siliconflow.hooks.connection import Settings
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def policy(route: Route, settings: Settings, attempts: int | None = None) -> dic
     backoff = tenacity.wait_random_exponential(multiplier=1, max=settings.max_backoff)
 
     def again(error: BaseException) -> bool:
-        return isinstance(error, SiliconFlowError) and verdict(route, error) is Verdict.SEND_AGAIN
+        return isinstance(error, SiliconFlowError) and classify_failure(route, error) is FailureKind.RETRY
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

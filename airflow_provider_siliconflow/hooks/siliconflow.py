@@ -12,13 +12,13 @@ import tenacity
 import urllib3
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_siliconflow.api import calls
-from airflow_provider_siliconflow.api.calls import Call
-from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest, VideoStatus
+from airflow_provider_siliconflow.client import endpoints
+from airflow_provider_siliconflow.client.endpoints import Endpoint
+from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
+from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
+from airflow_provider_siliconflow.hooks.http import answer, connection_error, ssl_of
 from airflow_provider_siliconflow.hooks.retrying import policy
-from airflow_provider_siliconflow.hooks.settings import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.transport import answer, connection_error, ssl_of
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ class SiliconFlowHook(BaseHook):
         :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
         :raises SiliconFlowError: if nothing was submitted.
         """
-        call = calls.submit(video)
+        call = endpoints.submit(video)
         for doubt in video.warnings():
             self.log.warning("%s It is submitted all the same.", doubt)
         return self._call(call, attempts)
@@ -106,9 +106,9 @@ class SiliconFlowHook(BaseHook):
         :raises SiliconFlowNotFoundError: if this host and account do not know the id.
         :raises SiliconFlowError: for any other failure.
         """
-        return self._call(calls.status(request_id), attempts)
+        return self._call(endpoints.status(request_id), attempts)
 
-    def look(self, request_id: str, attempts: int | None = None) -> VideoStatus | SiliconFlowError:
+    def poll(self, request_id: str, attempts: int | None = None) -> VideoStatus | SiliconFlowError:
         """
         Look at a video and return what was seen, or how looking failed: both are for the judge of the wait.
 
@@ -127,7 +127,7 @@ class SiliconFlowHook(BaseHook):
         :param type: The API's model type.
         :raises SiliconFlowError: if there is no list to be had.
         """
-        return self._call(calls.models(type))
+        return self._call(endpoints.models(type))
 
     def get_balance(self) -> Decimal | None:
         """
@@ -136,7 +136,7 @@ class SiliconFlowHook(BaseHook):
         :raises SiliconFlowError: for any failure but 410, which .cn answers since 2026-08.
         """
         try:
-            return self._call(calls.balance())
+            return self._call(endpoints.balance())
         except SiliconFlowAPIError as error:
             if error.status_code != _GONE:
                 raise
@@ -145,21 +145,21 @@ class SiliconFlowHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Return whether host and key work together, and a sentence that says so; never raise, never show the key."""
         try:
-            models = self._call(calls.models("video"), attempts=1, timeout=_TEST_TIMEOUT)
+            models = self._call(endpoints.models("video"), attempts=1, timeout=_TEST_TIMEOUT)
         except Exception as error:
             return False, str(error) or type(error).__name__
         return True, f"{self.settings.base_url} accepts the key and offers {len(models)} video models."
 
-    def _call(self, call: Call[T], attempts: int | None = None, timeout: float | None = None) -> T:
+    def _call(self, call: Endpoint[T], attempts: int | None = None, timeout: float | None = None) -> T:
         retrying = tenacity.Retrying(**policy(call.route, self.settings, attempts))
         try:
             result: T = retrying(self._send, call, timeout or self.settings.timeout)
             return result
         except SiliconFlowError as error:
-            last = call.last_error(error)
+            last = call.final_error(error)
             raise last from (None if last is error else error)
 
-    def _send(self, call: Call[T], timeout: float) -> T:
+    def _send(self, call: Endpoint[T], timeout: float) -> T:
         settings = self.settings
         try:
             # Without a session, so each call has a connection of its own: on a kept-alive one that the server has

@@ -11,14 +11,14 @@ import tenacity
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_siliconflow.api import calls
-from airflow_provider_siliconflow.api.calls import Call
-from airflow_provider_siliconflow.api.retry import Route
-from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest, VideoStatus
+from airflow_provider_siliconflow.client import endpoints
+from airflow_provider_siliconflow.client.endpoints import Endpoint
+from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
+from airflow_provider_siliconflow.client.retry import Route
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
+from airflow_provider_siliconflow.hooks.http import answer, connection_error, proxy_of, ssl_of
 from airflow_provider_siliconflow.hooks.retrying import policy
-from airflow_provider_siliconflow.hooks.settings import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.transport import answer, connection_error, proxy_of, ssl_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -62,7 +62,7 @@ class SiliconFlowAsyncHook(BaseHook):
 
     async def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """Do as :meth:`.SiliconFlowHook.submit_video`."""
-        return await self._call(calls.submit(video), attempts)
+        return await self._call(endpoints.submit(video), attempts)
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """
@@ -70,7 +70,7 @@ class SiliconFlowAsyncHook(BaseHook):
 
         :param attempts: Tries, instead of the connection's; 1 for those who look again anyway.
         """
-        return await self._call(calls.status(request_id), attempts)
+        return await self._call(endpoints.status(request_id), attempts)
 
     async def _read_settings(self) -> Settings:
         conn = await self._find_connection()
@@ -83,7 +83,7 @@ class SiliconFlowAsyncHook(BaseHook):
             # Under `dag.test()` the asynchronous look-up does not see the database.
             return await asyncio.to_thread(self.get_connection, self.siliconflow_conn_id)
 
-    async def _call(self, call: Call[T], attempts: int | None = None) -> T:
+    async def _call(self, call: Endpoint[T], attempts: int | None = None) -> T:
         try:
             if attempts == 1:
                 # For those who wait for thousands: what would make a retry costs as much as the call.
@@ -92,10 +92,10 @@ class SiliconFlowAsyncHook(BaseHook):
             result: T = await retrying(self._send, call)
             return result
         except SiliconFlowError as error:
-            last = call.last_error(error)
+            last = call.final_error(error)
             raise last from (None if last is error else error)
 
-    async def _send(self, call: Call[T]) -> T:
+    async def _send(self, call: Endpoint[T]) -> T:
         settings = self.settings
         try:
             async with self._sessions[call.route].request(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
-from airflow_provider_siliconflow.api.video import VideoStatus
+from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, VideoExpiredError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_siliconflow.archive.archive import VideoFacts
+    from airflow_provider_siliconflow.archive.archiver import VideoFacts
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 IfExists = Literal["fail", "skip", "overwrite"]
@@ -83,7 +83,7 @@ class ArchiveVideoOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Archive the video and return its path."""
-        from airflow_provider_siliconflow.archive.archive import VideoFacts
+        from airflow_provider_siliconflow.archive.archiver import VideoFacts
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
         if not self.request_id and not self.url:
@@ -96,7 +96,7 @@ class ArchiveVideoOperator(BaseOperator):
         facts = VideoFacts(self.request_id, self.model, self.prompt)
         if self.request_id and self.url:
             # For the manifest only, so one try: with a link in hand, a silent service holds nothing up.
-            seen = hook.look(self.request_id, attempts=1)
+            seen = hook.poll(self.request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
         return archive(context, hook, self.destination, self.url, facts, self.if_exists)
 
@@ -130,7 +130,7 @@ async def archive_manifest(
     hook: SiliconFlowHook, destination: str, url: str | None, video: VideoFacts, if_exists: IfExists
 ) -> dict[str, Any]:
     """Archive a video as its connection says, and return its manifest."""
-    from airflow_provider_siliconflow.archive.archive import Network, archive_video
+    from airflow_provider_siliconflow.archive.archiver import DownloadOptions, archive_video
 
     settings = hook.settings
     request_id = video.request_id
@@ -138,7 +138,7 @@ async def archive_manifest(
         destination,
         url=url,
         video=video,
-        network=Network(
+        network=DownloadOptions(
             api_base_url=settings.base_url,
             proxy=settings.proxy,
             ssl=hook.ssl,

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState, keys, manifest, read_items
-from airflow_provider_siliconflow.durability import OnUnknownSubmit
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
+from airflow_provider_siliconflow.jobs.batch import (
+    BatchItem,
+    ItemState,
+    PendingVideo,
+    Progress,
+    keys,
+    manifest,
+    read_items,
+)
+from airflow_provider_siliconflow.jobs.record import KEY, SubmitStore
+from airflow_provider_siliconflow.jobs.submit import OnUnknownSubmit
 from airflow_provider_siliconflow.operators.archive import IfExists
-from airflow_provider_siliconflow.records import KEY, SubmitStore
-from airflow_provider_siliconflow.waiting.outcome import FAILED_DEFERRAL
+from airflow_provider_siliconflow.polling.decision import FAILED_DEFERRAL
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.operators.batch_archive import Archiver
     from airflow_provider_siliconflow.operators.batch_submit import Submitter
 
-_GRACE = 300.0
+DEFER_TIMEOUT_SLACK = 300.0
 
 
 class GenerateVideoBatchOperator(BaseOperator):
@@ -30,11 +38,11 @@ class GenerateVideoBatchOperator(BaseOperator):
     Submit a list of videos, wait for all with one trigger, archive each as it gets ready; return a manifest.
 
     A bad request never costs the others: what became of each is in its row of the manifest (``index``, ``state``
-    ``done``/``refused``/``failed``/``unknown``, ``request_id``, ``path``, ``reason``, ``cost``). A retry takes up what
-    is in flight and submits only what is missing: each request has a durable record of its own, found again by its
+    ``archived``/``rejected``/``failed``/``unknown``, ``request_id``, ``path``, ``reason``, ``cost``). A retry takes up
+    what is in flight and submits only what is missing: each request has a durable record of its own, found again by its
     content, so a list that has changed between two tries pays for nothing twice. What was taken off the list is not
-    archived. A task that fails pushes its manifest as the XCom ``manifest``; its rows can be ``late`` and ``unsafe``
-    as well, which a retry mends.
+    archived. A task that fails pushes its manifest as the XCom ``manifest``; its rows can be ``timed_out`` and
+    ``not_archived`` as well; a retry re-attaches to those.
 
     :param requests: A list of prompts, or of mappings with ``prompt``, ``model``, ``image_size``,
         ``negative_prompt``, ``image``, ``seed``.
@@ -106,28 +114,28 @@ class GenerateVideoBatchOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a wait; where no triggerer came, archive what is ready, and say what the rest costs."""
         if next_method == FAILED_DEFERRAL:
-            return self._end_in_vain(context, f"{next_kwargs} (is a triggerer running?)")
+            return self._end_after_failed_deferral(context, f"{next_kwargs} (is a triggerer running?)")
         return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
         Go on after a wait.
 
-        :param event: ``{"ended": [request ids], "looked": {request id: epoch seconds of the last look that found it
-            not ready}, "state": what the trigger was given}``.
+        :param event: ``{"ended": [request ids], "last_polled": {request id: epoch seconds of the last poll that found
+            it not ready}, "state": what the trigger was given}``.
         """
         if "message" in event:
-            return self._end_in_vain(context, event["message"])
+            return self._end_after_failed_deferral(context, event["message"])
         progress = Progress.from_json(event["state"])
-        progress.looked(event["looked"])
+        progress.polled(event["last_polled"])
         submitter, archiver = self._halves(context, progress)
         archiver.archive_ended(set(event["ended"]))
         return self._advance(context, submitter, archiver, progress)
 
-    def _end_in_vain(self, context: Context, why: str) -> dict[str, Any]:
+    def _end_after_failed_deferral(self, context: Context, why: str) -> dict[str, Any]:
         """Archive what is ready after a wait that broke off, and fail if that is not all."""
         *_, progress = self._take_up(context)
-        if not progress.flying and not progress.missing(len(progress.keys)):
+        if not progress.pending and not progress.missing(len(progress.keys)):
             return self._end(context, progress)
         raise SiliconFlowError(
             f"The trigger that waited for the videos broke off: {why}. {self._told(context, progress)}"
@@ -135,11 +143,11 @@ class GenerateVideoBatchOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video."""
-        if self._progress and self._progress.flying:
+        if self._progress and self._progress.pending:
             self.log.warning(
-                "This cancels nothing: %s videos go on at SiliconFlow and are billed. A retry takes them up by their"
-                " records, if they were kept.",
-                len(self._progress.flying),
+                "This cancels nothing: %s videos keep running at SiliconFlow and are billed. A retry takes them up by"
+                " their records, if they were kept.",
+                len(self._progress.pending),
             )
 
     def _halves(self, context: Context, progress: Progress) -> tuple[Submitter, Archiver]:
@@ -150,10 +158,10 @@ class GenerateVideoBatchOperator(BaseOperator):
         self._progress = progress
         defaults = {"model": self.model, "image_size": self.image_size}
         items = read_items(self.requests, {name: value for name, value in defaults.items() if value})
-        for flight in progress.follow(keys(items)):
+        for pending_video in progress.follow(keys(items)):
             self.log.warning(
-                "Video %s is asked for no more: it goes on at the service, is billed, and is not archived.",
-                flight.request_id,
+                "Video %s is asked for no more: it keeps running at the service, is billed, and is not archived.",
+                pending_video.request_id,
             )
         stores = [SubmitStore(context, f"{KEY}.{key}") for key in progress.keys]
         # A list of videos has no single name.
@@ -173,7 +181,7 @@ class GenerateVideoBatchOperator(BaseOperator):
             error.money = f"{error.money} {self._told(context, progress)}".strip()
             raise
         archiver.archive_ended(submitter.unseen())
-        if progress.flying or wait is not None:
+        if progress.pending or wait is not None:
             self._defer(progress, wait)
         return self._end(context, progress)
 
@@ -187,32 +195,33 @@ class GenerateVideoBatchOperator(BaseOperator):
     @staticmethod
     def _told(context: Context, progress: Progress) -> str:
         """Say what became of the money so far."""
-        flights: list[Flight] = list(progress.flying.values())
-        done = sum(row.state is RowState.DONE for row in progress.rows)
-        ids = f" ({', '.join(flight.request_id for flight in flights)})" if flights else ""
+        pending_videos: list[PendingVideo] = list(progress.pending.values())
+        done = sum(row.state is ItemState.ARCHIVED for row in progress.rows)
+        ids = f" ({', '.join(video.request_id for video in pending_videos)})" if pending_videos else ""
         return (
-            f"{done} videos are archived; {len(flights)} are submitted, go on at the service and are billed{ids}."
+            f"{done} videos are archived; {len(pending_videos)} are submitted, keep running at the service and"
+            f" are billed{ids}."
             f" {_later(context)}"
         )
 
     def _defer(self, progress: Progress, wait: float | None) -> NoReturn:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
-        from airflow_provider_siliconflow.triggers.batch import VideosEndedTrigger
-        from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+        from airflow_provider_siliconflow.triggers.batch import VideoBatchTrigger
+        from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
         now = time.time()
         wake_at = min(
-            *([progress.deadline] if progress.flying else []),
+            *([progress.deadline] if progress.pending else []),
             *([now + wait] if wait is not None else []),
             float("inf"),
         )
-        flights = progress.flying.values()
-        models = {flight.model for flight in flights}
-        self.log.info("%s videos under way, %s rows decided.", len(flights), len(progress.rows))
+        pending_videos = progress.pending.values()
+        models = {video.model for video in pending_videos}
+        self.log.info("%s videos under way, %s rows decided.", len(pending_videos), len(progress.rows))
         self.defer(
-            trigger=VideosEndedTrigger(
+            trigger=VideoBatchTrigger(
                 self.siliconflow_conn_id,
-                {flight.request_id: flight.times() for flight in flights},
+                {video.request_id: video.times() for video in pending_videos},
                 progress.deadline,
                 wake_at,
                 state=progress.to_json(),
@@ -220,17 +229,17 @@ class GenerateVideoBatchOperator(BaseOperator):
                 model=models.pop() if len(models) == 1 else None,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(wake_at - now, FIRST_LOOK) + _GRACE),
+            timeout=timedelta(seconds=max(wake_at - now, MIN_DEFERRAL_SECONDS) + DEFER_TIMEOUT_SLACK),
         )
 
-    def _failure(self, context: Context, rows: Sequence[Row], result: dict[str, Any]) -> SiliconFlowError | None:
+    def _failure(self, context: Context, rows: Sequence[BatchItem], result: dict[str, Any]) -> SiliconFlowError | None:
         """Say why the task fails, if it does."""
-        undone = [row for row in rows if row.state is not RowState.DONE]
+        undone = [row for row in rows if row.state is not ItemState.ARCHIVED]
         for row in undone:
             self.log.error("Request %s: %s: %s", row.index, row.state.value, row.reason)
-        told = f"{result['done']} of {len(rows)} videos are archived"
-        if pending := [row for row in undone if row.state in (RowState.LATE, RowState.UNSAFE)]:
-            kind = VideoTimeoutError if result["late"] else SiliconFlowError
+        told = f"{result['archived']} of {len(rows)} videos are archived"
+        if pending := [row for row in undone if row.state in (ItemState.TIMED_OUT, ItemState.NOT_ARCHIVED)]:
+            kind = VideoTimeoutError if result["timed_out"] else SiliconFlowError
             return kind(
                 f"{told}; {len(pending)} are submitted and billed, and not safe yet: {pending[0].reason}"
                 f" {_later(context)}"
@@ -241,9 +250,9 @@ class GenerateVideoBatchOperator(BaseOperator):
                 f"{told}; of {result['unknown']} submits the outcome is unknown. A retry submits them anew:"
                 " on_unknown_submit='resubmit'."
             )
-        if undone and (self.fail_on_partial_error or not result["done"]):
+        if undone and (self.fail_on_partial_error or not result["archived"]):
             return SiliconFlowError(
-                f"{told}: {result['failed']} failed at the service, {result['refused']} were refused and cost nothing,"
+                f"{told}: {result['failed']} failed at the service, {result['rejected']} were refused and cost nothing,"
                 f" of {result['unknown']} the outcome is unknown. The first: {undone[0].reason}"
             )
         return None

@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.api.video import VideoStatus
 from airflow_provider_siliconflow.archive.publish import find_archived
-from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
+from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SiliconFlowNotFoundError,
     VideoFailedError,
     VideoTimeoutError,
 )
+from airflow_provider_siliconflow.jobs.batch import BatchItem, ItemState, PendingVideo, Progress
+from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.operators.archive import IfExists, archive_manifest
-from airflow_provider_siliconflow.records import SubmitStore
-from airflow_provider_siliconflow.waiting.outcome import Outcome, judge
+from airflow_provider_siliconflow.polling.decision import WaitResult, evaluate
 
 if TYPE_CHECKING:
-    from airflow_provider_siliconflow.archive.archive import VideoFacts
+    from airflow_provider_siliconflow.archive.archiver import VideoFacts
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Archiver:
     Archive the videos of a list; each stands for itself.
 
     :param hook: The service.
-    :param items: The requests, as :func:`~airflow_provider_siliconflow.batch.read_items` returns them.
+    :param items: The requests, as :func:`~airflow_provider_siliconflow.jobs.batch.read_items` returns them.
     :param progress: How far they are; taken further.
     :param stores: The record of each request.
     :param folder: Where the videos go.
@@ -69,35 +69,39 @@ class Archiver:
         :param ended: Request ids; once the deadline has passed, all are looked at.
         """
         late = time.time() >= self._progress.deadline
-        flights = {i: flight for i, flight in self._progress.flying.items() if late or flight.request_id in ended}
-        looks = asyncio.run(self._look_at_all(list(flights.values())))
+        pending_videos = {
+            i: pending_video
+            for i, pending_video in self._progress.pending.items()
+            if late or pending_video.request_id in ended
+        }
+        looks = asyncio.run(self._look_at_all(list(pending_videos.values())))
         ready: dict[int, VideoStatus] = {}
-        for (index, flight), look in zip(flights.items(), looks, strict=True):
+        for (index, pending_video), look in zip(pending_videos.items(), looks, strict=True):
             now = time.time()
-            outcome = judge(flight.request_id, look, now=now, deadline=self._progress.deadline)
+            outcome = evaluate(pending_video.request_id, look, now=now, deadline=self._progress.deadline)
             if outcome and (video := self._ready(index, outcome)):
                 ready[index] = video
             elif not outcome and isinstance(look, VideoStatus):
-                self._progress.looked({flight.request_id: now})
+                self._progress.polled({pending_video.request_id: now})
         asyncio.run(self._archive_all(ready))
 
-    def _ready(self, index: int, outcome: Outcome) -> VideoStatus | None:
+    def _ready(self, index: int, outcome: WaitResult) -> VideoStatus | None:
         """Return a video that is ready; what became of another becomes its row."""
-        land = partial(Row, index, request_id=outcome.request_id)
-        row: Row
+        land = partial(BatchItem, index, request_id=outcome.request_id)
+        row: BatchItem
         try:
             return outcome.result()
         except SiliconFlowError as error:
             if made := find_archived(self._folder, outcome.request_id):
-                row = land(RowState.DONE, path=made["path"], cost=self._price)
+                row = land(ItemState.ARCHIVED, path=made["path"], cost=self._price)
             elif isinstance(error, VideoFailedError):
                 self._close(index, error)
-                row = land(RowState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
+                row = land(ItemState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
             elif isinstance(error, SiliconFlowNotFoundError):
-                row = land(RowState.FAILED, reason=str(error), cost=self._price)
+                row = land(ItemState.FAILED, reason=str(error), cost=self._price)
             else:
                 self._stores[index].keep(outcome.request_id)
-                state = RowState.LATE if isinstance(error, VideoTimeoutError) else RowState.UNSAFE
+                state = ItemState.TIMED_OUT if isinstance(error, VideoTimeoutError) else ItemState.NOT_ARCHIVED
                 row = land(state, reason=str(error), cost=self._price)
         self._progress.land(row)
         return None
@@ -107,14 +111,14 @@ class Archiver:
         if record := store.keep(error.request_id):
             store.close(record, error.message)
 
-    async def _look_at_all(self, flights: Sequence[Flight]) -> list[VideoStatus | SiliconFlowError]:
+    async def _look_at_all(self, pending_videos: Sequence[PendingVideo]) -> list[VideoStatus | SiliconFlowError]:
         few = asyncio.Semaphore(_LOOKS)
 
-        async def look(flight: Flight) -> VideoStatus | SiliconFlowError:
+        async def look(pending_video: PendingVideo) -> VideoStatus | SiliconFlowError:
             async with few:
-                return await asyncio.to_thread(self._hook.look, flight.request_id)
+                return await asyncio.to_thread(self._hook.poll, pending_video.request_id)
 
-        return await asyncio.gather(*map(look, flights))
+        return await asyncio.gather(*map(look, pending_videos))
 
     async def _archive_all(self, ready: dict[int, VideoStatus]) -> None:
         few = asyncio.Semaphore(_ARCHIVES)
@@ -127,19 +131,19 @@ class Archiver:
         soonest = sorted(ready.items(), key=lambda pair: pair[1].expires_at or never)
         await asyncio.gather(*(archive(index, video) for index, video in soonest))
 
-    async def _archive(self, index: int, video: VideoStatus) -> Row:
-        row = partial(Row, index, request_id=video.request_id, cost=self._price)
+    async def _archive(self, index: int, video: VideoStatus) -> BatchItem:
+        row = partial(BatchItem, index, request_id=video.request_id, cost=self._price)
         try:
             facts = self._facts(index, video)
             made = await archive_manifest(self._hook, self._folder, video.url, facts, self._if_exists)
         except Exception as error:  # whatever it is, it must not break off the archiving of the others
             log.exception("Video %s was not archived", video.request_id)
-            return row(RowState.UNSAFE, reason=str(error) or type(error).__name__)
-        return row(RowState.DONE, path=made["path"])
+            return row(ItemState.NOT_ARCHIVED, reason=str(error) or type(error).__name__)
+        return row(ItemState.ARCHIVED, path=made["path"])
 
     def _facts(self, index: int, video: VideoStatus) -> VideoFacts:
         # Imported here, since it loads aiohttp, which a process that archives nothing does not need.
-        from airflow_provider_siliconflow.archive.archive import VideoFacts
+        from airflow_provider_siliconflow.archive.archiver import VideoFacts
 
         return VideoFacts(
             request_id=video.request_id,
@@ -147,5 +151,5 @@ class Archiver:
             prompt=self._items[index].get("prompt"),
             seed=video.seed,
             inference_seconds=video.inference_seconds,
-            trace_ids=tuple(id for id in (self._progress.flying[index].trace_id, video.trace_id) if id),
+            trace_ids=tuple(id for id in (self._progress.pending[index].trace_id, video.trace_id) if id),
         )

@@ -9,10 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
 from airflow_provider_siliconflow.archive.publish import check_destination
-from airflow_provider_siliconflow.batch import Flight, Progress, Row, RowState
-from airflow_provider_siliconflow.durability import Policy, submit_once
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,
     SiliconFlowBalanceError,
@@ -22,8 +20,10 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
+from airflow_provider_siliconflow.jobs.batch import BatchItem, ItemState, PendingVideo, Progress
+from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore
+from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, submit_once
 from airflow_provider_siliconflow.operators.submit import intent_for, read_request, wait_after
-from airflow_provider_siliconflow.records import SubmitRecord, SubmitStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -60,7 +60,7 @@ class Submitter:
     :param task: What the user said.
     :param context: The task's context.
     :param hook: The service.
-    :param items: The requests, as :func:`~airflow_provider_siliconflow.batch.read_items` returns them.
+    :param items: The requests, as :func:`~airflow_provider_siliconflow.jobs.batch.read_items` returns them.
     :param progress: How far they are; taken further.
     :param stores: The record of each request.
     :param folder: Where the videos go.
@@ -82,7 +82,7 @@ class Submitter:
         self._items = items
         self._progress = progress
         self._price = hook.settings.price
-        self._policy = Policy(task.on_unknown_submit, task.reuse_on_clear, self._price)
+        self._policy = ResubmitPolicy(task.on_unknown_submit, task.reuse_on_clear, self._price)
         self._stores = stores
         self._folder = folder
         self._unseen: set[str] = set()
@@ -135,7 +135,7 @@ class Submitter:
             try:
                 return self._submit(index, before_paying=lambda: None)
             except SiliconFlowError as error:
-                if verdict(Route.SUBMIT, error) is not Verdict.SEND_AGAIN:
+                if classify_failure(Route.SUBMIT, error) is not FailureKind.RETRY:
                     raise
                 asked = getattr(error, "retry_after", None) or 0.0
                 if time.monotonic() + asked > patience:
@@ -156,11 +156,11 @@ class Submitter:
         except (SubmitRecordError, *_FOR_ALL):
             raise
         except (SubmitOutcomeUnknownError, SubmitConflictError) as error:
-            self._progress.land(Row(index, RowState.UNKNOWN, reason=str(error), cost=f"perhaps {self._price}"))
+            self._progress.land(BatchItem(index, ItemState.UNKNOWN, reason=str(error), cost=f"perhaps {self._price}"))
         except SiliconFlowError as error:
-            if verdict(Route.SUBMIT, error) is Verdict.SEND_AGAIN:
+            if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
                 raise
-            self._progress.land(Row(index, RowState.REFUSED, reason=str(error)))
+            self._progress.land(BatchItem(index, ItemState.REJECTED, reason=str(error)))
         else:
             self._take_off(index, record)
 
@@ -168,7 +168,7 @@ class Submitter:
         assert record.request_id
         assert record.submitted
         progress, now = self._progress, time.time()
-        progress.flying[index] = Flight(record.request_id, record.submitted, record.model, record.trace_id)
+        progress.pending[index] = PendingVideo(record.request_id, record.submitted, record.model, record.trace_id)
         self._unseen.add(record.request_id)
         progress.accepted_at, progress.refusals, progress.deadline = now, 0, now + self._task.timeout
 
@@ -186,10 +186,10 @@ class Submitter:
     def _refuse_missing(self, reason: str) -> None:
         """Give the reason once: it travels with each deferral."""
         first, *others = self._missing()
-        self._progress.land(Row(first, RowState.REFUSED, reason=reason))
+        self._progress.land(BatchItem(first, ItemState.REJECTED, reason=reason))
         for index in others:
             self._progress.land(
-                Row(index, RowState.REFUSED, reason=f"Not submitted, for the reason of request {first}.")
+                BatchItem(index, ItemState.REJECTED, reason=f"Not submitted, for the reason of request {first}.")
             )
 
 

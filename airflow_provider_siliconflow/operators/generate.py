@@ -11,22 +11,22 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoTimeoutError,
 )
+from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
-from airflow_provider_siliconflow.records import SubmitRecord, SubmitStore
-from airflow_provider_siliconflow.waiting.outcome import (
-    POKE,
-    Outcome,
+from airflow_provider_siliconflow.polling.decision import (
+    DEFAULT_POKE_INTERVAL,
+    WaitResult,
     describe,
-    event_of_failure,
-    judge,
-    judge_after_event,
+    evaluate,
+    evaluate_after_event,
+    event_of_failed_deferral,
 )
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_siliconflow.api.video import VideoStatus
+    from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 _ON_RECORD = (
@@ -89,21 +89,23 @@ class GenerateVideoOperator(SubmitVideoOperator):
         assert record.request_id
         deadline = time.time() + self.timeout
         while True:
-            look = self._look(hook, record.request_id)
-            outcome = judge(record.request_id, look, now=time.time(), deadline=deadline)
+            look = self._poll(hook, record.request_id)
+            outcome = evaluate(record.request_id, look, now=time.time(), deadline=deadline)
             if outcome:
                 return self._finish(context, hook, outcome, SubmitStore(context).keep(record.request_id))
             if self.deferrable:
                 self._defer_until_ready(record.request_id, deadline, record)
-            time.sleep(max(0.0, min(self.poke_interval or POKE, deadline - time.time())))
+            time.sleep(max(0.0, min(self.poke_interval or DEFAULT_POKE_INTERVAL, deadline - time.time())))
 
-    def resume_in_vain(self, context: Context, failure: dict[str, Any] | None) -> str:
+    def resume_after_failed_deferral(self, context: Context, failure: dict[str, Any] | None) -> str:
         """Look all the same where no triggerer came, for the video may be ready."""
         ti = context["ti"]
         submission = ti.xcom_pull(key="submission", map_indexes=ti.map_index)
         if not submission:
-            return super().resume_in_vain(context, failure)
-        return self.execute_complete(context, event_of_failure(submission["request_id"], failure, now=time.time()))
+            return super().resume_after_failed_deferral(context, failure)
+        return self.execute_complete(
+            context, event_of_failed_deferral(submission["request_id"], failure, now=time.time())
+        )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
@@ -116,8 +118,8 @@ class GenerateVideoOperator(SubmitVideoOperator):
         self._request_id = request_id = event["request_id"]
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         kept = SubmitStore(context).keep(request_id)
-        look = self._look(hook, request_id)
-        outcome, deadline = judge_after_event(request_id, event, look, now=time.time(), later=_later(kept))
+        look = self._poll(hook, request_id)
+        outcome, deadline = evaluate_after_event(request_id, event, look, now=time.time(), later=_later(kept))
         if outcome is None:
             self._defer_until_ready(request_id, deadline, kept)
         return self._finish(context, hook, outcome, kept)
@@ -142,23 +144,23 @@ class GenerateVideoOperator(SubmitVideoOperator):
         path: str = manifest["path"]
         return path
 
-    def _look(self, hook: SiliconFlowHook, request_id: str) -> VideoStatus | SiliconFlowError:
-        look = hook.look(request_id)
+    def _poll(self, hook: SiliconFlowHook, request_id: str) -> VideoStatus | SiliconFlowError:
+        look = hook.poll(request_id)
         self.log.info("Video %s: %s", request_id, describe(look))
         return look
 
-    def _finish(self, context: Context, hook: SiliconFlowHook, outcome: Outcome, kept: SubmitRecord | None) -> str:
+    def _finish(self, context: Context, hook: SiliconFlowHook, outcome: WaitResult, kept: SubmitRecord | None) -> str:
         """
         Archive the video, or say why not, and what that means for the money.
 
         :param kept: The record of the video, if there is one.
         """
-        from airflow_provider_siliconflow.archive.archive import VideoFacts
+        from airflow_provider_siliconflow.archive.archiver import VideoFacts
         from airflow_provider_siliconflow.archive.publish import find_archived
 
         try:
             video = outcome.result()
-            context["ti"].xcom_push(key="video", value=video.facts())
+            context["ti"].xcom_push(key="video", value=video.to_xcom())
             traces = (kept.trace_id,) if kept and kept.trace_id else ()
             facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)
             return archive(context, hook, self.destination, video.url, facts, self.if_exists)

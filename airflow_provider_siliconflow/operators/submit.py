@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_siliconflow.api.retry import Route, Verdict, verdict
-from airflow_provider_siliconflow.api.video import VideoRequest
-from airflow_provider_siliconflow.durability import OnUnknownSubmit, Policy, submit_once
+from airflow_provider_siliconflow.client.models import VideoRequest
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
     SiliconFlowError,
     SubmitOutcomeUnknownError,
 )
-from airflow_provider_siliconflow.images import image_field
-from airflow_provider_siliconflow.records import SubmitRecord, SubmitStore, intent_of
-from airflow_provider_siliconflow.waiting.outcome import FAILED_DEFERRAL
+from airflow_provider_siliconflow.jobs.images import image_field
+from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of
+from airflow_provider_siliconflow.jobs.submit import OnUnknownSubmit, ResubmitPolicy, submit_once
+from airflow_provider_siliconflow.polling.decision import FAILED_DEFERRAL
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-#: Seconds of back-off after a refusal: the least (why: see FIRST_LOOK of the video trigger) and the most.
+#: Seconds of back-off after a refusal: the least (why: see MIN_DEFERRAL_SECONDS of the video trigger) and the most.
 _LEAST_WAIT, _MOST_WAIT = 10.0, 300.0
 #: Seconds beyond the trigger's own time after which Airflow may call the deferral dead.
-_GRACE = 300.0
+DEFER_TIMEOUT_SLACK = 300.0
 
 
 _REQUEST = ("prompt", "model", "image_size", "negative_prompt", "image", "seed")
@@ -99,10 +99,10 @@ class SubmitVideoOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a wait; where no triggerer came, say what that means for the money."""
         if next_method == FAILED_DEFERRAL:
-            return self.resume_in_vain(context, next_kwargs)
+            return self.resume_after_failed_deferral(context, next_kwargs)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    def resume_in_vain(self, context: Context, failure: dict[str, Any] | None) -> str:
+    def resume_after_failed_deferral(self, context: Context, failure: dict[str, Any] | None) -> str:
         """
         Go on after a deferral that came to nothing; here, one that waited to submit.
 
@@ -124,7 +124,7 @@ class SubmitVideoOperator(BaseOperator):
         """Tell the truth: nothing can cancel a video."""
         if self._request_id:
             self.log.warning(
-                "This cancels nothing: video %s goes on at SiliconFlow and is billed. A retry takes it up by its"
+                "This cancels nothing: video %s keeps running at SiliconFlow and is billed. A retry takes it up by its"
                 " record, if one was kept.",
                 self._request_id,
             )
@@ -143,7 +143,7 @@ class SubmitVideoOperator(BaseOperator):
         asked = {name: getattr(self, name) for name in _REQUEST}
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         ti = context["ti"]
-        policy = Policy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
+        policy = ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
         intent = intent_for(context, hook, asked)
         make_request = partial(read_request, asked)
         try:
@@ -156,7 +156,7 @@ class SubmitVideoOperator(BaseOperator):
                 ) from error
             raise
         except SiliconFlowError as error:
-            if verdict(Route.SUBMIT, error) is not Verdict.SEND_AGAIN:
+            if classify_failure(Route.SUBMIT, error) is not FailureKind.RETRY:
                 raise
             self._defer(error, since, refusals + 1)
         self._request_id = record.request_id
@@ -168,7 +168,7 @@ class SubmitVideoOperator(BaseOperator):
     def _defer(self, error: SiliconFlowError, since: float, refusals: int) -> NoReturn:
         """Leave the worker until the service may take the submit, so that waiting costs neither a slot nor a retry."""
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
-        from airflow_provider_siliconflow.triggers.submit import SubmitLaterTrigger
+        from airflow_provider_siliconflow.triggers.submit import SubmitRetryTrigger
 
         wait = wait_after(refusals, asked=getattr(error, "retry_after", None))
         now = time.time()
@@ -179,9 +179,9 @@ class SubmitVideoOperator(BaseOperator):
             ) from error
         self.log.warning("Refused for now: %s Tries again in %.0f s.", error, wait)
         self.defer(
-            trigger=SubmitLaterTrigger(now + wait, since, refusals),
+            trigger=SubmitRetryTrigger(now + wait, since, refusals),
             method_name="resume_submit",
-            timeout=timedelta(seconds=wait + _GRACE),
+            timeout=timedelta(seconds=wait + DEFER_TIMEOUT_SLACK),
         )
 
 
@@ -193,7 +193,7 @@ def read_request(given: Mapping[str, Any]) -> VideoRequest:
     :raises InvalidVideoRequestError: if it cannot be sent as it is, or its picture cannot be read.
     """
     # Imported here, as a DAG file has no need of it.
-    from airflow_provider_siliconflow.api import calls
+    from airflow_provider_siliconflow.client import endpoints
 
     image = given.get("image")
     request = VideoRequest(
@@ -204,7 +204,7 @@ def read_request(given: Mapping[str, Any]) -> VideoRequest:
         image=image_field(image) if image else None,
         seed=_integer(given.get("seed")),
     )
-    calls.submit(request)
+    endpoints.submit(request)
     return request
 
 

@@ -12,11 +12,11 @@ from airflow_provider_siliconflow.sandbox.accounts import Account, identify
 from airflow_provider_siliconflow.sandbox.answers import NO_PAGE, Answer
 from airflow_provider_siliconflow.sandbox.control import Control
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
+from airflow_provider_siliconflow.sandbox.http_responses import reset, respond
 from airflow_provider_siliconflow.sandbox.links import STORAGE
 from airflow_provider_siliconflow.sandbox.service import Service
 from airflow_provider_siliconflow.sandbox.storage import Storage
 from airflow_provider_siliconflow.sandbox.videos import Videos
-from airflow_provider_siliconflow.sandbox.wire import reset, respond
 
 #: Bytes; far above any picture, so that the service's own rule refuses large ones.
 MOST_BODY = 256 * 1024 * 1024

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from airflow_provider_siliconflow.api.video import IMAGE_SIZES
+from airflow_provider_siliconflow.client.models import IMAGE_SIZES
 from airflow_provider_siliconflow.sandbox import answers
 from airflow_provider_siliconflow.sandbox.answers import Answer
 from airflow_provider_siliconflow.sandbox.settings import Settings

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.http_responses import connected, reset
 from airflow_provider_siliconflow.sandbox.videos import Video
-from airflow_provider_siliconflow.sandbox.wire import connected, reset
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
 

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_siliconflow.api.video import StatusWord
+from airflow_provider_siliconflow.client.models import VideoState
 from airflow_provider_siliconflow.sandbox.settings import Settings
 
 #: Seeds seen in answers are below this.
@@ -52,13 +52,13 @@ class Job:
     downloads: int = 0
     sha256: str | None = None
 
-    def word(self, now: float) -> StatusWord:
+    def word(self, now: float) -> VideoState:
         """Return the job's status."""
         if now < self.started_at:
-            return StatusWord.IN_QUEUE
+            return VideoState.IN_QUEUE
         if now < self.ready_at:
-            return StatusWord.IN_PROGRESS
-        return StatusWord.SUCCEED if self.reason is None else StatusWord.FAILED
+            return VideoState.IN_PROGRESS
+        return VideoState.SUCCEED if self.reason is None else VideoState.FAILED
 
 
 class Line:

@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.api.video import IMAGE_SIZES
+from airflow_provider_siliconflow.client.models import IMAGE_SIZES
 
 if TYPE_CHECKING:
     from PIL.Image import Image

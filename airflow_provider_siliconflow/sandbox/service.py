@@ -9,7 +9,7 @@ import secrets
 import string
 from typing import Any
 
-from airflow_provider_siliconflow.api.video import StatusWord
+from airflow_provider_siliconflow.client.models import VideoState
 from airflow_provider_siliconflow.sandbox import answers, links
 from airflow_provider_siliconflow.sandbox.accounts import Account, open_accounts
 from airflow_provider_siliconflow.sandbox.answers import Answer
@@ -172,13 +172,13 @@ class Service:
     def _told(self, job: Job, now: float, base: str) -> Answer:
         word = job.word(now)
         said: dict[str, Any] = {"status": str(word), "reason": ""}
-        if word is StatusWord.SUCCEED:
+        if word is VideoState.SUCCEED:
             said["results"] = results(job, base + self.link(job, now))
             first = job.shown_at is None
             return answers.say(said, on_sent=(lambda: self.note("shown", job.request_id)) if first else None)
-        if word is StatusWord.FAILED:
+        if word is VideoState.FAILED:
             said["reason"] = job.reason
-        elif word is StatusWord.IN_QUEUE and self.settings.position:
+        elif word is VideoState.IN_QUEUE and self.settings.position:
             said["position"] = self._line(job).position(job, now)
         if self.settings.pending_results != "missing":
             empty = {"videos": [], "timings": {"inference": 0}, "seed": 0}

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_siliconflow.api.video import KNOWN_MODELS, LARGE_IMAGE
+from airflow_provider_siliconflow.client.models import KNOWN_MODELS, LARGE_IMAGE
 from airflow_provider_siliconflow.sandbox.faults import Fault
 
 KEY_START = "sk-"

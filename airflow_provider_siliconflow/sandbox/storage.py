@@ -10,10 +10,10 @@ from airflow_provider_siliconflow.sandbox import links
 from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer, storage_error
 from airflow_provider_siliconflow.sandbox.delivery import deliver
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
+from airflow_provider_siliconflow.sandbox.http_responses import reset, respond
 from airflow_provider_siliconflow.sandbox.jobs import Job
 from airflow_provider_siliconflow.sandbox.service import Service
 from airflow_provider_siliconflow.sandbox.videos import Video, Videos
-from airflow_provider_siliconflow.sandbox.wire import reset, respond
 
 
 class Storage:

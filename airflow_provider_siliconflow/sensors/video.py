@@ -15,21 +15,21 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_siliconflow.api.video import VideoStatus
+from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     VideoFailedError,
-    VideoFailedForGoodError,
+    VideoFailedPermanentlyError,
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.waiting.outcome import (
+from airflow_provider_siliconflow.polling.decision import (
+    DEFAULT_POKE_INTERVAL,
     FAILED_DEFERRAL,
-    POKE,
-    Outcome,
+    WaitResult,
     describe,
-    event_of_failure,
-    judge,
-    judge_after_event,
+    evaluate,
+    evaluate_after_event,
+    event_of_failed_deferral,
     timeout_message,
 )
 
@@ -52,7 +52,7 @@ class VideoReadySensor(BaseSensorOperator):
     :param poke_interval: Seconds between two looks. By default, a deferred wait looks when a look is worth it, by
         what past videos took; poke and reschedule mode look every 15 s.
     :param timeout: Seconds to wait; the default is 30 minutes (videos take 3 to 9, says the field).
-    :raises VideoFailedForGoodError: a :class:`~airflow_provider_siliconflow.exceptions.VideoFailedError`, if the
+    :raises VideoFailedPermanentlyError: a :class:`~airflow_provider_siliconflow.exceptions.VideoFailedError`, if the
         service could not make the video.
     :raises AirflowSensorTimeout: if it was not ready in time.
     """
@@ -70,7 +70,9 @@ class VideoReadySensor(BaseSensorOperator):
         timeout: timedelta | float = 1800,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=POKE if poke_interval is None else poke_interval, timeout=timeout, **kwargs)
+        super().__init__(
+            poke_interval=DEFAULT_POKE_INTERVAL if poke_interval is None else poke_interval, timeout=timeout, **kwargs
+        )
         self.learned_interval = poke_interval is None
         # An XComArg is a text by the time the task runs.
         self.request_id: str = request_id  # type: ignore[assignment]
@@ -95,7 +97,7 @@ class VideoReadySensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once; in deferrable mode, leave the rest to the triggerer."""
-        outcome = judge(self.request_id, self._look(), now=time.time(), deadline=None)
+        outcome = evaluate(self.request_id, self._poll(), now=time.time(), deadline=None)
         if outcome:
             return PokeReturnValue(True, self._finish(context, outcome))
         if self.deferrable:
@@ -105,7 +107,7 @@ class VideoReadySensor(BaseSensorOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a wait; look all the same where no triggerer came, for the video may be ready."""
         if next_method == FAILED_DEFERRAL:
-            event = event_of_failure(self.request_id, next_kwargs, now=time.time())
+            event = event_of_failed_deferral(self.request_id, next_kwargs, now=time.time())
             next_method, next_kwargs = "execute_complete", {"event": event}
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -119,10 +121,10 @@ class VideoReadySensor(BaseSensorOperator):
 
         :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
         """
-        outcome, deadline = judge_after_event(
+        outcome, deadline = evaluate_after_event(
             self.request_id,
             event,
-            self._look(),
+            self._poll(),
             now=time.time(),
             later="A retry of this task takes up the wait at no cost.",
         )
@@ -133,21 +135,23 @@ class VideoReadySensor(BaseSensorOperator):
         # Airflow names a cause where a look was final, and none where time was up on a worker.
         self.log.warning("%s", skip.__cause__ or timeout_message(self.request_id, self._last, None))
 
-    def _look(self) -> VideoStatus | SiliconFlowError:
+    def _poll(self) -> VideoStatus | SiliconFlowError:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        self._last = SiliconFlowHook(self.siliconflow_conn_id).look(self.request_id)
+        self._last = SiliconFlowHook(self.siliconflow_conn_id).poll(self.request_id)
         self.log.info("Video %s: %s", self.request_id, describe(self._last))
         return self._last
 
-    def _finish(self, context: Context, outcome: Outcome) -> str:
+    def _finish(self, context: Context, outcome: WaitResult) -> str:
         try:
             video = outcome.result()
         except VideoFailedError as error:
-            raise VideoFailedForGoodError(error.message, request_id=error.request_id, reason=error.reason) from error
+            raise VideoFailedPermanentlyError(
+                error.message, request_id=error.request_id, reason=error.reason
+            ) from error
         except VideoTimeoutError as error:
             raise self._timeout(str(error)) from error
-        context["ti"].xcom_push(key="video", value=video.facts())
+        context["ti"].xcom_push(key="video", value=video.to_xcom())
         assert video.url
         return video.url
 

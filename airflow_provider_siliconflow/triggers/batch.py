@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_siliconflow.api.video import VideoStatus
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, load_poller
-from airflow_provider_siliconflow.waiting.outcome import judge
+from airflow_provider_siliconflow.client.models import VideoStatus
+from airflow_provider_siliconflow.polling.decision import evaluate
+from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, load_poller
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
 #: Seconds for which a video can have been ready when the event comes: those that get ready meanwhile share a worker's
 #: start, which is most of what a batch costs, and the worker has the rest of a minute to make their bytes safe.
-GATHER = 45.0
+MAX_READY_AGE = 45.0
 #: Seconds from the look that finds a video ready to the event, at least. Where two looks are more than 30 s apart
 #: (early in a wait, in a crowd, after failures, by poke_interval), each video would come alone otherwise.
-_LEAST = 15.0
+COALESCE_SECONDS = 15.0
 #: Seconds between two lines in the log.
-_QUIET = 60.0
+LOG_INTERVAL = 60.0
 
 
-class VideosEndedTrigger(BaseTrigger):
+class VideoBatchTrigger(BaseTrigger):
     """
     Look at many videos, and fire once some are no longer to be waited for, or at a given time.
 
@@ -61,7 +61,7 @@ class VideosEndedTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.model = model
         self._seen: dict[str, str] = {}
-        self._looked: dict[str, float] = {}
+        self._last_polled: dict[str, float] = {}
         self._said_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -71,11 +71,11 @@ class VideosEndedTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Fire ``{"ended": [request ids], "looked": {request id: epoch seconds}, "state": …}`` once.
+        Fire ``{"ended": [request ids], "last_polled": {request id: epoch seconds}, "state": …}`` once.
 
         There is a ``message`` in it if waiting broke off.
         """
-        event: dict[str, Any] = {"ended": [], "looked": self._looked, "state": self.state}
+        event: dict[str, Any] = {"ended": [], "last_polled": self._last_polled, "state": self.state}
         try:
             event["ended"] = await self._ended()
         except Exception as error:
@@ -87,15 +87,15 @@ class VideosEndedTrigger(BaseTrigger):
         """Tell the truth: nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
         if self.videos:
             self.log.warning(
-                "No longer waiting here for %s videos. They go on at SiliconFlow and are billed: nothing can cancel"
-                " them. A retry takes them up: %s",
+                "No longer waiting here for %s videos. They keep running at SiliconFlow and are billed: nothing can"
+                " cancel them. A retry takes them up: %s",
                 len(self.videos),
                 ", ".join(self.videos),
             )
 
     async def _ended(self) -> list[str]:
         # An event that comes sooner can overtake the executor's own report of the deferral; looks may.
-        soonest = time.time() + FIRST_LOOK
+        soonest = time.time() + MIN_DEFERRAL_SECONDS
         if not self.videos:
             await asyncio.sleep(max(self.wake_at, soonest) - time.time())
             return []
@@ -121,29 +121,29 @@ class VideosEndedTrigger(BaseTrigger):
             done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             for watcher in done:
                 request_id, now = watchers[watcher], time.time()
-                _, looked = self.videos[request_id]
+                _, last_polled = self.videos[request_id]
                 # The worker's clock may be ahead of this one.
-                ready_since = min(now, self._looked.get(request_id, looked))
-                until = min(until, max(now + _LEAST, ready_since + GATHER))
+                ready_since = min(now, self._last_polled.get(request_id, last_polled))
+                until = min(until, max(now + COALESCE_SECONDS, ready_since + MAX_READY_AGE))
 
     async def _watch(self, poller: ModuleType, request_id: str) -> bool:
         def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
             now = time.time()
             self._tell(request_id, look, now)
-            if judge(request_id, look, now=now, deadline=self.deadline):
+            if evaluate(request_id, look, now=now, deadline=self.deadline):
                 return True
             if isinstance(look, VideoStatus):
-                self._looked[request_id] = now
+                self._last_polled[request_id] = now
             return None
 
         now = time.time()
-        submitted, looked = self.videos[request_id]
+        submitted, last_polled = self.videos[request_id]
         ended: bool = await poller.poller_of(self.siliconflow_conn_id).watch(
             decide,
             request_id,
             model=self.model,
             waited=now - submitted,
-            looked=now - looked,
+            last_polled=now - last_polled,
             first=0.0,
             left=max(0.0, self.deadline - now),
             interval=self.poke_interval,
@@ -153,7 +153,7 @@ class VideosEndedTrigger(BaseTrigger):
     def _tell(self, request_id: str, look: VideoStatus | SiliconFlowError, now: float) -> None:
         """Say how the videos are, once a minute at most."""
         self._seen[request_id] = look.status_text if isinstance(look, VideoStatus) else type(look).__name__
-        if len(self._seen) == len(self.videos) and now - self._said_at >= _QUIET:
+        if len(self._seen) == len(self.videos) and now - self._said_at >= LOG_INTERVAL:
             self._said_at = now
             counts = Counter(self._seen.values()).most_common()
             self.log.info("%s videos: %s", len(self.videos), ", ".join(f"{count} {word}" for word, count in counts))

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 
-class SubmitLaterTrigger(BaseTrigger):
+class SubmitRetryTrigger(BaseTrigger):
     """
     Fire at a time, handing back what the task must remember.
 

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowError
-from airflow_provider_siliconflow.waiting.outcome import Outcome, describe, event_of, judge
+from airflow_provider_siliconflow.polling.decision import WaitResult, describe, evaluate, event_of
 
 if TYPE_CHECKING:
-    from airflow_provider_siliconflow.api.video import VideoStatus
+    from airflow_provider_siliconflow.client.models import VideoStatus
 
 #: Seconds from the deferral to the first look. An event that comes sooner can overtake the executor's own report
 #: of the deferred try, and Airflow then fails the task (seen on 3.3.2 with LocalExecutor).
-FIRST_LOOK = 10.0
+MIN_DEFERRAL_SECONDS = 10.0
 #: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
-_GRACE = 120.0
+DEFER_TIMEOUT_SLACK = 120.0
 #: Seconds after the deadline for which its last look may be on its way.
 _LATE = 30.0
 #: Seconds between two lines in the log.
-_QUIET = 60.0
+LOG_INTERVAL = 60.0
 
 
-_POLLER = "airflow_provider_siliconflow.waiting.poller"
+_POLLER = "airflow_provider_siliconflow.polling.poller"
 _poller: ModuleType | None = None
 
 
@@ -51,7 +51,7 @@ class VideoReadyTrigger(BaseTrigger):
     Wait until a video is ready, failed, or the deadline has passed, and fire one event.
 
     All triggers of a connection in a triggerer share one session, one rate and one back-off
-    (:mod:`airflow_provider_siliconflow.waiting.poller`).
+    (:mod:`airflow_provider_siliconflow.polling.poller`).
 
     :param request_id: The video's request id.
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
@@ -103,23 +103,23 @@ class VideoReadyTrigger(BaseTrigger):
         Airflow calls it from 3.3 on; 3.3.2 also when a trigger moves to another triggerer (apache/airflow#73454).
         """
         self.log.warning(
-            "No longer waiting here for video %s. It goes on at SiliconFlow and is billed: nothing can cancel it."
+            "No longer waiting here for video %s. It keeps running at SiliconFlow and is billed: nothing can cancel it."
             " A retry takes it up.",
             self.request_id,
         )
 
-    async def _wait(self) -> Outcome:
+    async def _wait(self) -> WaitResult:
         poller = await load_poller()
         now = time.time()
         left = max(self.deadline - now, 0.0)
         try:
-            async with asyncio.timeout(max(left, 2 * FIRST_LOOK) + _LATE):
-                found: Outcome = await poller.poller_of(self.siliconflow_conn_id).watch(
+            async with asyncio.timeout(max(left, 2 * MIN_DEFERRAL_SECONDS) + _LATE):
+                found: WaitResult = await poller.poller_of(self.siliconflow_conn_id).watch(
                     self._decide,
                     self.request_id,
                     model=self.model,
                     waited=now - self.since if self.since else 0.0,
-                    first=FIRST_LOOK,
+                    first=MIN_DEFERRAL_SECONDS,
                     left=left,
                     interval=self.poke_interval,
                 )
@@ -128,15 +128,15 @@ class VideoReadyTrigger(BaseTrigger):
             last = self._last or SiliconFlowConnectionError("nobody came to look at the video")
             # The time-out was measured by another clock.
             now = max(time.time(), self.deadline)
-            outcome = judge(self.request_id, last, now=now, deadline=self.deadline)
+            outcome = evaluate(self.request_id, last, now=now, deadline=self.deadline)
             assert outcome, "the deadline has passed"
             return outcome
 
-    def _decide(self, look: VideoStatus | SiliconFlowError, seconds_left: Callable[[], float]) -> Outcome | None:
+    def _decide(self, look: VideoStatus | SiliconFlowError, seconds_left: Callable[[], float]) -> WaitResult | None:
         self._last = look
         now = time.time()
-        outcome = judge(self.request_id, look, now=now, deadline=self.deadline)
-        if not outcome and now - self._said_at >= _QUIET and (said := describe(look)) != self._said:
+        outcome = evaluate(self.request_id, look, now=now, deadline=self.deadline)
+        if not outcome and now - self._said_at >= LOG_INTERVAL and (said := describe(look)) != self._said:
             self._said, self._said_at = said, now
             self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, said, seconds_left())
         return outcome
@@ -172,11 +172,11 @@ def defer_until_ready(
     :param model: The video's model, if known.
     :param since: Epoch seconds at which it was submitted; None if only the start of the wait is known.
     """
-    left = max(deadline - time.time(), FIRST_LOOK)
+    left = max(deadline - time.time(), MIN_DEFERRAL_SECONDS)
     since = deadline - task.timeout if since is None else since
     task.defer(
         trigger=VideoReadyTrigger(request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since),
         method_name="execute_complete",
         # Airflow enforces no time-out on a deferred task unless one is given here.
-        timeout=timedelta(seconds=left + _GRACE),
+        timeout=timedelta(seconds=left + DEFER_TIMEOUT_SLACK),
     )

@@ -55,10 +55,10 @@ def _archive(url: str, folder: str) -> None:
     """Archive a video in this process and print what it took, Airflow's own imports left out."""
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_provider_siliconflow.archive.archive import Network, VideoFacts, archive_video
+    from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
 
     ObjectStoragePath(folder).exists()
-    network = Network(api_base_url=url)
+    network = DownloadOptions(api_base_url=url)
     before = resource.getrusage(resource.RUSAGE_SELF)
     begun = time.perf_counter()
     facts = VideoFacts(request_id="clip")

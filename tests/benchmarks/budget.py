@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import fmean
 
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
+from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 from tests.benchmarks.looks import field
 from tests.benchmarks.report import head, table
 from tests.benchmarks.simulation import Night, Run, Video, figures
@@ -70,10 +70,10 @@ def round_robin(night: Night) -> Night:
     waiting: deque[Video] = deque()
     now = 0.0
     while coming or waiting:
-        while coming and coming[0].submitted + FIRST_LOOK <= now:
+        while coming and coming[0].submitted + MIN_DEFERRAL_SECONDS <= now:
             waiting.append(coming.popleft())
         if not waiting:
-            now = coming[0].submitted + FIRST_LOOK
+            now = coming[0].submitted + MIN_DEFERRAL_SECONDS
             continue
         video = waiting.popleft()
         video.looks += 1

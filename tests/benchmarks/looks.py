@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from airflow_provider_siliconflow.waiting import schedule
+from airflow_provider_siliconflow.polling import intervals
 from tests.benchmarks.report import head, table
 from tests.benchmarks.simulation import Night, Run, Video, figures, line, night
 
@@ -64,7 +64,7 @@ def waves() -> Night:
 
 
 @dataclass
-class Row:
+class BatchItem:
     """Hold what one night showed."""
 
     name: str
@@ -108,7 +108,7 @@ def floor(draw: Callable[[random.Random, float], float]) -> float:
     return total**2 / fmean(times)
 
 
-def measure() -> list[Row]:
+def measure() -> list[BatchItem]:
     """Run all nights."""
     nights = {
         "steady, 300 ± 15 s": (night(VIDEOS, 30, 1, steady), floor(steady)),
@@ -127,11 +127,11 @@ def measure() -> list[Row]:
         looks = fmean(video.looks for video in videos.videos)
         mean, _, p95, _ = figures([video.delay for video in videos.videos])
         interval = best_fixed(times, looks)
-        rows.append(Row(name, videos, least, looks, mean, p95, interval, fixed(times, interval)[1]))
+        rows.append(BatchItem(name, videos, least, looks, mean, p95, interval, fixed(times, interval)[1]))
     return rows
 
 
-def plot(rows: list[Row], to: Path) -> None:
+def plot(rows: list[BatchItem], to: Path) -> None:
     """Draw delay over looks, ours as one point in each picture and all fixed intervals as a line."""
     pyplot: Any = import_module("matplotlib.pyplot")
     figure, axes = pyplot.subplots(2, 4, figsize=(12, 5.6), sharey=True, constrained_layout=True)
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw the figures into this file (needs matplotlib)")
     to = parser.parse_args().plot
     head("Looks and delay")
-    print(f"{VIDEOS} videos a night; a look is worth {schedule.LOOK_COST} s of delay; delays in seconds.\n")
+    print(f"{VIDEOS} videos a night; a look is worth {intervals.POLL_COST} s of delay; delays in seconds.\n")
     rows = measure()
     table(
         ("night", "mean time", "looks", "mean delay", "p95", "best fixed", "its mean delay", "ratio", "floor"),

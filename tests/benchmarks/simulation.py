@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from statistics import fmean, quantiles
 
-from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
-from airflow_provider_siliconflow.waiting.agenda import Agenda, Wait
-from airflow_provider_siliconflow.waiting.budget import Budget
-from airflow_provider_siliconflow.waiting.learned import Knowledge
+from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
+from airflow_provider_siliconflow.polling.estimator import Estimators
+from airflow_provider_siliconflow.polling.rate_limit import RateLimit
+from airflow_provider_siliconflow.polling.scheduler import PollJob, PollScheduler
+from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
 #: Seconds a status call takes.
 LATENCY = 0.1
@@ -59,11 +59,11 @@ class Night:
     def look(self, video: Video, now: float) -> VideoStatus:
         """Return what the service would tell."""
         if now >= video.ready:
-            return VideoStatus("id", StatusWord.SUCCEED, inference_seconds=round(video.ready - video.begun, 3))
+            return VideoStatus("id", VideoState.SUCCEED, inference_seconds=round(video.ready - video.begun, 3))
         if now >= video.begun:
-            return VideoStatus("id", StatusWord.IN_PROGRESS)
+            return VideoStatus("id", VideoState.IN_PROGRESS)
         place = sum(now < begun <= video.begun for begun in self.ahead) if video.places else None
-        return VideoStatus("id", StatusWord.IN_QUEUE, position=place)
+        return VideoStatus("id", VideoState.IN_QUEUE, position=place)
 
 
 def spaced(count: int, mean: float, rng: random.Random) -> Iterator[float]:
@@ -113,9 +113,9 @@ class Run:
 
     def __init__(self, night: Night, per_minute: float = BOUNDLESS) -> None:
         self.night = night
-        self.agenda = Agenda(Budget(per_minute, 30.0), Knowledge())
-        self.waits: dict[Wait, Video] = {}
-        self._answers: list[tuple[float, int, Wait]] = []
+        self.scheduler = PollScheduler(RateLimit(per_minute, 30.0), Estimators())
+        self.waits: dict[PollJob, Video] = {}
+        self._answers: list[tuple[float, int, PollJob]] = []
         self._todo = list(enumerate(night.videos))[::-1]
         self._numbers = count()
 
@@ -125,10 +125,10 @@ class Run:
         while self._todo or self.waits:
             self._read_answers(now)
             self._submit(now)
-            while wait := self.agenda.take(now):
+            while wait := self.scheduler.pop_due(now):
                 self.waits[wait].looks += 1
                 heapq.heappush(self._answers, (now + LATENCY, next(self._numbers), wait))
-            next_due = self.agenda.wake(now)
+            next_due = self.scheduler.next_wakeup(now)
             soon = [self._todo[-1][1].submitted] if self._todo else []
             soon += [self._answers[0][0]] if self._answers else []
             soon += [next_due] if next_due is not None else []
@@ -138,8 +138,8 @@ class Run:
     def _submit(self, now: float) -> None:
         while self._todo and self._todo[-1][1].submitted <= now:
             number, video = self._todo.pop()
-            wait = self.agenda.add(
-                f"video{number}", now=now, model=None, waited=0.0, first=FIRST_LOOK, left=1e9, interval=None
+            wait = self.scheduler.add(
+                f"video{number}", now=now, model=None, waited=0.0, first=MIN_DEFERRAL_SECONDS, left=1e9, interval=None
             )
             self.waits[wait] = video
 
@@ -147,12 +147,12 @@ class Run:
         while self._answers and self._answers[0][0] <= now:
             _, _, wait = heapq.heappop(self._answers)
             status = self.night.look(self.waits[wait], now - LATENCY / 2)
-            self.agenda.saw(wait, status, sent=now - LATENCY, now=now)
-            if status.status is StatusWord.SUCCEED:
+            self.scheduler.record_poll(wait, status, sent=now - LATENCY, now=now)
+            if status.status is VideoState.SUCCEED:
                 self.waits.pop(wait).seen = now
-                self.agenda.discard(wait)
+                self.scheduler.discard(wait)
             else:
-                self.agenda.again(wait)
+                self.scheduler.requeue(wait)
 
 
 def figures(values: list[float]) -> tuple[float, float, float, float]:

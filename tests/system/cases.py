@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from airflow_provider_siliconflow.api.links import expires_at
+from airflow_provider_siliconflow.client.signed_urls import expires_at
 from tests.system.faults import MOMENTS, take_away
 from tests.system.judge import Ending
 

@@ -30,8 +30,8 @@ _PAYS_AGAIN = re.compile(r"on_unknown_submit='resubmit' says to submit anew")
 #: What an error says if the try that sent the submit has lived on.
 _SENT = "was sent, and whether it was accepted is not known"
 _OF_A_ROW: dict[str, Ending] = {
-    **{"done": "archived", "refused": "nothing", "unknown": "unknown"},
-    **{"failed": "failed", "late": "told", "unsafe": "told"},
+    **{"archived": "archived", "rejected": "nothing", "unknown": "unknown"},
+    **{"failed": "failed", "timed_out": "told", "not_archived": "told"},
 }
 
 

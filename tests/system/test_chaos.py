@@ -110,13 +110,13 @@ def test_what_an_error_says(text: str, ending: str, request_id: str | None) -> N
 @pytest.mark.parametrize(
     ("state", "reason", "ending"),
     [
-        ("done", "", "archived"),
-        ("refused", "HTTP 403", "nothing"),
+        ("archived", "", "archived"),
+        ("rejected", "HTTP 403", "nothing"),
         ("unknown", "", "unknown"),
         ("failed", f"SiliconFlow could not make video {MADE}: nudity.", "failed"),
         ("failed", f"HTTP 404: Whatever became of video {MADE}, asking for it again costs nothing.", "told"),
-        ("late", "", "told"),
-        ("unsafe", "", "told"),
+        ("timed_out", "", "told"),
+        ("not_archived", "", "told"),
     ],
 )
 def test_what_a_row_says(state: str, reason: str, ending: str) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures shared by tests of more than one room."""
+"""Fixtures shared by tests of more than one package."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def still(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture
 def first_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.FIRST_LOOK", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
-from airflow_provider_siliconflow.api.video import SubmittedVideo, VideoRequest
-from airflow_provider_siliconflow.durability import Policy, submit_once
+from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
-from airflow_provider_siliconflow.hooks.settings import Settings
-from airflow_provider_siliconflow.records import KEY, SubmitRecord, SubmitStore, intent_of
+from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore, intent_of
+from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, submit_once
 
 CONN_ID = "siliconflow_default"
 SETTINGS = Settings("https://api.siliconflow.cn/v1", "sk-a-key-of-the-tests")
@@ -161,7 +161,7 @@ class DyingTask:
     def _submit(self, hook: FakeHook, store: FakeStore) -> SubmitRecord:
         intent = intent_of(asdict(REQUEST), conn_id=CONN_ID, settings=SETTINGS, max_tries=self.max_tries)
         kept = SubmitStore(cast("Any", {"task_state_store": store}))
-        record = submit_once(cast("Any", hook), lambda: REQUEST, kept, intent, Policy(), lambda: None)
+        record = submit_once(cast("Any", hook), lambda: REQUEST, kept, intent, ResubmitPolicy(), lambda: None)
         if not store.failing:
             self.known = record
         return record

@@ -1,4 +1,4 @@
-"""What is shipped, what it costs to import, and which room may know which."""
+"""What is shipped, what it costs to import, and which package may know which."""
 
 from __future__ import annotations
 
@@ -28,39 +28,25 @@ from tests.conftest import ROOT
 
 PACKAGE = "airflow_provider_siliconflow"
 
-_THIN = {
-    "api",
-    "archive",
-    "batch",
-    "durability",
-    "hooks",
-    "images",
-    "links",
-    "operators",
-    "records",
-    "sensors",
-    "triggers",
-    "waiting",
-}
-#: Which rooms a room may import from. All may import the errors and the version.
+_JOBS = {"archive", "billing", "client", "hooks", "jobs", "polling"}
+#: Which packages a package may import from. All may import the errors and the version.
 MAY_KNOW = {
     "__init__": set(),
     "provider_info": set(),
-    "exceptions": set(),
-    "api": set(),
-    "images": set(),
-    "batch": {"api"},
-    "hooks": {"api"},
-    "records": {"hooks"},
-    "durability": {"api", "hooks", "records"},
-    "waiting": {"api", "hooks"},
-    "archive": {"api", "hooks"},
-    "gallery": {"api"},
-    "sandbox": {"api"},
-    "links": _THIN,
-    "operators": _THIN,
-    "sensors": _THIN,
-    "triggers": _THIN,
+    "billing": set(),
+    "exceptions": {"billing"},
+    "_airflow": set(),
+    "client": {"billing"},
+    "hooks": {"_airflow", "billing", "client"},
+    "polling": {"_airflow", "billing", "client", "hooks"},
+    "archive": {"_airflow", "billing", "client", "hooks"},
+    "jobs": {"_airflow", "archive", "billing", "client", "hooks", "polling"},
+    "gallery": {"client"},
+    "sandbox": {"client"},
+    # Each may know the jobs, and what defers its task; no operator may know another (see the test below).
+    "operators": {"_airflow", "triggers", *_JOBS},
+    "sensors": {"_airflow", "triggers", *_JOBS},
+    "triggers": {"_airflow", *_JOBS},
 }
 HTTP_LIBRARIES = ("aiohttp", "httpx", "requests", "urllib3")
 
@@ -124,16 +110,16 @@ def test_importing_operators_and_sensor_loads_no_http_library() -> None:
     assert loaded.isdisjoint({*HTTP_LIBRARIES, "av", "PIL", "tenacity"})
 
 
-def test_a_worker_that_submits_or_looks_loads_no_aiohttp() -> None:
+def test_a_worker_that_submits_or_polls_loads_no_aiohttp() -> None:
     """To import aiohttp is a good part of what the process of a task costs."""
-    rooms = (
+    packages = (
         "operators.batch_archive",
         "operators.batch_submit",
         "hooks.siliconflow",
         "triggers.batch",
         "triggers.video",
     )
-    code = "; ".join(f"import {PACKAGE}.{room}" for room in ("operators.video", "sensors.video", *rooms))
+    code = "; ".join(f"import {PACKAGE}.{package}" for package in ("operators.video", "sensors.video", *packages))
     assert "aiohttp" not in _modules_after(code)
 
 
@@ -143,19 +129,19 @@ def test_http_libraries_are_never_imported_by(module: str) -> None:
         assert {name.partition(".")[0] for name in _imports(source)}.isdisjoint(HTTP_LIBRARIES), source
 
 
-def test_rooms_know_only_whom_they_may() -> None:
+def test_packages_import_only_what_they_may() -> None:
     known: defaultdict[str, set[str]] = defaultdict(set)
     for source in (ROOT / PACKAGE).rglob("*.py"):
-        room = source.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py")
+        package = source.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py")
         names = {name.split(".")[1] for name in _imports(source) if name.startswith(f"{PACKAGE}.")}
-        known[room] |= names - {room, "exceptions", "__version__"}
-    assert not set(known) - set(MAY_KNOW), "a new room: say whom it may know"
-    assert {room: names - MAY_KNOW[room] for room, names in known.items() if names - MAY_KNOW[room]} == {}
+        known[package] |= names - {package, "exceptions", "__version__"}
+    assert not set(known) - set(MAY_KNOW), "a new package: say what it may import"
+    assert {package: names - MAY_KNOW[package] for package, names in known.items() if names - MAY_KNOW[package]} == {}
 
 
-def test_sandbox_and_api_know_nothing_of_airflow() -> None:
-    for room in ("api", "sandbox"):
-        for source in (ROOT / PACKAGE / room).rglob("*.py"):
+def test_sandbox_and_client_know_nothing_of_airflow() -> None:
+    for package in ("client", "sandbox"):
+        for source in (ROOT / PACKAGE / package).rglob("*.py"):
             assert not [name for name in _imports(source) if name.partition(".")[0] == "airflow"], source
 
 

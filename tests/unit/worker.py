@@ -23,7 +23,7 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_siliconflow.records import KEY
+from airflow_provider_siliconflow.jobs.record import KEY
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
 #: Seconds until a test that waits for a trigger in vain is given up.

@@ -12,7 +12,7 @@ import json
 import resource
 import sys
 
-from airflow_provider_siliconflow.archive.archive import Network, VideoFacts, archive_video
+from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
 from airflow_provider_siliconflow.archive.publish import resolve_destination
 
 
@@ -25,7 +25,7 @@ def main(base_url: str, destination: str) -> None:
     resolve_destination(destination, None)
     before = peak()
     link = base_url.removesuffix("/v1") + "/x"
-    done = asyncio.run(archive_video(destination, url=link, video=VideoFacts(), network=Network(base_url)))
+    done = asyncio.run(archive_video(destination, url=link, video=VideoFacts(), network=DownloadOptions(base_url)))
     print(json.dumps({"bytes": done["bytes"], "grown": peak() - before}))
 
 

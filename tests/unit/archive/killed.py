@@ -17,7 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
-from airflow_provider_siliconflow.archive.place import staging
+from airflow_provider_siliconflow.archive.atomic_write import staging
 from airflow_provider_siliconflow.archive.publish import publish, resolve_destination
 
 BEFORE, LAST = 60, 80
@@ -62,7 +62,7 @@ def run(folder: Path, last: float) -> int:
     os._exit(0)
 
 
-def judge(folder: Path, had_old: bool) -> str:
+def evaluate(folder: Path, had_old: bool) -> str:
     for name in {found.name for found in folder.iterdir()} - {"clip.mp4", "clip.json"}:
         if not re.fullmatch(r"\.siliconflow-[0-9a-f]{16}\.part", name):
             return f"broken: {name}"
@@ -90,9 +90,9 @@ def main(folder: Path) -> None:
         had_old = bool(number % 2)
         here = prepared(folder / str(number), had_old)
         run(here, point)
-        found[judge(here, had_old)] += 1
+        found[evaluate(here, had_old)] += 1
         work(here)
-        if judge(here, had_old) != "both":
+        if evaluate(here, had_old) != "both":
             found["broken: the retry"] += 1
     print(json.dumps({**found, "broken": [what for what in found if what.startswith("broken")]}))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.place import staging
+from airflow_provider_siliconflow.archive.atomic_write import staging
 from airflow_provider_siliconflow.archive.publish import publish
 
 if TYPE_CHECKING:

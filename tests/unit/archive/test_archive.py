@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow import __version__
-from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
-from airflow_provider_siliconflow.archive.archive import Network, VideoFacts, archive_video
-from airflow_provider_siliconflow.archive.sink import FileSink
+from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
+from airflow_provider_siliconflow.archive.writer import FileWriter
+from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     DestinationRefusedError,
     SiliconFlowError,
     VideoExpiredError,
-    VideoFailedForGoodError,
+    VideoFailedPermanentlyError,
 )
 from tests.unit.archive.files import names, read
 from tests.unit.archive.origin import BODY, SECRET, SHA256, Origin, Reply, Request, cut, honest, refusal, whole
@@ -33,7 +33,7 @@ from tests.unit.archive.origin import BODY, SECRET, SHA256, Origin, Reply, Reque
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def status(word: StatusWord = StatusWord.SUCCEED, *urls: str, reason: str = "") -> VideoStatus:
+def status(word: VideoState = VideoState.SUCCEED, *urls: str, reason: str = "") -> VideoStatus:
     return VideoStatus("abc", word, word.value, reason, urls=urls, inference_seconds=2.5, seed=7, trace_id="t2")
 
 
@@ -41,7 +41,7 @@ async def archive(origin: Origin, destination: object, **changes: Any) -> dict[s
     given: dict[str, Any] = {
         "url": origin.url(),
         "video": VideoFacts(request_id="abc"),
-        "network": Network(origin.base_url, max_backoff=0, max_attempts=2),
+        "network": DownloadOptions(origin.base_url, max_backoff=0, max_attempts=2),
         "clock": lambda: NOW,
     }
     return await archive_video(str(destination), **(given | changes))
@@ -74,7 +74,7 @@ async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> 
     async with Origin([refusal()]) as origin:
 
         async def look() -> VideoStatus:
-            return status(StatusWord.SUCCEED, origin.url("/fresh"))
+            return status(VideoState.SUCCEED, origin.url("/fresh"))
 
         manifest = await archive(origin, tmp_path, fresh_status=look)
         assert (manifest["seed"], manifest["inference_seconds"], manifest["trace_ids"]) == (7, 2.5, ["t2"])
@@ -88,9 +88,9 @@ async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("seen", "error", "words"),
     [
-        (status(StatusWord.FAILED, reason="bad prompt"), VideoFailedForGoodError, "abc failed: bad prompt"),
-        (status(StatusWord.FAILED), VideoFailedForGoodError, "no reason given"),
-        (status(StatusWord.IN_PROGRESS), VideoExpiredError, "gave none"),
+        (status(VideoState.FAILED, reason="bad prompt"), VideoFailedPermanentlyError, "abc failed: bad prompt"),
+        (status(VideoState.FAILED), VideoFailedPermanentlyError, "no reason given"),
+        (status(VideoState.IN_PROGRESS), VideoExpiredError, "gave none"),
     ],
 )
 async def test_no_video_to_archive(
@@ -163,7 +163,7 @@ async def test_a_disk_that_gets_full_leaves_nothing(tmp_path: Path, monkeypatch:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(FileSink, "_store", full)
+    monkeypatch.setattr(FileWriter, "_store", full)
     async with Origin() as origin:
         with pytest.raises(DestinationError, match=rf"{tmp_path}/.*no space left"):
             await archive(origin, tmp_path)

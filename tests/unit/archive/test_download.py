@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_siliconflow.archive.download import Downloaded, download
-from airflow_provider_siliconflow.archive.storage import Network
+from airflow_provider_siliconflow.archive.storage import DownloadOptions
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowConnectionError,
@@ -33,8 +33,8 @@ from tests.unit.archive.origin import (
 )
 
 
-def network(origin: Origin) -> Network:
-    return Network(origin.base_url, max_backoff=0, stall_timeout=10, max_attempts=4)
+def network(origin: Origin) -> DownloadOptions:
+    return DownloadOptions(origin.base_url, max_backoff=0, stall_timeout=10, max_attempts=4)
 
 
 async def fetch(origin: Origin, stage: Path, **changes: object) -> Downloaded:

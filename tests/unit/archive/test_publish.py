@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_siliconflow.archive.place import place, staging
+from airflow_provider_siliconflow.archive.atomic_write import place, staging
 from airflow_provider_siliconflow.archive.publish import (
     check_destination,
     manifest_path,
     publish,
     resolve_destination,
-    take_existing,
+    resolve_existing,
 )
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.published import BYTES, MANIFEST, put
@@ -136,12 +136,12 @@ def test_another_video_in_the_way(tmp_path: Path) -> None:
     path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
     put(path)
     with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
-        take_existing(path, "other", "fail")
+        resolve_existing(path, "other", "fail")
     with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
         check_destination(str(path), if_exists="fail")
-    assert take_existing(path, "other", "skip") == MANIFEST
+    assert resolve_existing(path, "other", "skip") == MANIFEST
     assert check_destination(str(path), if_exists="skip") == MANIFEST
-    assert take_existing(path, "other", "overwrite") is None
+    assert resolve_existing(path, "other", "overwrite") is None
     put(path, b"new", if_exists="overwrite", request_id="other")
     assert Path(path.path).read_bytes() == b"new"
 
@@ -150,9 +150,9 @@ def test_a_file_without_manifest_in_the_way(tmp_path: Path) -> None:
     path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
     Path(path.path).write_bytes(b"holiday")
     with pytest.raises(DestinationRefusedError, match="a file of unknown origin"):
-        take_existing(path, "abc", "fail")
-    assert take_existing(path, "abc", "skip") == {"request_id": None, "path": str(path), "bytes": 7}
-    assert take_existing(path, "abc", "overwrite") is None
+        resolve_existing(path, "abc", "fail")
+    assert resolve_existing(path, "abc", "skip") == {"request_id": None, "path": str(path), "bytes": 7}
+    assert resolve_existing(path, "abc", "overwrite") is None
 
 
 @pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
@@ -160,7 +160,7 @@ def test_the_very_video_is_done_in_every_mode(tmp_path: Path, if_exists: Any) ->
     path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
     put(path)
     inode = Path(path.path).stat().st_ino
-    assert take_existing(path, "abc", if_exists) == MANIFEST
+    assert resolve_existing(path, "abc", if_exists) == MANIFEST
     assert put(path, b"another download of it", if_exists) == MANIFEST
     assert Path(path.path).stat().st_ino == inode
 
@@ -170,9 +170,9 @@ def test_damaged_bytes_are_not_the_very_video(tmp_path: Path, body: bytes) -> No
     path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
     put(path)
     Path(path.path).write_bytes(body)
-    assert take_existing(path, "abc", "overwrite") is None
+    assert resolve_existing(path, "abc", "overwrite") is None
     with pytest.raises(DestinationRefusedError):
-        take_existing(path, "abc", "fail")
+        resolve_existing(path, "abc", "fail")
 
 
 @pytest.mark.parametrize("text", ["{}", "not json", "[1]", '{"sha256": "' + "x" * (1 << 20) + '"}'])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.api.video import StatusWord, VideoStatus
-from airflow_provider_siliconflow.archive.archive import Network, VideoFacts, archive_video
-from airflow_provider_siliconflow.exceptions import UnsafeLinkError, VideoExpiredError, VideoIntegrityError
+from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
+from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
+from airflow_provider_siliconflow.exceptions import UnsafeUrlError, VideoExpiredError, VideoIntegrityError
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
@@ -38,10 +38,10 @@ class House:
 
     async def look(self) -> VideoStatus:
         self.looks += 1
-        return VideoStatus(self.request_id, StatusWord.SUCCEED, urls=(self.caller.link(self.request_id),))
+        return VideoStatus(self.request_id, VideoState.SUCCEED, urls=(self.caller.link(self.request_id),))
 
     async def archive(self, folder: Path, **changes: Any) -> dict[str, Any]:
-        network = Network(self.sandbox.base_url, max_backoff=0, stall_timeout=1)
+        network = DownloadOptions(self.sandbox.base_url, max_backoff=0, stall_timeout=1)
         given: dict[str, Any] = {"url": self.url, "network": network, "fresh_status": self.look} | changes
         now = datetime.fromtimestamp(NOON, UTC) + timedelta(seconds=self.late)
         video = VideoFacts(request_id=self.request_id)
@@ -104,7 +104,7 @@ async def test_an_expired_link_that_nobody_renews(house: House, tmp_path: Path) 
     [
         (Fault("download", "garbage", times=0), VideoIntegrityError),
         (Fault("download", "cut", at_byte=1000, times=0), VideoIntegrityError),
-        (Fault("download", "redirect", url="ftp://127.0.0.1/x"), UnsafeLinkError),
+        (Fault("download", "redirect", url="ftp://127.0.0.1/x"), UnsafeUrlError),
     ],
 )
 async def test_nothing_else_is_published(house: House, tmp_path: Path, fault: Fault, error: type[Exception]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.api.video import VideoRequest
+from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.hooks import siliconflow, siliconflow_async
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook

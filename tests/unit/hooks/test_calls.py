@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_siliconflow.api.video import StatusWord, VideoRequest
+from airflow_provider_siliconflow.client.models import VideoRequest, VideoState
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
     SiliconFlowAuthenticationError,
@@ -40,7 +40,7 @@ def test_a_look_is_a_post_with_the_id_alone(call: Caller, connected: Wire) -> No
     url = "https://s3/a%2Fb.mp4?Expires=1&Signature=x%2Fy"
     connected.script = [reply(200, {"status": "Succeed", "results": {"videos": [{"url": url}]}})]
     status = call("get_video_status", ID)
-    assert (status.status, status.url, status.request_id) == (StatusWord.SUCCEED, url, ID)
+    assert (status.status, status.url, status.request_id) == (VideoState.SUCCEED, url, ID)
     (request,) = connected.requests
     assert (request.method, request.target, request.json()) == ("POST", "/v1/video/status", {"requestId": ID})
 
@@ -145,8 +145,8 @@ def test_each_wait_is_logged_without_the_key(
 def test_a_look_returns_how_it_failed(connected: Wire) -> None:
     connected.script = [reply(200, {"status": "InQueue"}), reply(401, "Invalid token")]
     hook = SiliconFlowHook()
-    assert getattr(hook.look(ID), "status", None) is StatusWord.IN_QUEUE
-    assert isinstance(hook.look(ID), SiliconFlowAuthenticationError)
+    assert getattr(hook.poll(ID), "status", None) is VideoState.IN_QUEUE
+    assert isinstance(hook.poll(ID), SiliconFlowAuthenticationError)
 
 
 def test_models(connected: Wire) -> None:
@@ -230,7 +230,7 @@ async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
     monkeypatch.setattr(siliconflow_async, "get_async_connection", no_connection)
     connected.script = [reply(200, {"status": "InQueue"})]
     async with SiliconFlowAsyncHook() as hook:
-        assert (await hook.get_video_status(ID)).status is StatusWord.IN_QUEUE
+        assert (await hook.get_video_status(ID)).status is VideoState.IN_QUEUE
 
 
 async def test_the_async_hook_closes_its_sessions(connected: Wire) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time import comms
 
-from airflow_provider_siliconflow.api.video import VideoRequest, VideoStatus
+from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     InvalidVideoRequestError,

@@ -68,7 +68,7 @@ def test_a_worker_that_waits_does_not_sleep_beyond_the_deadline(still: Sandbox, 
 def test_a_refused_submit_waits_in_the_triggerer_first(still: Sandbox, clock: Clock, clip: Path) -> None:
     still.script(Fault("submit", "rate_limited"))
     run = generating(clip)
-    assert run.work().message.classpath.endswith("SubmitLaterTrigger")
+    assert run.work().message.classpath.endswith("SubmitRetryTrigger")
     assert made(run, still).state == "success"
     assert is_archived(clip, still)
     assert (still.ledger().submit_calls, still.ledger().billed) == (2, 1)
@@ -158,7 +158,7 @@ def test_a_trigger_that_broke_off_is_told_with_the_money(still: Sandbox, clip: P
     assert report.state == "up_for_retry"
     assert type(report.error) is SiliconFlowError
     assert "broke off" in str(report.error)
-    assert "goes on at the service and is billed" in str(report.error)
+    assert "keeps running at the service and is billed" in str(report.error)
     still.advance(MADE)
     assert run.retry().state == "success"
     assert still.ledger().billed == 1
@@ -180,5 +180,5 @@ def test_on_kill_tells_the_truth_before_and_after_the_resume(
         capsys.readouterr()
         task.on_kill()
         said = capsys.readouterr().out
-        assert f"This cancels nothing: video {job['request_id']} goes on at SiliconFlow and is billed" in said
+        assert f"This cancels nothing: video {job['request_id']} keeps running at SiliconFlow and is billed" in said
     assert still.ledger().status_calls == calls

@@ -73,7 +73,7 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
 
     run = generating(clip)
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_siliconflow.archive.archive.publish", die)
+        patch.setattr("airflow_provider_siliconflow.archive.archiver.publish", die)
         assert made(run, still).state == "killed"
     assert clip.exists() == (when == "after publish")
 

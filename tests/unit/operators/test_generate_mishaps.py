@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.records import KEY
+from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
@@ -82,7 +82,12 @@ def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
 
     assert report.state == "up_for_retry"
     assert type(report.error) is VideoTimeoutError
-    for fact in (run.record["request_id"], "goes on at the service and is billed", "which costs nothing", "clearing"):
+    for fact in (
+        run.record["request_id"],
+        "keeps running at the service and is billed",
+        "which costs nothing",
+        "clearing",
+    ):
         assert fact in str(report.error)
     assert not run.record["closed"]
     still.advance(MADE)

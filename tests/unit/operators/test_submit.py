@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.api.video import IMAGE_TO_VIDEO_MODELS, TEXT_TO_VIDEO_MODELS
+from airflow_provider_siliconflow.client.models import IMAGE_TO_VIDEO_MODELS, TEXT_TO_VIDEO_MODELS
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
     SiliconFlowAuthenticationError,

@@ -48,7 +48,7 @@ def test_a_refusal_defers_until_it_is_worth_another_try(
     assert report.state == "deferred"
     assert clock.naps == [], "nobody sleeps in a worker"
     assert still.ledger().submit_calls == 1, "the hook does not try again by itself"
-    assert report.message.classpath.endswith("triggers.submit.SubmitLaterTrigger")
+    assert report.message.classpath.endswith("triggers.submit.SubmitRetryTrigger")
     told = report.message.trigger_kwargs
     wait = round(told["until"] - began, 3)
     assert least <= wait <= most
@@ -171,7 +171,7 @@ def test_on_kill_tells_the_truth(still: Sandbox, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     report.task.on_kill()
     said = capsys.readouterr().out
-    assert f"This cancels nothing: video {run.record['request_id']} goes on at SiliconFlow and is billed" in said
+    assert f"This cancels nothing: video {run.record['request_id']} keeps running at SiliconFlow and is billed" in said
     assert "A retry takes it up by its record, if one was kept" in said
     assert still.ledger().submit_calls == 1
 

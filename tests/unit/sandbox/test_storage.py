@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from airflow_provider_siliconflow.api.links import expires_at
+from airflow_provider_siliconflow.client.signed_urls import expires_at
 from airflow_provider_siliconflow.sandbox import links
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from tests.unit.sandbox.caller import NOON, Caller

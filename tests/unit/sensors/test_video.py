@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowConfigError,
     SiliconFlowError,
     SiliconFlowNotFoundError,
-    VideoFailedForGoodError,
+    VideoFailedPermanentlyError,
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.hooks.fixtures import Connect
@@ -52,8 +52,8 @@ FLAGS: dict[str, dict[str, Any]] = {"plain": {}, "soft_fail": {"soft_fail": True
 ENDS: dict[str, tuple[list[Script], type[Exception] | None]] = {
     "ready at once": ([READY], None),
     "ready later": ([QUEUED, QUEUED, READY], None),
-    "failed at once": ([FAILED], VideoFailedForGoodError),
-    "failed later": ([QUEUED, FAILED], VideoFailedForGoodError),
+    "failed at once": ([FAILED], VideoFailedPermanentlyError),
+    "failed later": ([QUEUED, FAILED], VideoFailedPermanentlyError),
     "refused at once": ([reply(401, "Invalid token")], SiliconFlowAuthenticationError),
     "refused later": ([QUEUED, reply(403, {"code": 30001, "message": "poor"})], SiliconFlowBalanceError),
     "not known": ([reply(404, "404 page not found")], SiliconFlowNotFoundError),
@@ -70,11 +70,11 @@ NEVER: dict[str, Script] = {"queued": QUEUED, "unknown word": ODD, "server error
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.FIRST_LOOK", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
     # How long the poller rests after a failed look is its own tests' matter.
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN_AT_MOST", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.session.RENEWAL", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN_AT_MOST", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.0)
     connect(wire.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
 
 
@@ -138,7 +138,7 @@ def test_a_time_out_tells_of_the_money(wire: Wire, mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_failure_says_why_to_the_letter(wire: Wire, mode: str) -> None:
     wire.script = [FAILED]
-    with pytest.raises(VideoFailedForGoodError) as caught:
+    with pytest.raises(VideoFailedPermanentlyError) as caught:
         play(**MODES[mode]).finish()
     assert (caught.value.reason, caught.value.request_id) == ("内容 违规", ID)
 

@@ -13,29 +13,29 @@ from typing import Any
 import pytest
 from airflow.models.trigger import Trigger
 
-from airflow_provider_siliconflow.api.video import VideoRequest
+from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.polling import poller
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.triggers import batch
-from airflow_provider_siliconflow.triggers.batch import GATHER, VideosEndedTrigger
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK
-from airflow_provider_siliconflow.waiting import poller
+from airflow_provider_siliconflow.triggers.batch import MAX_READY_AGE, VideoBatchTrigger
+from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
 #: Seconds after which a test counts as hung.
 PATIENCE = 20.0
 #: Seconds after which the sandbox has made any video.
 MADE = 600
-STATE = {"rows": [{"index": 0}], "flying": {}}
+STATE = {"rows": [{"index": 0}], "pending": {}}
 Videos = dict[str, list[float]]
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "FIRST_LOOK", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.session.RENEWAL", 0.0)
+    monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.0)
 
 
 @pytest.fixture
@@ -47,23 +47,23 @@ def videos(still: Sandbox) -> Iterator[Videos]:
     assert not any(poller._pollers.values())
 
 
-def trigger(videos: Videos, left: float = 60.0, wake: float = 60.0, **more: Any) -> VideosEndedTrigger:
+def trigger(videos: Videos, left: float = 60.0, wake: float = 60.0, **more: Any) -> VideoBatchTrigger:
     now = time.time()
-    return VideosEndedTrigger(
+    return VideoBatchTrigger(
         "siliconflow_default", videos, now + left, now + wake, STATE, **{"poke_interval": 0.01} | more
     )
 
 
-async def event_of(trigger: VideosEndedTrigger) -> dict[str, Any]:
+async def event_of(trigger: VideoBatchTrigger) -> dict[str, Any]:
     async with asyncio.timeout(PATIENCE):
         (event,) = [event.payload async for event in trigger.run()]
     return dict(event)
 
 
 def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
-    assert FIRST_LOOK >= 10
+    assert MIN_DEFERRAL_SECONDS >= 10
     # A ready video waits for others, but its bytes are to be safe within a minute.
-    assert batch._LEAST < GATHER <= 45
+    assert batch.COALESCE_SECONDS < MAX_READY_AGE <= 45
 
 
 async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: Videos) -> None:
@@ -113,7 +113,7 @@ async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos:
 
 async def test_it_fires_though_there_is_no_video_to_wait_for(still: Sandbox) -> None:
     event = await event_of(trigger({}, wake=0.05))
-    assert event == {"ended": [], "looked": {}, "state": STATE}
+    assert event == {"ended": [], "last_polled": {}, "state": STATE}
     assert still.ledger().status_calls == 0
 
 
@@ -121,7 +121,7 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
     still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All are seen to be ready at once, and told when it is time."""
-    monkeypatch.setattr(batch, "FIRST_LOOK", 0.5)
+    monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.5)
     still.advance(MADE)
     before = time.time()
     event = await event_of(trigger(videos))
@@ -132,9 +132,9 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
 async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once(
     still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The task has looked, or the trigger before this one."""
-    monkeypatch.setattr(batch, "_LEAST", 0.5)
-    monkeypatch.setattr(batch, "GATHER", 0.5)
+    """The task has last_polled, or the trigger before this one."""
+    monkeypatch.setattr(batch, "COALESCE_SECONDS", 0.5)
+    monkeypatch.setattr(batch, "MAX_READY_AGE", 0.5)
     now = time.time()
     fresh, *old = videos
     still.advance(MADE)
@@ -147,8 +147,8 @@ async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once
 async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(
     still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "_LEAST", 0.5)
-    monkeypatch.setattr(batch, "GATHER", 0.5)
+    monkeypatch.setattr(batch, "COALESCE_SECONDS", 0.5)
+    monkeypatch.setattr(batch, "MAX_READY_AGE", 0.5)
     fails = next(iter(videos))
     before = time.time()
     still.script(
@@ -157,8 +157,8 @@ async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(
     )
     event = await event_of(trigger(videos))
     assert event["ended"] == [fails]
-    assert set(event["looked"]) == set(videos)
-    assert all(before <= at <= time.time() for at in event["looked"].values())
+    assert set(event["last_polled"]) == set(videos)
+    assert all(before <= at <= time.time() for at in event["last_polled"].values())
 
 
 async def test_a_video_that_is_late_has_ended(still: Sandbox, videos: Videos) -> None:
@@ -169,17 +169,17 @@ async def test_a_video_that_is_late_has_ended(still: Sandbox, videos: Videos) ->
 async def test_what_breaks_is_told_in_the_one_event(
     still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def judge(*_: object, **__: object) -> None:
+    def evaluate(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(batch, "judge", judge)
+    monkeypatch.setattr(batch, "evaluate", evaluate)
     event = await event_of(trigger(videos))
-    assert event == {"ended": [], "looked": {}, "state": STATE, "message": "RuntimeError: a mistake"}
+    assert event == {"ended": [], "last_polled": {}, "state": STATE, "message": "RuntimeError: a mistake"}
 
 
 async def test_a_cancellation_frees_all(still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = asyncio.Event()
-    monkeypatch.setattr(batch, "judge", lambda *_, **__: looked.set())
+    monkeypatch.setattr(batch, "evaluate", lambda *_, **__: looked.set())
     before = asyncio.all_tasks()
     running = asyncio.create_task(event_of(trigger(videos)))
     async with asyncio.timeout(PATIENCE):
@@ -195,14 +195,14 @@ async def test_a_cancellation_frees_all(still: Sandbox, videos: Videos, monkeypa
 def test_it_survives_airflows_own_storage(videos: Videos) -> None:
     first = trigger(videos, model=MODEL)
     row = Trigger.from_object(first)
-    again = VideosEndedTrigger(**row.kwargs)
+    again = VideoBatchTrigger(**row.kwargs)
     assert again.serialize() == first.serialize()
-    assert row.classpath == "airflow_provider_siliconflow.triggers.batch.VideosEndedTrigger"
-    assert set(row.kwargs) == set(inspect.signature(VideosEndedTrigger).parameters)
+    assert row.classpath == "airflow_provider_siliconflow.triggers.batch.VideoBatchTrigger"
+    assert set(row.kwargs) == set(inspect.signature(VideoBatchTrigger).parameters)
     assert json.loads(json.dumps(row.kwargs)) == row.kwargs
 
 
-def lines(of: VideosEndedTrigger, level: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def lines(of: VideoBatchTrigger, level: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return what a trigger will have logged."""
     said: list[str] = []
     monkeypatch.setattr(of.log, level, lambda text, *args: said.append(text % args))
@@ -219,5 +219,5 @@ async def test_on_kill_tells_the_truth_and_asks_nothing(
         assert len(said) == bool(waits_for)
         for request_id in waits_for:
             assert request_id in said[0]
-            assert "4 videos. They go on at SiliconFlow and are billed" in said[0]
+            assert "4 videos. They keep running at SiliconFlow and are billed" in said[0]
     assert still.ledger().status_calls == 0

@@ -15,8 +15,8 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_siliconflow.triggers.video import FIRST_LOOK, VideoReadyTrigger
-from airflow_provider_siliconflow.waiting.outcome import Ending
+from airflow_provider_siliconflow.polling.decision import WaitStatus
+from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
 from tests.unit.hooks.fixtures import Connect
 from tests.unit.hooks.wire import KEY, PATIENCE, Script, Step, Wire, reply
 
@@ -29,10 +29,10 @@ BLOCKED = 0.05
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.FIRST_LOOK", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.agenda._AGAIN_AT_MOST", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.waiting.session.RENEWAL", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN_AT_MOST", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.0)
     connect(wire.url, max_backoff=0, requests_per_minute=60_000)
 
 
@@ -46,7 +46,7 @@ async def events(of: VideoReadyTrigger) -> list[TriggerEvent]:
 
 
 def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
-    assert FIRST_LOOK >= 10
+    assert MIN_DEFERRAL_SECONDS >= 10
 
 
 def test_it_survives_airflows_own_storage() -> None:
@@ -75,15 +75,15 @@ def test_what_is_kept_and_shown_is_plain_and_secret_of_nobody() -> None:
 @pytest.mark.parametrize(
     ("steps", "ending"),
     [
-        ([READY], Ending.READY),
-        ([QUEUED, reply(200, {"status": "Reviewing"}), reply(500), Step.RESET, reply(429), READY], Ending.READY),
-        ([reply(200, b"<html>"), reply(200, {"status": "Failed", "reason": "why"})], Ending.FAILED),
-        ([reply(401, "Invalid token")], Ending.REFUSED),
-        ([reply(403, "Forbidden")], Ending.REFUSED),
-        ([reply(404, "404 page not found")], Ending.REFUSED),
+        ([READY], WaitStatus.READY),
+        ([QUEUED, reply(200, {"status": "Reviewing"}), reply(500), Step.RESET, reply(429), READY], WaitStatus.READY),
+        ([reply(200, b"<html>"), reply(200, {"status": "Failed", "reason": "why"})], WaitStatus.FAILED),
+        ([reply(401, "Invalid token")], WaitStatus.REJECTED),
+        ([reply(403, "Forbidden")], WaitStatus.REJECTED),
+        ([reply(404, "404 page not found")], WaitStatus.REJECTED),
     ],
 )
-async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list[Script], ending: Ending) -> None:
+async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list[Script], ending: WaitStatus) -> None:
     wire.script = list(steps)
     first = trigger()
     (event,) = await events(first)
@@ -112,7 +112,7 @@ async def test_one_event_even_if_something_breaks(monkeypatch: pytest.MonkeyPatc
     def fail(*args: object, **kwargs: object) -> None:
         raise fault
 
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.judge", fail)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.evaluate", fail)
     (event,) = await events(trigger())
     assert event.payload["ending"] == "broken"
     assert type(fault).__name__ in event.payload["message"]

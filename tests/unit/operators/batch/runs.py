@@ -38,7 +38,7 @@ def retried(run: TaskRun, sandbox: Sandbox) -> Report:
 
 def woken(run: TaskRun, ended: list[str] | None = None, **more: Any) -> Report:
     """Resume a task with an event of the test's own."""
-    event = {"ended": ended or [], "looked": {}, "state": state_of(run), **more}
+    event = {"ended": ended or [], "last_polled": {}, "state": state_of(run), **more}
     return run.resume(event)
 
 

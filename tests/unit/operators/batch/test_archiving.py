@@ -18,8 +18,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.hooks import siliconflow, transport
-from airflow_provider_siliconflow.hooks.settings import Settings
+from airflow_provider_siliconflow.hooks import http, siliconflow
+from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.operators import batch_archive
 from airflow_provider_siliconflow.operators.archive import archive_manifest
@@ -54,7 +54,7 @@ def test_a_late_video_fails_the_task_after_the_others_are_safe(still: Sandbox, p
 
     assert isinstance(report.error, VideoTimeoutError)
     assert report.state == "up_for_retry"
-    assert states(run) == ["done", "late"]
+    assert states(run) == ["archived", "timed_out"]
     assert "A retry of this task takes them up at no cost" in str(report.error)
     assert archived(tmp_path) == {still.ledger().jobs[0]["request_id"]}
     still.clear_faults()
@@ -82,7 +82,7 @@ def test_the_next_trigger_knows_when_each_video_was_looked_at(still: Sandbox, tm
     assert run.work().state == "deferred"
     before = time.time()
     ended, other = sorted(all_ids(still))
-    woken(run, [ended], looked={ended: 2.0, other: 1.0})
+    woken(run, [ended], last_polled={ended: 2.0, other: 1.0})
     looked = {request_id: times[1] for request_id, times in kwargs_of(run)["videos"].items()}
     assert looked[other] == 1.0, "by the trigger before"
     assert looked[ended] >= before, "by the task itself"
@@ -102,7 +102,7 @@ def test_a_video_that_cannot_be_archived_harms_no_other_and_is_retried(
 
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, VideoTimeoutError)
-    assert states(run) == ["done", "unsafe", "done"]
+    assert states(run) == ["archived", "not_archived", "archived"]
     assert archived(tmp_path) == all_ids(still) - {bad}
     assert "Signature" not in json.dumps(run.xcoms)
     still.clear_faults()
@@ -118,7 +118,7 @@ def test_the_authorities_are_read_once_for_all_downloads(
 
     def ssl_of(settings: Settings) -> SSLContext | bool:
         read.append(settings)
-        return transport.ssl_of(settings)
+        return http.ssl_of(settings)
 
     monkeypatch.setattr(siliconflow, "ssl_of", ssl_of)
     run = batching(tmp_path, ["a", "b", "c"])
@@ -140,7 +140,7 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
     monkeypatch.setattr(batch_archive, "archive_manifest", mistaken)
     run = batching(tmp_path, ["a", "b", "c"])
     assert made(run, still).state == "up_for_retry"
-    assert rows(run.xcoms["manifest"]) == [("unsafe", "a mistake"), ("done", ""), ("done", "")]
+    assert rows(run.xcoms["manifest"]) == [("not_archived", "a mistake"), ("archived", ""), ("archived", "")]
 
 
 def test_a_key_that_is_no_longer_good_loses_no_paid_video(
@@ -153,7 +153,7 @@ def test_a_key_that_is_no_longer_good_loses_no_paid_video(
     report = run.work()
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
-    assert states(run) == ["unsafe", "unsafe"]
+    assert states(run) == ["not_archived", "not_archived"]
     still.change_key("cn", still.key)
     assert retried(run, still).state == "success"
     assert archived(tmp_path) == all_ids(still)
@@ -166,7 +166,7 @@ def test_an_id_that_the_service_does_not_know_is_told(still: Sandbox, tmp_path: 
     still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
     still.advance(MADE)
     assert run.work().state == "success"
-    assert states(run) == ["failed", "done"]
+    assert states(run) == ["failed", "archived"]
 
 
 def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, 
     still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
     run.task.requests = ["a"]
     assert retried(run, still).state == "success"
-    assert states(run) == ["done"]
+    assert states(run) == ["archived"]
 
 
 def test_a_trigger_that_broke_off_is_told_with_the_money(still: Sandbox, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
     start = datetime(2026, 8, 1, tzinfo=UTC)
     link_of |= {request_id: start - timedelta(seconds=number) for number, request_id in enumerate(ids[:-1])}
     expires = property(lambda status: link_of.get(status.request_id))
-    monkeypatch.setattr("airflow_provider_siliconflow.api.video.VideoStatus.expires_at", expires)
+    monkeypatch.setattr("airflow_provider_siliconflow.client.models.VideoStatus.expires_at", expires)
     assert run.work().state == "success"
     # The one whose link does not tell comes last.
     assert order == [*ids[-2::-1], ids[-1]]
@@ -225,7 +225,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
 
 def test_few_looks_at_a_time(still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock, under_way, at_once = threading.Lock(), 0, 0
-    look: Callable[..., Any] = SiliconFlowHook.look
+    look: Callable[..., Any] = SiliconFlowHook.poll
 
     def counted(self: SiliconFlowHook, request_id: str) -> Any:
         nonlocal under_way, at_once
@@ -237,7 +237,7 @@ def test_few_looks_at_a_time(still: Sandbox, tmp_path: Path, monkeypatch: pytest
             under_way -= 1
         return found
 
-    monkeypatch.setattr(SiliconFlowHook, "look", counted)
+    monkeypatch.setattr(SiliconFlowHook, "poll", counted)
     run = batching(tmp_path, [f"video {number}" for number in range(20)])
     assert made(run, still).state == "success"
     assert 1 <= at_once <= batch_archive._LOOKS

@@ -28,7 +28,7 @@ def test_in_another_order_the_records_are_their_own(still: Sandbox, tmp_path: Pa
 
     assert run.work().state == "up_for_retry"
 
-    assert states(run) == ["unsafe", "failed"]
+    assert states(run) == ["not_archived", "failed"]
     still.clear_faults()
     retried(run, still)
     assert [job["prompt"] for job in still.ledger().jobs].count("good") == 1
@@ -41,7 +41,7 @@ def test_what_is_new_is_submitted_and_all_have_their_own_prompts(still: Sandbox,
     run.task.requests = ["new", "a", "b"]
     still.advance(MADE)
     assert made(run, still).state == "success"
-    assert states(run) == ["done"] * 3
+    assert states(run) == ["archived"] * 3
     assert archived(tmp_path) == all_ids(still)
     assert prompts_of(tmp_path) == {"a", "b", "new"}
     assert still.ledger().billed == 3
@@ -53,10 +53,10 @@ def test_what_is_asked_for_no_more_is_told(still: Sandbox, tmp_path: Path, capsy
     run.task.requests = ["b"]
     still.advance(MADE)
     assert run.work().state == "success"
-    assert states(run) == ["done"]
+    assert states(run) == ["archived"]
     gone, kept = (job["request_id"] for job in still.ledger().jobs)
     assert archived(tmp_path) == {kept}
-    assert f"Video {gone} is asked for no more: it goes on at the service, is billed" in capsys.readouterr().out
+    assert f"Video {gone} is asked for no more: it keeps running at the service, is billed" in capsys.readouterr().out
 
 
 def test_a_video_that_is_archived_is_done_though_the_service_says_failed_by_now(still: Sandbox, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_video_that_is_archived_is_done_though_the_service_says_failed_by_now(
     assert run.work().state == "success"
     still.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0))
     assert retried(run, still).state == "success"
-    assert states(run) == ["done", "done"]
+    assert states(run) == ["archived", "archived"]
     assert still.ledger().billed == 2
 
 
@@ -83,6 +83,6 @@ def test_a_record_that_cannot_be_kept_is_told_with_what_is_under_way(still: Sand
     for fact in (
         job["request_id"],
         "not submitted by this try",
-        "1 are submitted, go on at the service and are billed",
+        "1 are submitted, keep running at the service and are billed",
     ):
         assert fact in str(report.error)

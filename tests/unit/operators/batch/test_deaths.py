@@ -59,10 +59,10 @@ def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(still: Sa
         assert ledger.billed <= intended, death
         result = run.xcoms["return_value"]
         # An intent without an id is the one thing that a record cannot decide: it is told, and not paid again.
-        assert result["done"] + result["unknown"] == intended, death
+        assert result["archived"] + result["unknown"] == intended, death
         assert result["unknown"] <= 1, death
-        assert {row["request_id"] for row in result["videos"] if row["state"] == "done"} == archived(place), death
-        assert ledger.billed - result["done"] <= result["unknown"], death
+        assert {row["request_id"] for row in result["videos"] if row["state"] == "archived"} == archived(place), death
+        assert ledger.billed - result["archived"] <= result["unknown"], death
     assert death > 12
 
 
@@ -78,7 +78,7 @@ def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(still: Sandbo
     assert run.work().state == "killed"
     run.before = lambda message: None
     assert retried(run, still).state == "success"
-    assert states(run) == ["done", "unknown", "done"]
+    assert states(run) == ["archived", "unknown", "archived"]
     assert still.ledger().billed == 3
 
 
@@ -100,7 +100,7 @@ def test_a_retry_looks_at_once_and_downloads_nothing_twice(still: Sandbox, tmp_p
     assert run.work().state == "deferred"  # the failed one alone
     assert still.ledger().fetched == 1
     assert still.ledger().billed == 3
-    assert [row["state"] for row in state_of(run)["rows"]] == ["done"]
+    assert [row["state"] for row in state_of(run)["rows"]] == ["archived"]
 
 
 def test_a_list_that_changes_between_the_tries_pays_for_nothing_twice(still: Sandbox, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_list_that_changes_between_the_tries_pays_for_nothing_twice(still: San
     run.fail_deferral("gone")
     run.task.requests = ["new", "b", "a", "b"]
     assert retried(run, still).state == "success"
-    assert states(run) == ["done"] * 4
+    assert states(run) == ["archived"] * 4
     assert sorted(job["prompt"] for job in still.ledger().jobs) == ["a", "b", "b", "new"]
     assert archived(tmp_path) == all_ids(still)
 
@@ -128,7 +128,7 @@ def test_without_a_store_the_way_is_the_same(still: Sandbox, tmp_path: Path) -> 
     run = batching(tmp_path, ["a", FAILS])
     run.has_store = False
     assert made(run, still).state == "success"
-    assert states(run) == ["done", "failed"]
+    assert states(run) == ["archived", "failed"]
 
 
 def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(still: Sandbox, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_refused_for_too_long_is_told_and_the_others_are_archived(
             break
     still.advance(MADE)
     assert woken(run, sorted(all_ids(still))).state == "success"
-    assert states(run) == ["done", "refused", "refused"]
+    assert states(run) == ["archived", "rejected", "rejected"]
     reasons = [row["reason"] for row in run.xcoms["return_value"]["videos"]]
     assert "submit_timeout is 300 s" in reasons[1]
     assert reasons[2] == "Not submitted, for the reason of request 1."
@@ -96,7 +96,7 @@ def test_what_the_account_may_not_do_stops_the_submits_at_once(still: Sandbox, t
     still.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0, match="b"))
     run = batching(tmp_path, ["a", "b", "c", "d"])
     assert made(run, still).state == "success"
-    assert states(run) == ["done", "refused", "refused", "refused"]
+    assert states(run) == ["archived", "rejected", "rejected", "rejected"]
     assert still.ledger().submit_calls == 2
 
 

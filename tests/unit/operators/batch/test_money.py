@@ -30,7 +30,7 @@ def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(still: Sa
     assert isinstance(report.error, SiliconFlowError)
     assert report.state == "up_for_retry"
     assert "1 of 2 videos are archived: 1 failed" in str(report.error)
-    assert states(run) == ["done", "failed"]
+    assert states(run) == ["archived", "failed"]
     assert retried(run, still).state == "up_for_retry"
     assert [job["prompt"] for job in still.ledger().jobs] == ["a", FAILS, FAILS]
 
@@ -46,7 +46,7 @@ def test_a_record_that_cannot_be_closed_hides_nothing(still: Sandbox, tmp_path: 
 
     run.before = fail
     assert run.work().state == "success"
-    assert states(run) == ["done", "failed"]
+    assert states(run) == ["archived", "failed"]
 
 
 def test_an_unknown_outcome_is_never_resubmitted_by_itself(still: Sandbox, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_an_unknown_outcome_is_never_resubmitted_by_itself(still: Sandbox, tmp_p
     run = batching(tmp_path, ["a cat", "a dog"], fail_on_partial_error=True)
     assert made(run, still).state == "up_for_retry"
     assert retried(run, still).state == "up_for_retry"
-    assert states(run) == ["done", "unknown"]
+    assert states(run) == ["archived", "unknown"]
     assert still.ledger().submit_calls == still.ledger().billed == 2
     row = run.xcoms["manifest"]["videos"][1]
     assert "A video may be running and billed" in row["reason"]
@@ -68,7 +68,7 @@ def test_told_to_resubmit_a_retry_comes_about_and_does(still: Sandbox, tmp_path:
     assert report.state == "up_for_retry"
     assert "A retry submits them anew" in str(report.error)
     assert retried(run, still).state == "success"
-    assert states(run) == ["done", "done"]
+    assert states(run) == ["archived", "archived"]
     assert [job["prompt"] for job in still.ledger().jobs] == ["a cat", "a dog", "a dog"]
 
 
@@ -76,7 +76,7 @@ def test_told_to_resubmit_the_last_try_keeps_what_it_has(still: Sandbox, tmp_pat
     still.script(Fault("submit", "reset", after=True, match="dog"))
     run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=0)
     assert made(run, still).state == "success"
-    assert states(run) == ["done", "unknown"]
+    assert states(run) == ["archived", "unknown"]
 
 
 def test_a_video_paid_for_another_connection_is_told_as_paid(

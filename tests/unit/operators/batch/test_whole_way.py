@@ -46,7 +46,7 @@ def test_one_trigger_and_one_resume_for_all(still: Sandbox, tmp_path: Path) -> N
     assert ledger.billed == ledger.fetched == 2
     assert ledger.key_leaks == 0
     result = run.xcoms["return_value"]
-    assert (result["done"], result["failed"], result["refused"], result["unknown"]) == (2, 0, 0, 0)
+    assert (result["archived"], result["failed"], result["rejected"], result["unknown"]) == (2, 0, 0, 0)
     for row, job in zip(result["videos"], jobs, strict=True):
         assert row["request_id"] == job["request_id"]
         assert row["path"] == str(tmp_path / f"{job['request_id']}.mp4")
@@ -69,7 +69,7 @@ def test_bad_requests_never_cost_the_others(still: Sandbox, tmp_path: Path) -> N
 
     assert made(run, still).state == "success"
 
-    assert states(run) == ["refused"] * 2 + ["done"] + ["refused"] * 3 + ["failed"]
+    assert states(run) == ["rejected"] * 2 + ["archived"] + ["rejected"] * 3 + ["failed"]
     assert still.ledger().submit_calls == still.ledger().billed == 2
     row = run.xcoms["return_value"]["videos"]
     assert "1x1" in row[0]["reason"]
@@ -84,7 +84,7 @@ def test_a_request_that_the_service_refuses_never_costs_the_others(still: Sandbo
     still.script(Fault("submit", "answer", status=400, body='{"code": 20015, "message": "no"}', match="bad"))
     run = batching(tmp_path, ["bad", "good"])
     assert made(run, still).state == "success"
-    assert states(run) == ["refused", "done"]
+    assert states(run) == ["rejected", "archived"]
     assert still.ledger().billed == 1
 
 
@@ -133,7 +133,7 @@ def test_nothing_made_at_all_fails_and_pushes_the_manifest(still: Sandbox, tmp_p
     assert report.state == "up_for_retry"
     assert "0 of 2 videos are archived: 1 failed at the service, 1 were refused" in str(report.error)
     assert "return_value" not in run.xcoms
-    assert states(run) == ["refused", "failed"]
+    assert states(run) == ["rejected", "failed"]
 
 
 def test_what_travels_through_the_trigger_is_small_plain_and_secret_of_nobody(still: Sandbox, tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ def test_on_kill_tells_the_truth(still: Sandbox, tmp_path: Path, capsys: pytest.
     idle.on_kill()
     assert "cancels nothing" not in capsys.readouterr().out
     task.on_kill()
-    assert "This cancels nothing: 2 videos go on at SiliconFlow and are billed" in capsys.readouterr().out
+    assert "This cancels nothing: 2 videos keep running at SiliconFlow and are billed" in capsys.readouterr().out

@@ -1,0 +1,123 @@
+"""Where a download goes: to a file and through SHA-256, on a thread, while the network goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+from airflow_provider_siliconflow.archive.errors import destination_error
+
+#: Bytes handed to the thread at a time: enough that the hand-over costs nothing, few enough to hold two of them.
+BLOCK = 1 << 20
+
+
+class FileWriter:
+    """
+    Take a body in order, hash it and write it; at most two blocks are in memory.
+
+    :param path: The file to write; it is there already and empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("r+b", buffering=0)
+        self._hash = hashlib.sha256()
+        self._chunks: list[bytes] = []
+        self._waiting = 0
+        self._storing: asyncio.Future[None] | None = None
+        #: Bytes of the body so far.
+        self.size = 0
+        #: Bytes ever taken, those of bodies given up included.
+        self.received = 0
+        #: The first bytes of the body.
+        self.head = b""
+
+    async def write(self, chunk: bytes) -> None:
+        """
+        Take the next bytes of the body.
+
+        :raises DestinationError: if an earlier block could not be written.
+        """
+        if len(self.head) < 64:
+            self.head += chunk[: 64 - len(self.head)]
+        self._chunks.append(chunk)
+        self._waiting += len(chunk)
+        self.size += len(chunk)
+        self.received += len(chunk)
+        if self._waiting >= BLOCK:
+            await self._hand_over()
+
+    async def restart(self) -> None:
+        """
+        Forget the body so far.
+
+        :raises DestinationError: if the file cannot be emptied.
+        """
+        if not self.size:
+            return
+        await self.flush()
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+        except OSError as error:
+            raise destination_error(self._path, error) from error
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.head = b""
+
+    async def flush(self) -> None:
+        """
+        Wait until all that was taken is written and hashed.
+
+        :raises DestinationError: if it could not be written.
+        """
+        await self._hand_over()
+        await self._stored()
+
+    async def finish(self) -> str:
+        """
+        Bring the file to the disk, power cuts included.
+
+        :return: The SHA-256 of the body, in hexadecimal.
+        :raises DestinationError: if it could not be written.
+        """
+        await self.flush()
+        try:
+            await asyncio.to_thread(os.fsync, self._file.fileno())
+        except OSError as error:
+            raise destination_error(self._path, error) from error
+        return self._hash.hexdigest()
+
+    async def close(self) -> None:
+        """Let go of the file, after the thread did."""
+        try:
+            if self._storing is not None:
+                await asyncio.wait({self._storing})
+        finally:
+            self._file.close()
+
+    async def _hand_over(self) -> None:
+        await self._stored()
+        chunks, self._chunks, self._waiting = self._chunks, [], 0
+        if chunks:
+            self._storing = asyncio.get_running_loop().run_in_executor(None, self._store, chunks)
+
+    async def _stored(self) -> None:
+        if self._storing is None:
+            return
+        # Not awaited itself: a cancellation would leave the thread alone with a file about to be closed.
+        await asyncio.wait({self._storing})
+        storing, self._storing = self._storing, None
+        try:
+            storing.result()
+        except OSError as error:
+            raise destination_error(self._path, error) from error
+
+    def _store(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._hash.update(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) :]

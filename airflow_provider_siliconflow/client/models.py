@@ -1,0 +1,171 @@
+"""What is asked for and what comes back: plain, frozen data with its JSON."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_siliconflow.client import signed_urls
+
+#: Models that make videos, as the vendor's submit page lists them (api-reference/videos/videos_submit). The list
+#: changes with notice, so an unknown model is a warning, never a refusal.
+TEXT_TO_VIDEO_MODELS = frozenset({"Wan-AI/Wan2.2-T2V-A14B"})
+IMAGE_TO_VIDEO_MODELS = frozenset({"Wan-AI/Wan2.2-I2V-A14B"})
+KNOWN_MODELS = TEXT_TO_VIDEO_MODELS | IMAGE_TO_VIDEO_MODELS
+
+#: Sizes of the same page: 16:9, 9:16, 1:1.
+IMAGE_SIZES = ("1280x720", "720x1280", "960x960")
+
+#: Bytes. No limit is documented for video; the same gateway refuses more than this on another route (413, code 20043).
+LARGE_IMAGE = 5 * 1024 * 1024
+
+_IMAGE_FORM = re.compile(r"(https?://\S+|data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+={0,2})\Z", re.IGNORECASE)
+
+
+class VideoState(StrEnum):
+    """Name the states of a video in the service's own words (documented: exactly four)."""
+
+    IN_QUEUE = "InQueue"
+    IN_PROGRESS = "InProgress"
+    SUCCEED = "Succeed"
+    FAILED = "Failed"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> VideoState:
+        return cls.UNKNOWN
+
+
+@dataclass(frozen=True)
+class VideoRequest:
+    """
+    Hold what a video is made from, field by field as ``POST /video/submit`` documents it.
+
+    :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``.
+    :param prompt: What to show.
+    :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
+    :param negative_prompt: What not to show.
+    :param image: For image-to-video, an http(s) URL or a ``data:image/…;base64,`` URI.
+    :param seed: A number that makes the result repeatable; no range is documented.
+    """
+
+    model: str
+    prompt: str
+    image_size: str
+    negative_prompt: str | None = None
+    image: str | None = field(default=None, repr=False)
+    seed: int | None = None
+
+    def validate(self) -> list[str]:
+        """
+        Say all that is wrong at once.
+
+        :return: One sentence for each problem; empty if the request can be sent.
+        """
+        problems = []
+        if not isinstance(self.model, str) or not self.model.strip():
+            problems.append("model is empty.")
+        if not isinstance(self.prompt, str) or not self.prompt.strip():
+            problems.append("prompt is empty.")
+        if self.image_size not in IMAGE_SIZES:
+            problems.append(f"image_size {self.image_size!r} is not one of {', '.join(IMAGE_SIZES)}.")
+        if self.negative_prompt is not None and not isinstance(self.negative_prompt, str):
+            problems.append("negative_prompt is not a text.")
+        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
+            problems.append(f"seed {self.seed!r} is not an integer.")
+        return problems + self._image_problems()
+
+    def _image_problems(self) -> list[str]:
+        if not isinstance(self.model, str):
+            return []
+        if self.model in IMAGE_TO_VIDEO_MODELS and not self.image:
+            return [f"{self.model} makes a video from a picture: image is missing."]
+        if self.model in TEXT_TO_VIDEO_MODELS and self.image:
+            return [f"{self.model} makes a video from text alone: image must not be given."]
+        if self.image and not (isinstance(self.image, str) and _IMAGE_FORM.match(self.image)):
+            return ["image is neither an http(s) URL nor a base64 data URI of an image."]
+        return []
+
+    def warnings(self) -> list[str]:
+        """
+        Say what may well be refused by the service, though nobody documents it.
+
+        :return: One sentence for each doubt.
+        """
+        doubts = []
+        if self.model not in KNOWN_MODELS:
+            known = ", ".join(sorted(KNOWN_MODELS))
+            doubts.append(f"model {self.model!r} is not among those known to this release ({known}).")
+        if self.image and self.image.startswith("data:") and len(self.image) * 3 // 4 > LARGE_IMAGE:
+            doubts.append("image is larger than 5 MB; SiliconFlow refuses such images on other routes (HTTP 413).")
+        return doubts
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the body of the submit: the fields that are set."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class SubmittedVideo:
+    """
+    Hold what a submit answered.
+
+    :param request_id: The only handle on the video; opaque, and cannot be found again if lost.
+    :param trace_id: ``x-siliconcloud-trace-id``, if it came.
+    :param host: The base URL that accepted it.
+    """
+
+    request_id: str
+    trace_id: str | None
+    host: str
+
+
+@dataclass(frozen=True)
+class VideoStatus:
+    """
+    Hold what a look at a video told.
+
+    :param request_id: The video's request id.
+    :param status: One of the four words, or unknown.
+    :param status_text: The word as it came.
+    :param reason: The service's reason, verbatim; often empty.
+    :param position: Place in the queue, where told (oldest docs only).
+    :param urls: Signed links, usable byte for byte only; neither ``repr`` nor ``str`` shows them.
+    :param inference_seconds: Seconds of inference (unit inferred).
+    :param seed: The seed that was used.
+    :param trace_id: ``x-siliconcloud-trace-id``, if it came.
+    """
+
+    request_id: str
+    status: VideoState
+    status_text: str = ""
+    reason: str = ""
+    position: int | None = None
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    inference_seconds: float | None = None
+    seed: int | None = None
+    trace_id: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Return the first link; one is all that was ever seen."""
+        return self.urls[0] if self.urls else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Return when the link dies, read from the link itself."""
+        return signed_urls.expires_at(self.url) if self.url else None
+
+    def to_xcom(self) -> dict[str, Any]:
+        """Return what is worth keeping of a finished video, as plain JSON and without its link."""
+        facts = {
+            "request_id": self.request_id,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "seed": self.seed,
+            "inference_seconds": self.inference_seconds,
+            "trace_id": self.trace_id,
+        }
+        return facts | ({"position": self.position} if self.position is not None else {})

@@ -1,0 +1,129 @@
+"""The money table of api.md, line by line: send again, outcome unknown, or final."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_siliconflow.client.parsing import Response, error_from
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure, final_submit_error
+from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
+    SiliconFlowAPIError,
+    SiliconFlowConfigError,
+    SiliconFlowConnectionError,
+    SiliconFlowError,
+    SubmitOutcomeUnknownError,
+)
+
+HOST = "https://api.siliconflow.cn/v1"
+AGAIN, UNKNOWN, FINAL = FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.FINAL
+BODIES = {
+    "no body": b"",
+    "bare string": b'"Forbidden"',
+    "html": b"<html>Bad Gateway</html>",
+    "message": b'{"message": "m", "data": null}',
+    "20015": b'{"code": 20015, "message": "m", "data": null}',
+    "30001": b'{"code": 30001, "message": "m", "data": null}',
+    "50505": b'{"code": 50505, "message": "m", "data": null}',
+    "60000": b'{"code": 60000, "message": "m", "data": null}',
+}
+#: By status: what it means for a submit, and for a free call. Exceptions by code stand below.
+BY_STATUS = {
+    200: (UNKNOWN, AGAIN),
+    202: (UNKNOWN, AGAIN),
+    302: (FINAL, FINAL),
+    307: (FINAL, FINAL),
+    400: (FINAL, FINAL),
+    401: (FINAL, FINAL),
+    402: (FINAL, FINAL),
+    403: (FINAL, FINAL),
+    404: (FINAL, FINAL),
+    407: (FINAL, FINAL),
+    408: (UNKNOWN, AGAIN),
+    410: (FINAL, FINAL),
+    413: (FINAL, FINAL),
+    425: (UNKNOWN, AGAIN),
+    429: (AGAIN, AGAIN),
+    451: (FINAL, FINAL),
+    499: (UNKNOWN, FINAL),
+    500: (UNKNOWN, AGAIN),
+    502: (UNKNOWN, AGAIN),
+    503: (UNKNOWN, AGAIN),
+    504: (UNKNOWN, AGAIN),
+    520: (UNKNOWN, AGAIN),
+    599: (UNKNOWN, AGAIN),
+}
+
+
+def submit_meaning(status: int, body: str) -> FailureKind:
+    if status == 503 and body == "50505":
+        return AGAIN
+    # A server error in the service's own words outweighs a status that would say "refused".
+    if body == "60000" and status != 429:
+        return UNKNOWN
+    return BY_STATUS[status][0]
+
+
+def error(status: int, body: str) -> SiliconFlowAPIError:
+    return error_from(Response(status, {}, BODIES[body], HOST))
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("status", BY_STATUS)
+def test_every_status_and_shape_has_its_verdict(status: int, body: str) -> None:
+    failure = error(status, body)
+    assert classify_failure(Route.SUBMIT, failure) is submit_meaning(status, body)
+    assert classify_failure(Route.FREE, failure) is BY_STATUS[status][1]
+
+
+@pytest.mark.parametrize(
+    ("failure", "submit", "free"),
+    [
+        (SiliconFlowConnectionError("refused", host=HOST, sent=False), AGAIN, AGAIN),
+        (SiliconFlowConnectionError("reset", host=HOST), UNKNOWN, AGAIN),
+        (InvalidVideoRequestError("bad"), FINAL, FINAL),
+        (SiliconFlowConfigError("no key"), FINAL, FINAL),
+    ],
+)
+def test_failures_without_an_answer(failure: SiliconFlowError, submit: FailureKind, free: FailureKind) -> None:
+    assert classify_failure(Route.SUBMIT, failure) is submit
+    assert classify_failure(Route.FREE, failure) is free
+
+
+def test_only_a_known_refusal_may_be_sent_again() -> None:
+    again = {
+        (status, body)
+        for status in range(200, 600)
+        for body in BODIES
+        if classify_failure(Route.SUBMIT, error(status, body)) is AGAIN
+    }
+    assert again == {(429, body) for body in BODIES} | {(503, "50505")}
+
+
+@pytest.mark.parametrize("status", BY_STATUS)
+def test_a_submit_ends_with_the_truth_about_the_money(status: int) -> None:
+    failure = error(status, "message")
+    last = final_submit_error(failure, model="m")
+    if BY_STATUS[status][0] is UNKNOWN:
+        assert isinstance(last, SubmitOutcomeUnknownError)
+        assert (last.host, last.model) == (HOST, "m")
+        assert "A video may be running and billed" in str(last)
+        assert "Nothing was submitted" not in str(last)
+    else:
+        assert last is failure
+        assert "Nothing was submitted, nothing is billed." in str(last)
+
+
+def test_an_unknown_outcome_keeps_the_trace_id_and_the_cause_in_words() -> None:
+    failure = error_from(Response(504, {"x-siliconcloud-trace-id": "ti_1"}, b'"timed out"', HOST))
+    last = final_submit_error(failure, model="Wan-AI/Wan2.2-T2V-A14B")
+    assert isinstance(last, SubmitOutcomeUnknownError)
+    assert last.trace_id == "ti_1"
+    for fact in ("Wan-AI/Wan2.2-T2V-A14B", HOST, "HTTP 504", "timed out", "ti_1", "console", "clear the task"):
+        assert fact in str(last)
+
+
+def test_a_connection_error_gives_the_unknown_outcome_its_host() -> None:
+    last = final_submit_error(SiliconFlowConnectionError("reset", host=HOST), model="m")
+    assert isinstance(last, SubmitOutcomeUnknownError)
+    assert (last.host, last.trace_id) == (HOST, None)

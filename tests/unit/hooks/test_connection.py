@@ -1,0 +1,193 @@
+"""Every form in which a connection may come, and what is said of one that cannot be used."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
+from airflow_provider_siliconflow.hooks.connection import DEFAULT_BASE_URL, Settings
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from tests.unit.hooks.fixtures import CONNECTION
+from tests.unit.hooks.wire import KEY
+
+
+def read(monkeypatch: pytest.MonkeyPatch, connection: str) -> Settings:
+    monkeypatch.setenv(CONNECTION, connection)
+    return SiliconFlowHook().settings
+
+
+def form(**fields: Any) -> str:
+    return json.dumps({"conn_type": "siliconflow", "password": KEY} | fields)
+
+
+CN, COM = "https://api.siliconflow.cn/v1", "https://api.siliconflow.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("connection", "base_url"),
+    [
+        (form(), DEFAULT_BASE_URL),
+        (form(host=""), DEFAULT_BASE_URL),
+        (form(host=CN), CN),
+        (form(host=f"{CN}/"), CN),
+        (form(host=f" {CN}// "), CN),
+        (form(host="https://api.siliconflow.com"), COM),
+        (form(host="https://api.siliconflow.com/"), COM),
+        (form(host="api.siliconflow.com"), COM),
+        (form(host="api.siliconflow.com/v1/"), COM),
+        (form(host="https://api.ap.siliconflow.com/v2"), "https://api.ap.siliconflow.com/v2"),
+        (form(host="http://127.0.0.1:8765/v1"), "http://127.0.0.1:8765/v1"),
+        (form(host="http://127.0.0.1:8765/com/v1/"), "http://127.0.0.1:8765/com/v1"),
+        (form(host="http://127.0.0.1", port=8765), "http://127.0.0.1:8765/v1"),
+        (form(host="http://127.0.0.1/v2", port=8765), "http://127.0.0.1:8765/v2"),
+        (form(host="http://127.0.0.1:8765", port=1), "http://127.0.0.1:8765/v1"),
+        (form(host="127.0.0.1", port=0, schema="/v3/"), "https://127.0.0.1/v3"),
+        (form(host="https://user:word@api.siliconflow.cn/v1"), CN),
+        (form(host="http://[::1]:8765/v1"), "http://[::1]:8765/v1"),
+        (f"siliconflow://:{KEY}@", DEFAULT_BASE_URL),
+        (f"siliconflow://:{KEY}@/", DEFAULT_BASE_URL),
+        (f"siliconflow://:{KEY}@api.siliconflow.com", COM),
+        (f"siliconflow://:{KEY}@api.siliconflow.com/", COM),
+        (f"siliconflow://:{KEY}@api.siliconflow.com/v1", COM),
+        (f"siliconflow://:{KEY}@api.siliconflow.com:443/v1", "https://api.siliconflow.com:443/v1"),
+        (f"siliconflow://:{KEY}@{quote(CN, safe='')}", CN),
+        (f"siliconflow://:{KEY}@{quote('http://127.0.0.1', safe='')}:8765/v1", "http://127.0.0.1:8765/v1"),
+        (f"siliconflow://:{KEY}@{quote('http://127.0.0.1:8765/v1', safe='')}", "http://127.0.0.1:8765/v1"),
+    ],
+)
+def test_every_form_of_a_host(monkeypatch: pytest.MonkeyPatch, connection: str, base_url: str) -> None:
+    settings = read(monkeypatch, connection)
+    assert (settings.base_url, settings.api_key) == (base_url, KEY)
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        form(extra={"timeout": 5, "max_attempts": 2, "max_backoff": 7, "proxy": "http://p:3128", "verify": False}),
+        form(
+            extra=json.dumps(
+                {"timeout": "5", "max_attempts": "2", "max_backoff": "7", "proxy": " http://p:3128", "verify": "no"}
+            )
+        ),
+        f"siliconflow://:{KEY}@?timeout=5&max_attempts=2&max_backoff=7&proxy=http%3A%2F%2Fp%3A3128&verify=false",
+    ],
+)
+def test_every_form_of_the_extra_fields(monkeypatch: pytest.MonkeyPatch, connection: str) -> None:
+    settings = read(monkeypatch, connection)
+    assert (settings.timeout, settings.max_attempts, settings.max_backoff) == (5.0, 2, 7.0)
+    assert (settings.proxy, settings.verify) == ("http://p:3128", False)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_fields_left_empty_in_the_form_mean_the_defaults(monkeypatch: pytest.MonkeyPatch, empty: str | None) -> None:
+    names = ("timeout", "max_attempts", "max_backoff", "proxy", "verify")
+    settings = read(monkeypatch, form(extra=dict.fromkeys(names, empty)))
+    assert settings == read(monkeypatch, form())
+    assert (settings.timeout, settings.max_attempts, settings.max_backoff) == (60.0, 5, 30.0)
+    assert (settings.proxy, settings.verify) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "verify"),
+    [
+        ("true", True),
+        ("TRUE ", True),
+        ("1", True),
+        (1, True),
+        ("yes", True),
+        ("no", False),
+        (0, False),
+        ("False", False),
+    ],
+)
+def test_verify_in_words(monkeypatch: pytest.MonkeyPatch, given: object, verify: bool) -> None:
+    assert read(monkeypatch, form(extra={"verify": given})).verify is verify
+
+
+@pytest.mark.parametrize(
+    ("connection", "problem"),
+    [
+        (form(password=None), "has no API key: put it into the password"),
+        (form(password="  "), "has no API key"),
+        (form(password="sk-a b"), "characters that no key has"),
+        (form(password="sk-a\nX-Header: b"), "characters that no key has"),
+        (form(password="sk-键"), "characters that no key has"),
+        (form(host="ftp://api.siliconflow.cn"), "is not a URL like https://api.siliconflow.cn/v1"),
+        (form(host="http://"), "is not a URL like"),
+        (form(host="api siliconflow cn"), "is not a URL like"),
+        (form(host="http://127.0.0.1:99999/v1"), "is not a URL like"),
+        (form(host="http://127.0.0.1:0/v1"), "is not a URL like"),
+        (form(host="http://127.0.0.1:port/v1"), "is not a URL like"),
+        (form(host="http://[::1/v1"), "Invalid IPv6 URL"),
+        (form(host=f"http://{'a' * 64}.cn/v1"), "is not a URL like"),
+        (form(extra={"timeout": "soon"}), "timeout 'soon' is not a number"),
+        (form(extra={"timeout": 0}), "timeout 0 is out of range"),
+        (form(extra={"timeout": "inf"}), "timeout 'inf' is out of range"),
+        (form(extra={"timeout": "nan"}), "timeout 'nan' is out of range"),
+        (form(extra={"timeout": [1]}), "is not a number"),
+        (form(extra={"max_attempts": 0}), "max_attempts 0 is out of range"),
+        (form(extra={"max_backoff": -1}), "max_backoff -1 is out of range"),
+        (form(extra={"proxy": "p:3128"}), "proxy is not a URL like http://host:3128"),
+        (form(extra={"proxy": "socks5://p:1080"}), "proxy is not a URL"),
+        (form(extra={"proxy": 3128}), "proxy is not a URL"),
+        (form(extra={"proxy": "http://[::1"}), "Invalid IPv6 URL"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_says_why(
+    monkeypatch: pytest.MonkeyPatch, connection: str, problem: str
+) -> None:
+    with pytest.raises(SiliconFlowConfigError) as caught:
+        read(monkeypatch, connection)
+    assert problem in str(caught.value)
+    assert "siliconflow_default" in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_a_proxy_that_cannot_be_used_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SiliconFlowConfigError) as caught:
+        read(monkeypatch, form(extra={"proxy": "user:s3cr3t@p:3128"}))
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_settings_show_neither_key_nor_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(monkeypatch, form(extra={"proxy": "http://user:s3cr3t@p:3128"}))
+    assert KEY not in repr(settings) + str(settings)
+    assert "s3cr3t" not in repr(settings)
+
+
+def test_the_connection_is_not_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONNECTION, raising=False)
+    assert SiliconFlowHook("absent").siliconflow_conn_id == "absent"
+
+
+class Connection:
+    """Look like an Airflow connection."""
+
+    conn_id = "c"
+    schema = None
+    password = KEY
+
+    def __init__(self, host: str, port: int | None) -> None:
+        self.host, self.port = host, port
+
+
+ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()))
+FIELDS = st.dictionaries(st.sampled_from(["timeout", "max_attempts", "max_backoff", "proxy", "verify"]), ANYTHING)
+
+
+@given(st.one_of(st.text(), st.text().map("http://{}".format)), st.one_of(st.none(), st.integers(0, 70000)), FIELDS)
+def test_whatever_was_typed_gives_settings_or_our_own_error(host: str, port: int | None, extra: dict[str, Any]) -> None:
+    try:
+        settings = Settings.from_connection(Connection(host, port), extra)  # type: ignore[arg-type]
+    except SiliconFlowConfigError:
+        return
+    assert settings.base_url.startswith(("http://", "https://"))
+    assert not settings.base_url.endswith("/")
+    assert settings.max_attempts >= 1
+    assert settings.timeout > 0

@@ -1,0 +1,287 @@
+"""Submit once: the order of writes, stores that fail, a model of tasks that die anywhere; each guard is needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+    SubmitOutcomeUnknownError,
+    SubmitRecordError,
+)
+from airflow_provider_siliconflow.jobs import record, submit
+from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore, intent_of
+from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, submit_once
+from tests.unit.dying_task import CONN_ID, REQUEST, SETTINGS, DyingTask, FakeHook, FakeStore, Killed
+
+PRICE = "2.00 CNY"
+QUICK = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+
+
+# --- the store --------------------------------------------------------------------------------------------------------
+
+
+json_values = st.recursive(
+    st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.text() | st.sampled_from([field.name for field in fields(SubmitRecord)]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+def store_of(kept: Any = None, **faults: Any) -> tuple[SubmitStore, FakeStore]:
+    fake = FakeStore(**faults)
+    if kept is not None:
+        fake.kept[KEY] = kept
+    return SubmitStore(cast("Any", {"task_state_store": fake})), fake
+
+
+def once(store: SubmitStore, hook: FakeHook, before_paying: Callable[[], None] = lambda: None) -> SubmitRecord:
+    intent = intent_of(asdict(REQUEST), conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
+    return submit_once(cast("Any", hook), lambda: REQUEST, store, intent, ResubmitPolicy(price=PRICE), before_paying)
+
+
+@QUICK
+@given(json_values)
+def test_what_is_no_record_is_an_error_and_never_absent(kept: Any) -> None:
+    store, _ = store_of(kept)
+    hook = FakeHook()
+    with pytest.raises(SubmitRecordError, match="not the same as no record, so the request was not submitted"):
+        once(store, hook)
+    assert hook.posts == 0
+
+
+def test_a_store_that_cannot_be_read_is_an_error_and_never_absent() -> None:
+    store, _ = store_of(failing="get")
+    hook = FakeHook()
+    with pytest.raises(SubmitRecordError, match="OSError: the store is away"):
+        once(store, hook)
+    assert hook.posts == 0
+
+
+def test_the_intent_is_kept_before_the_post_and_the_id_right_after_it() -> None:
+    store, fake = store_of()
+    hook = FakeHook(on_post=lambda: fake.log.append(("POST", None)))
+
+    record = once(store, hook, before_paying=lambda: fake.log.append(("before paying", None)))
+
+    assert [name for name, _ in fake.log] == ["get", "before paying", "set", "POST", "set"]
+    (_, intent), (_, made) = (entry for entry in fake.log if entry[0] == "set")
+    assert (intent["request_id"], made["request_id"]) == (None, record.request_id)
+    assert made["submitted_at"] >= intent["intent_at"]
+    assert store.read() == record
+
+
+def test_nothing_is_sent_if_the_intent_cannot_be_kept() -> None:
+    store, _ = store_of(failing="set intent")
+    hook = FakeHook()
+    with pytest.raises(SubmitRecordError, match=r"cannot be written.*The request was not submitted by this try"):
+        once(store, hook)
+    assert hook.posts == 0
+
+
+def test_the_try_goes_on_if_the_id_cannot_be_kept(caplog: pytest.LogCaptureFixture) -> None:
+    store, fake = store_of(failing="set id")
+    record = once(store, FakeHook())
+    assert f"Video {record.request_id} is paid for, but this try alone knows its id" in caplog.text
+    assert fake.kept[KEY]["request_id"] is None
+
+
+def test_what_speaks_against_paying_leaves_no_trace() -> None:
+    def refuse() -> None:
+        raise SiliconFlowError("no room")
+
+    store, fake = store_of()
+    hook = FakeHook()
+    with pytest.raises(SiliconFlowError, match="no room"):
+        once(store, hook, before_paying=refuse)
+    assert not fake.kept
+    assert hook.posts == 0
+
+
+def test_a_refused_submit_leaves_no_trace() -> None:
+    store, fake = store_of()
+    with pytest.raises(SiliconFlowError, match="slow down"):
+        once(store, FakeHook("refused"))
+    assert not fake.kept
+
+
+def test_an_intent_that_cannot_be_dropped_stays_and_is_an_unknown_outcome(caplog: pytest.LogCaptureFixture) -> None:
+    store, _ = store_of(failing="delete")
+    with pytest.raises(SiliconFlowError, match="slow down"):
+        once(store, FakeHook("refused"))
+    assert "cannot be deleted" in caplog.text
+    with pytest.raises(SubmitOutcomeUnknownError):
+        once(store, FakeHook())
+
+
+def test_a_lost_answer_names_the_window_and_the_price() -> None:
+    store, fake = store_of()
+    with pytest.raises(SubmitOutcomeUnknownError, match=rf"It was sent between .* and .*; a second would cost {PRICE}"):
+        once(store, FakeHook("lost, accepted"))
+    assert fake.kept[KEY]["request_id"] is None
+
+
+def test_a_closed_record_is_submitted_anew() -> None:
+    store, fake = store_of()
+    first = once(store, FakeHook())
+    store.close(first, "it failed")
+    assert fake.kept[KEY]["closed"] == "it failed"
+    assert once(store, FakeHook("accepted", number=2)).request_id != first.request_id
+
+
+def test_a_record_that_cannot_be_closed_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    store, fake = store_of()
+    record = once(store, FakeHook())
+    fake.failing = "set id"
+    store.close(record, "it failed")
+    assert f"The record of video {record.request_id} cannot be closed" in caplog.text
+
+
+def test_without_a_store_one_warning_says_what_protection_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+    store, hook = SubmitStore(cast("Any", {})), FakeHook("refused")
+    assert not store.exists
+    with pytest.raises(SiliconFlowError, match="slow down"):
+        once(store, hook)
+    caplog.clear()
+
+    hook = FakeHook()
+    record = once(store, hook)
+    store.close(record, "it failed")
+
+    assert store.read() is None
+    assert hook.posts == 1
+    (warning,) = (entry for entry in caplog.records if entry.levelno >= logging.WARNING)
+    assert "no task state store" in warning.getMessage()
+    assert "a retry cannot know of the video and pays for another" in warning.getMessage()
+
+
+# --- the model: each guard holds, and is needed -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    for module in (submit, record):
+        monkeypatch.setattr(module.log, "disabled", True)
+
+    def lives() -> None:
+        for seed in range(1000):
+            DyingTask(seed).live(12)
+
+    return lives
+
+
+def breaks_a_law(play: Callable[[], None], law: str) -> None:
+    with pytest.raises(AssertionError, match=f"LAW: {law}"):
+        play()
+
+
+def test_a_task_that_dies_anywhere_pays_once_and_never_loses_a_video_in_silence(play: Callable[[], None]) -> None:
+    play()
+
+
+def drop_intents(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = SubmitStore.write
+    monkeypatch.setattr(SubmitStore, "write", lambda self, record: write(self, record) if record.request_id else None)
+
+
+def drop_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = SubmitStore.write
+    monkeypatch.setattr(SubmitStore, "write", lambda self, record: None if record.request_id else write(self, record))
+
+
+def dies_after_the_post() -> tuple[SubmitStore, FakeHook]:
+    def die() -> None:
+        if hook.posts:
+            raise Killed
+
+    store, _ = store_of()
+    hook = FakeHook(step=die)
+    with pytest.raises(Killed):
+        once(store, hook)
+    return store, hook
+
+
+def test_the_intent_write_is_needed_for_a_death_after_the_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, first = dies_after_the_post()
+    second = FakeHook(number=2)
+    with pytest.raises(SubmitOutcomeUnknownError):
+        once(store, second)
+    assert first.billed + second.billed == ["vid1"]
+
+    drop_intents(monkeypatch)
+    store, first = dies_after_the_post()
+    once(store, second)
+    assert first.billed + second.billed == ["vid1", "vid2"]
+
+
+def test_the_id_write_is_needed_for_a_death_at_any_time_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, _ = store_of()
+    first = once(store, FakeHook())
+    assert once(store, FakeHook(number=2)) == first
+
+    drop_ids(monkeypatch)
+    store, _ = store_of()
+    once(store, FakeHook())
+    with pytest.raises(SubmitOutcomeUnknownError):
+        once(store, FakeHook(number=2))
+
+
+def test_the_model_finds_that_the_intent_write_is_missing(
+    play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_intents(monkeypatch)
+    breaks_a_law(play, "what (is|may be) paid for is not submitted again")
+
+
+def test_the_model_finds_that_the_id_write_is_missing(
+    play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_ids(monkeypatch)
+    breaks_a_law(play, "an outcome is unknown only where something went wrong")
+
+
+def test_telling_unreadable_from_absent_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    read = SubmitStore.read
+
+    def lenient(self: SubmitStore) -> SubmitRecord | None:
+        try:
+            return read(self)
+        except SubmitRecordError:
+            return None
+
+    monkeypatch.setattr(SubmitStore, "read", lenient)
+    breaks_a_law(play, "what is paid for is not submitted again")
+
+
+def test_keeping_the_intent_of_a_lost_answer_is_needed(
+    play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetful(*args: Any) -> SubmitRecord:
+        try:
+            return submit_once(*args)
+        except SubmitOutcomeUnknownError:
+            args[2].forget()
+            raise
+
+    monkeypatch.setattr("tests.unit.dying_task.submit_once", forgetful)
+    breaks_a_law(play, "what is paid for is not submitted again")
+
+
+def test_dropping_the_intent_of_a_refusal_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SubmitStore, "forget", lambda self: None)
+    breaks_a_law(play, "an outcome is unknown only where something went wrong")
+
+
+def test_closing_a_failed_video_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SubmitStore, "close", lambda self, record, why: None)
+    breaks_a_law(play, "a try goes on with the video that is intended")
