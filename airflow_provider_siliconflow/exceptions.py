@@ -24,7 +24,7 @@ The errors of this provider, by cause.
     │   └── VideoFailedPermanentlyError   *   … and asking for the same id again cannot change that
     ├── VideoExpiredError                 the link to the video is dead and no fresh one was to be had
     ├── VideoIntegrityError               what was downloaded is not a whole video
-    ├── UnsafeUrlError               *   a link to a video leads where no video of the service can be
+    ├── UnsafeUrlError                    a URL of a video leads where no video of the service can be
     └── DestinationError                  the destination cannot be read or written
         └── DestinationRefusedError   *   … or holds another video, or is no place for one
 
@@ -246,8 +246,14 @@ class VideoIntegrityError(SiliconFlowError):
     """Report that what was downloaded is not a whole video; nothing was published."""
 
 
-class UnsafeUrlError(SiliconFlowError, AirflowFailException):
-    """Refuse a link that leads where no video of the service can be; nothing was fetched from there."""
+class UnsafeUrlError(SiliconFlowError):
+    """
+    Raised when a URL, or where it redirects to, must not be fetched; nothing was fetched from there.
+
+    One answer of the service is no reason to give up a paid video, so that a retry may ask for another URL.
+    """
+
+    money = "Nothing is paid again: a retry asks the service for the URL anew where the request id is known."
 
 
 class DestinationError(SiliconFlowError):

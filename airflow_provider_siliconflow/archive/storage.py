@@ -94,10 +94,10 @@ class Storage:
     @asynccontextmanager
     async def get(self, url: str, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """Follow a link to its answer; turn what goes wrong on the way into errors that show no signature."""
-        first = url
+        first, redirected = url, ""
         try:
             for _ in range(_MAX_REDIRECTS + 1):
-                self._rules.check(url)
+                url = self._admit(url, redirected)
                 proxy = self._proxy_for(url)
                 self._guard.expect(to_proxy=proxy is not None)
                 target = URL(url, encoded=True)
@@ -106,6 +106,7 @@ class Storage:
                     if response.status not in _REDIRECTS or "Location" not in response.headers:
                         yield response
                         return
+                    redirected = f" {signed_urls.mask(url)} redirected to it."
                     url = urljoin(url, response.headers["Location"]).partition("#")[0]
         except aiohttp.ClientPayloadError:
             raise TransientDownloadError(
@@ -114,11 +115,21 @@ class Storage:
         except (aiohttp.ClientError, OSError) as error:
             if self._guard.refused and isinstance(error, aiohttp.ClientConnectorError):
                 raise UnsafeUrlError(
-                    f"The link {signed_urls.mask(url)} leads to a private address: {self._guard.refused}."
+                    f"The URL {signed_urls.mask(url)} leads to a private address: {self._guard.refused}.{redirected}"
                 ) from None
             # Not chained: some of aiohttp's errors show the whole link.
             raise TransientDownloadError(connection_error(url, _cause(error))) from None
-        raise UnsafeUrlError(f"The link {signed_urls.mask(first)} redirects more than {_MAX_REDIRECTS} times.")
+        raise UnsafeUrlError(
+            f"The URL {signed_urls.mask(first)} redirects more than {_MAX_REDIRECTS} times, at last to"
+            f" {signed_urls.mask(url)}."
+        )
+
+    def _admit(self, url: str, redirected: str) -> str:
+        """Return a URL as it is to be sent, if it may be fetched."""
+        try:
+            return self._rules.check(url)
+        except UnsafeUrlError as error:
+            raise UnsafeUrlError(f"{error.message}{redirected}") from None
 
     def _proxy_for(self, url: str) -> str | None:
         # Not aiohttp's trust_env: it would also send a password from ~/.netrc along.

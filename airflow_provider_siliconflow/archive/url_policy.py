@@ -1,28 +1,32 @@
-"""Which links may be followed: a result URL comes from outside, and the worker sits inside a network."""
+"""Which URLs may be fetched: a result's URL comes from outside, and the worker sits inside a network."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
+import string
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from airflow_provider_siliconflow.archive import hosts, ip_ranges
 from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import UnsafeUrlError
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_IPV6_INTERNET = ipaddress.IPv6Network("2000::/3")
+#: Scheme, host and port, and the rest of a URL without its fragment.
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#\\]+)([/?][^#]*)?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class UrlPolicy:
     """
-    Hold what a link may be.
+    What a URL may be.
 
     :param allow_http: Whether it may be plain http.
-    :param allow_private: Whether it may lead to an address that is not of the public Internet.
+    :param allow_private: Whether it may lead to an address that is not of the public Internet. Metadata services of
+        clouds stay refused.
     """
 
     allow_http: bool = False
@@ -31,10 +35,11 @@ class UrlPolicy:
     @classmethod
     async def of_api(cls, base_url: str) -> UrlPolicy:
         """
-        Make the rules for the links of an API: they may be what the API itself is, and no less.
+        Return the policy for the URLs of an API: they may be what the API itself is, and no less.
 
-        :param base_url: The API's base URL. Links may be http if it is, and may lead to private addresses if every
+        :param base_url: The API's base URL. URLs may be http if it is, and may lead to private addresses if every
             address of its host is one (a sandbox, a gateway inside).
+        :return: The policy; the strict one where the API's host cannot be resolved.
         """
         parts = urlsplit(base_url)
         try:
@@ -44,47 +49,69 @@ class UrlPolicy:
         private = bool(found) and not any(is_public(str(info[4][0])) for info in found)
         return cls(allow_http=parts.scheme == "http", allow_private=private)
 
-    def check(self, url: str) -> None:
+    def check(self, url: str) -> str:
         """
-        Check what a link tells by itself; where its name leads is for :class:`SsrfGuard`.
+        Check what a URL tells by itself; where its name leads is for :class:`SsrfGuard`.
 
-        :param url: The link, to be sent byte for byte.
-        :raises UnsafeUrlError: if it may not be followed.
+        :param url: The URL, as the service or a redirect gave it.
+        :return: The URL to send: byte for byte the same but for spaces and characters beyond ASCII, which are
+            percent-encoded, and for the host, which is as DNS spells it.
+        :raises UnsafeUrlError: if it must not be fetched.
+        """
+        shown = signed_urls.mask(url)
+        try:
+            scheme, host, port, rest = _split(url)
+            purpose = self._refuses_host(host)
+        except ValueError:
+            raise UnsafeUrlError(f"The URL {shown} cannot be sent: it is malformed.") from None
+        if scheme != "https" and not (scheme == "http" and self.allow_http):
+            raise UnsafeUrlError(f"The URL {shown} is {scheme}, not https as the API is.")
+        if purpose:
+            raise UnsafeUrlError(f"The URL {shown} leads to a private address: {purpose}.")
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}{rest}"
+
+    def refuses_address(self, address: str) -> str | None:
+        """
+        Return why a connection to an address is refused.
+
+        :param address: An IPv4 or IPv6 address, as ``getaddrinfo`` gives it.
+        :return: What the address is for; None if it may be connected to.
         """
         try:
-            parts = urlsplit(url)
-            host = (parts.hostname or "").rstrip(".")
-            schemes = ("https", "http") if self.allow_http else ("https",)
-            # A user or password would become an Authorization header; a space or line break another request.
-            well_formed = host and parts.port != 0 and parts.username is None and all("!" <= c <= "~" for c in url)
+            ip = ipaddress.ip_address(address)
         except ValueError:
-            raise UnsafeUrlError(f"The link {signed_urls.mask(url)} is no URL.") from None
-        if not well_formed:
-            raise UnsafeUrlError(f"The link {signed_urls.mask(url)} is not one that can be sent as it is.")
-        if parts.scheme not in schemes:
-            raise UnsafeUrlError(f"The link {signed_urls.mask(url)} is {parts.scheme}, not https as the API is.")
-        if not self.allow_private and not _may_be_public(host):
-            raise UnsafeUrlError(f"The link {signed_urls.mask(url)} leads to a private address.")
+            return "no address"
+        return ip_ranges.metadata_service(ip) if self.allow_private else ip_ranges.special_purpose(ip)
+
+    def _refuses_host(self, host: str) -> str | None:
+        """Return why a host is refused before any DNS, which a proxy asks where nobody here can see it."""
+        address = hosts.address_of(host)
+        if address is not None:
+            return self.refuses_address(str(address))
+        if hosts.is_metadata_name(host):
+            return "a cloud's metadata service"
+        return None if self.allow_private or not hosts.is_inside_name(host) else "a name for use inside networks"
 
 
 class SsrfGuard:
     """
-    Make the sockets of a connector, and refuse those to private addresses: after DNS, at each connection.
+    A maker of sockets for a connector that refuses private addresses: after DNS, at each connection.
 
-    :param rules: What links may be.
+    :param policy: What URLs may be.
     """
 
-    def __init__(self, rules: UrlPolicy) -> None:
-        self._rules = rules
+    def __init__(self, policy: UrlPolicy) -> None:
+        self._policy = policy
         self._to_proxy = False
-        #: An address refused since :meth:`expect`, if any was.
+        #: The address refused since :meth:`expect` and what it is for, if one was.
         self.refused: str | None = None
 
     def expect(self, *, to_proxy: bool) -> None:
         """
-        Get ready for the next request.
+        Prepare for the next request.
 
-        :param to_proxy: Whether it goes to a proxy, which the user named and which may be anywhere.
+        :param to_proxy: Whether it goes to a proxy, which the user named and which may be anywhere. The proxy
+            resolves the URL's host, so that only :meth:`UrlPolicy.check` stands before it.
         """
         self._to_proxy = to_proxy
         self.refused = None
@@ -94,40 +121,40 @@ class SsrfGuard:
         Make a socket.
 
         :param info: The address as ``getaddrinfo`` gives it.
-        :raises ConnectionRefusedError: for a private address, and notes it in :attr:`refused`.
+        :raises ConnectionRefusedError: for a refused address, which :attr:`refused` tells then.
         """
         family, kind, protocol, _, address = info
-        if not (self._to_proxy or self._rules.allow_private or is_public(str(address[0]))):
-            self.refused = str(address[0])
+        purpose = None if self._to_proxy else self._policy.refuses_address(str(address[0]))
+        if purpose:
+            self.refused = f"{address[0]} ({purpose})"
             raise ConnectionRefusedError(f"{address[0]} is not a public address")
         return socket.socket(family, kind, protocol)
 
 
 def is_public(address: str) -> bool:
     """
-    Tell whether an IP address is of the public Internet, also when it hides an IPv4 address in IPv6.
+    Return whether an IP address is of the public Internet, also when it hides an IPv4 address in IPv6.
 
     :param address: An IPv4 or IPv6 address; anything else is not public.
     """
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is None:
-            return ip in _IPV6_INTERNET and ip.is_global
-        ip = inner
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return UrlPolicy().refuses_address(address) is None
 
 
-def _may_be_public(host: str) -> bool:
-    """Tell whether a host name may have a public address: judge literal addresses, in old notations too."""
-    if ":" in host:
-        return is_public(host)
-    try:
-        return is_public(socket.inet_ntoa(socket.inet_aton(host)))
-    except OSError:
-        return host != "localhost" and not host.endswith(".localhost")
+def _split(url: str) -> tuple[str, str, str, str]:
+    """
+    Return scheme, host, port with its colon, path and query of a URL.
+
+    :raises ValueError: if it has no host, a user or password (which would become a header of their own), a control
+        character (which would begin another request), or a port that cannot be connected to.
+    """
+    found = _URL.fullmatch(url.strip())
+    if not found or any(character < " " or character == "\x7f" for character in found[0]):
+        raise ValueError("no URL")
+    parts = urlsplit(f"//{found[2]}")
+    if parts.username is not None or parts.port == 0 or not parts.hostname:
+        raise ValueError("no host")
+    host = hosts.ascii_host(parts.hostname)
+    if "[" in found[2] and ":" not in host:
+        raise ValueError("no IPv6 address")
+    port = "" if parts.port is None else f":{parts.port}"
+    return found[1].lower(), host, port, quote(found[3] or "", safe=string.punctuation, errors="surrogateescape")

@@ -59,4 +59,5 @@ def mask(url: str) -> str:
         return "***"
     if not parts.scheme or not host:
         return "***"
+    host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}{port}{parts.path}{'?***' if parts.query else ''}"

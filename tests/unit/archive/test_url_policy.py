@@ -7,41 +7,36 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import example, given
+from hypothesis import strategies as st
+from yarl import URL
 
 from airflow_provider_siliconflow.archive.download import download
+from airflow_provider_siliconflow.archive.ip_ranges import special_purpose
 from airflow_provider_siliconflow.archive.storage import DownloadOptions
 from airflow_provider_siliconflow.archive.url_policy import SsrfGuard, UrlPolicy, is_public
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, UnsafeUrlError
 from tests.unit.archive.origin import SECRET, Origin, Reply, honest
+from tests.unit.archive.test_ip_ranges import ADDRESSES
 
 #: A public address that is never connected to: an API there makes the strict rules apply, for http links too.
 PUBLIC_API = "http://8.8.8.8/v1"
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["8.8.8.8", "47.96.0.1", "2400:3200::1", "64:ff9b::808:808", "2002:808:808::1", "::ffff:8.8.8.8"],
-)
-def test_addresses_of_the_internet(address: str) -> None:
-    assert is_public(address)
+@pytest.mark.parametrize("case", ADDRESSES, ids=lambda case: case["input"])
+def test_an_address_is_judged_by_the_tables(case: dict[str, Any]) -> None:
+    """The corpus and the tables are compared in test_ip_ranges."""
+    assert is_public(case["input"]) == (special_purpose(ip_address(case["input"])) is None)
 
 
-_NO_INTERNET = """
-    127.0.0.1 127.255.255.254 0.0.0.0 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254 100.64.0.1
-    224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 192.0.2.1 198.18.0.1 203.0.113.9
-    :: ::1 fe80::1 fe80::1%eth0 fc00::1 fd00:ec2::254 fec0::1 ff02::1 100::1 2001:db8::1 2001::1
-    ::ffff:127.0.0.1 ::ffff:169.254.169.254 ::127.0.0.1 2002:7f00:1::1 2002:a9fe:a9fe::
-    64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::808:808 localhost 1.2.3
-"""
-
-
-@pytest.mark.parametrize("address", _NO_INTERNET.split())
-def test_addresses_of_no_internet(address: str) -> None:
+@pytest.mark.parametrize("address", ["localhost", "1.2.3", "", "8.8.8.8.", "::1%lo", "2400:3200::1%eth0", "::/0"])
+def test_what_no_resolver_gives_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
@@ -73,60 +68,205 @@ async def test_an_api_with_one_public_address_is_public(monkeypatch: pytest.Monk
     assert not (await UrlPolicy.of_api("https://api.example/v1")).allow_private
 
 
+NO_URLS = [
+    "ftp://example.com/x",
+    "file:///etc/passwd",
+    "//example.com/x",
+    "",
+    "not a URL",
+    "https:///x",
+    "https://?x",
+    "https://:443/x",
+    "https:example.com/x",
+    "https:/example.com/x",
+    "https://example.com:0/x",
+    "https://example.com:99999/x",
+    "https://example.com:x/x",
+    "https://[::1/x",
+    "https://[example.com]/x",
+    "https://[v1.fe80::a]/x",
+    "https://user:secret@example.com/x",
+    "https://user@example.com/x",
+    "https://@example.com/x",
+    "https://example.com\\@127.0.0.1/x",
+    "https://127.0.0.1\\.example.com/x",
+    "https://example.com\\/x",
+    "https://exa mple.com/x",
+    "https://example.com%2f@127.0.0.1/x",
+    "https://127.0.0.1%2eexample.com/x",
+    "https://example..com/x",
+    "https://example.com/x\r\nHost: other",
+    "https://example.com/a\tb",
+    "https://example.com/\0",
+    "https://exam\nple.com/x",
+    "https://example.com/\ud83d",
+    "https://\u2488.example.com/",
+    "https://example.com\uff0f@127.0.0.1/x",
+]
+PRIVATE_URLS = [
+    "https://127.0.0.1/x",
+    "https://2130706433/x",
+    "https://0x7f.1/x",
+    "https://017700000001/x",
+    "https://0/x",
+    "https://１２７.0.0.1/x",
+    "https://127。0。0。1/x",
+    "https://[::1]/x",
+    "https://[::]:80/x",
+    "https://[::ffff:10.0.0.1]/x",
+    "https://[::ffff:8.8.8.8]/x",
+    "https://[::10.0.0.1]/x",
+    "https://[64:ff9b::10.0.0.1]/x",
+    "https://[64:ff9b:1::8.8.8.8]/x",
+    "https://[2002:a00:1::]/x",
+    "https://[3fff::1]/x",
+    "https://localhost/x",
+    "https://LOCALHOST./x",
+    "https://a.localhost/x",
+    "https://redis/x",
+    "https://kubernetes.default.svc/x",
+    "https://printer.local/x",
+]
+METADATA_URLS = [
+    "https://169.254.169.254/latest/meta-data",
+    "https://[fe80::a9fe:a9fe]/x",
+    "https://168.63.129.16/machine?comp=goalstate",
+    "https://[::ffff:168.63.129.16]/x",
+    "https://[64:ff9b::a83f:8110]/x",
+    "https://0xa83f8110/x",
+    "https://192.0.0.192/x",
+    "https://100.100.100.200/x",
+    "https://[fd00:ec2::254]/x",
+    "https://metadata.google.internal/x",
+    "https://metadata.goog./x",
+    "https://metadata.tencentyun.com/x",
+]
+
+
+@pytest.mark.parametrize("url", NO_URLS)
+def test_what_cannot_be_sent_is_refused_by_every_policy(url: str) -> None:
+    for policy in (UrlPolicy(), UrlPolicy(allow_http=True, allow_private=True)):
+        with pytest.raises(UnsafeUrlError):
+            policy.check(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1.", "127..1", "1.2.3.4.", "127.0.0.1%lo", "08", "300.1.2.3", "0x", "[fe80::1%25eth0]", "[::1%lo]"],
+)
+def test_broken_addresses_are_refused_by_every_policy(host: str) -> None:
+    for policy in (UrlPolicy(), UrlPolicy(allow_private=True)):
+        with pytest.raises(UnsafeUrlError, match="cannot be sent"):
+            policy.check(f"https://{host}/x")
+
+
+@pytest.mark.parametrize("url", PRIVATE_URLS)
+def test_private_hosts_are_for_private_apis(url: str) -> None:
+    with pytest.raises(UnsafeUrlError, match="private address"):
+        UrlPolicy().check(url)
+    UrlPolicy(allow_private=True).check(url)
+
+
+@pytest.mark.parametrize("url", METADATA_URLS)
+def test_metadata_services_are_refused_by_every_policy(url: str) -> None:
+    for policy in (UrlPolicy(), UrlPolicy(allow_http=True, allow_private=True)):
+        with pytest.raises(UnsafeUrlError, match="private address"):
+            policy.check(url)
+
+
+def test_plain_http_is_for_apis_that_are_plain_http() -> None:
+    with pytest.raises(UnsafeUrlError, match="is http, not https"):
+        UrlPolicy().check("http://example.com/x")
+    assert UrlPolicy(allow_http=True).check("HTTP://example.com/x") == "http://example.com/x"
+
+
 @pytest.mark.parametrize(
     "url",
     [
-        "http://example.com/x",
-        "ftp://example.com/x",
-        "file:///etc/passwd",
-        "//example.com/x",
-        "",
-        "not a link",
-        "https:///x",
-        "https://example.com:0/x",
-        "https://example.com:99999/x",
-        "https://[::1/x",
-        "https://user:secret@example.com/x",
-        "https://user@example.com/x",
-        "https://example.com/x y",
-        "https://example.com/x\r\nHost: other",
-        "https://example.com/猫",
-        "https://127.0.0.1/x",
-        "https://127.0.0.1./x",
-        "https://2130706433/x",
-        "https://0x7f.1/x",
-        "https://017700000001/x",
-        "https://[::1]/x",
-        "https://[::ffff:10.0.0.1]/x",
-        "https://169.254.169.254/latest/meta-data",
-        "https://localhost/x",
-        "https://LOCALHOST./x",
-        "https://a.localhost/x",
+        "https://s3.example.cn/a%2Fb?c=d",
+        "https://8.8.8.8:8443/x",
+        "https://[2400:3200::1]/",
+        "https://[64:ff9b::47.96.0.1]/",
+        "https://bucket_1.oss-cn-shanghai.aliyuncs.com/a//b/../c?X-Amz-Signature=%2f%2F&b=+&c=a=b&&d='\"<>^`{|}!$()*,;:@[]",
+        "https://example.com?x",
+        "https://example.com",
+        "https://example.com/?",
+        "https://example.com/a%zz%",
+        "https://1.2.3.4.5/x",
+        "https://123.example/x",
     ],
 )
-def test_links_that_are_refused_by_their_looks(url: str) -> None:
-    with pytest.raises(UnsafeUrlError):
-        UrlPolicy().check(url)
+def test_a_url_is_sent_byte_for_byte(url: str) -> None:
+    assert UrlPolicy().check(url).replace("[64:ff9b::2f60:1]", "[64:ff9b::47.96.0.1]") == url
 
 
 @pytest.mark.parametrize(
-    "url", ["https://s3.example.cn/a%2Fb?c=d", "https://8.8.8.8:8443/x", "https://[2400:3200::1]/"]
+    ("url", "sent"),
+    [
+        ("https://example.com/a b?c=d e", "https://example.com/a%20b?c=d%20e"),
+        ("https://example.com/猫%2F?名=值", "https://example.com/%E7%8C%AB%2F?%E5%90%8D=%E5%80%BC"),
+        (" https://example.com/x\n", "https://example.com/x"),
+        ("https://example.com/x#t=1 猫", "https://example.com/x"),
+        ("https://视频.example.cn/x", "https://xn--cy2a840a.example.cn/x"),
+        ("https://EXAMPLE.com:0443/X", "https://example.com:443/X"),
+        # The bytes of a Location header that are no UTF-8, as aiohttp gives them.
+        ("https://example.com/caf\udce9", "https://example.com/caf%E9"),
+    ],
 )
-def test_links_that_look_well(url: str) -> None:
-    UrlPolicy().check(url)
+def test_a_paid_video_is_not_lost_for_a_character(url: str, sent: str) -> None:
+    assert UrlPolicy().check(url) == sent
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+@example("", "\\@127.0.0.1/")
+@example("@", "#@127.0.0.1")
+def test_whatever_is_sent_has_the_host_that_was_checked(before: str, after: str) -> None:
+    """No text gets a URL past the check whose host aiohttp understands in another way."""
+    try:
+        sent = UrlPolicy().check(f"https://{before}example.com{after}")
+    except UnsafeUrlError:
+        return
+    target = URL(sent, encoded=True)
+    assert sent.isascii()
+    assert target.raw_host == urlsplit(sent).hostname
+    assert target.user is None
+    assert UrlPolicy().check(sent) == sent
+
+
+BLOCKED = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).filter(special_purpose)
+
+
+@given(BLOCKED)
+def test_no_address_that_is_blocked_passes_as_a_literal_or_after_dns(address: Any) -> None:
+    host = f"[{address}]" if address.version == 6 else str(address)
+    with pytest.raises(UnsafeUrlError):
+        UrlPolicy().check(f"https://{host}/x")
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    with pytest.raises(ConnectionRefusedError):
+        SsrfGuard(UrlPolicy())((family, socket.SOCK_STREAM, 6, "", (str(address), 443)))
 
 
 def test_the_guard_judges_each_address() -> None:
     guard = SsrfGuard(UrlPolicy())
     with pytest.raises(ConnectionRefusedError):
         guard((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443)))
-    assert guard.refused == "10.0.0.1"
+    assert guard.refused == "10.0.0.1 (private use)"
     guard.expect(to_proxy=True)
     assert guard.refused is None
     guard((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443))).close()
     guard.expect(to_proxy=False)
     guard((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))).close()
-    SsrfGuard(UrlPolicy(allow_private=True))((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 1))).close()
+
+
+def test_the_guard_of_a_private_api_still_refuses_metadata_services() -> None:
+    guard = SsrfGuard(UrlPolicy(allow_private=True))
+    guard((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 1))).close()
+    for address in ("169.254.169.254", "168.63.129.16"):
+        with pytest.raises(ConnectionRefusedError):
+            guard((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)))
+        assert (guard.refused or "").startswith(f"{address} (")
+    with pytest.raises(ConnectionRefusedError):
+        guard((socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fd00:ec2::254", 80, 0, 0)))
 
 
 @pytest.fixture
@@ -161,6 +301,8 @@ async def test_a_redirect_inside_is_refused(stage: Path, host: str, monkeypatch:
         monkeypatch.setenv("no_proxy", "inside.example,127.0.0.1,::1,0x7f.1")
         with pytest.raises(UnsafeUrlError, match="private address") as caught:
             await download("http://outside.invalid/x", stage, DownloadOptions(PUBLIC_API, max_backoff=0))
+        assert f"http://{host}:{inside.port}/x?***" in str(caught.value)
+        assert "http://outside.invalid/x redirected to it" in str(caught.value)
         assert SECRET not in str(caught.value)
         assert len(origin.requests) == 1
         assert inside.requests == []

@@ -59,6 +59,7 @@ def test_a_link_tells_when_it_was_made_or_does_not(url: str, made: datetime | No
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
+        ("https://[2400:3200::1]:8443/clip.mp4?token=1", "https://[2400:3200::1]:8443/clip.mp4?***"),
         (OSS, "https://sc-maas.oss-cn-shanghai.aliyuncs.com/outputs%2Fa%2Fclip.mp4?***"),
         (SIGV4, "https://s3.siliconflow.cn/outputs%2Fclip.mp4?***"),
         ("https://user:secret@h:8443/clip.mp4#secret", "https://h:8443/clip.mp4"),
