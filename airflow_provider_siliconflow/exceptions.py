@@ -5,6 +5,7 @@ The errors of this provider, by cause.
 
     SiliconFlowError                      anything below; an AirflowException
     ├── InvalidVideoRequestError      *   refused here, before anything was sent
+    ├── ImageUnavailableError             the store of an image cannot be reached, before anything was sent
     ├── SiliconFlowConfigError        *   the Airflow connection cannot be used as it is
     ├── SiliconFlowConnectionError        no whole answer came: refused, timed out, reset
     ├── SiliconFlowAPIError               the service answered, but not with what was asked for
@@ -64,6 +65,12 @@ class InvalidVideoRequestError(SiliconFlowError, AirflowFailException):
     """Refuse a request that cannot become a video; raised before anything is sent."""
 
     money = "Nothing was submitted, nothing is billed."
+
+
+class ImageUnavailableError(SiliconFlowError):
+    """Raised when an image cannot be read for now, because its store or disk fails; nothing was sent."""
+
+    money = "Nothing was submitted, nothing is billed; a retry reads the image again."
 
 
 class SiliconFlowConfigError(SiliconFlowError, AirflowFailException):

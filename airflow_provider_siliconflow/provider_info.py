@@ -39,6 +39,12 @@ def get_provider_info() -> dict[str, Any]:
                         "Looks at waiting videos in a minute at most, in each triggerer (default 3000).",
                         minimum=1,
                     ),
+                    "image_folders": _field(
+                        "Image folders",
+                        "string",
+                        "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
+                        " where `image` comes from a run's conf.",
+                    ),
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "login", "extra"],

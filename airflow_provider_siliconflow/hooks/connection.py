@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class Settings:
     :param verify: Whether to check TLS certificates, or the path of a CA bundle.
     :param price: What one video costs, in words, for messages.
     :param requests_per_minute: Looks at waiting videos in a minute at most, in each triggerer.
+    :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
     """
 
     base_url: str
@@ -45,6 +47,7 @@ class Settings:
     verify: bool | str = True
     price: str = "the price of a video"
     requests_per_minute: float = 3000.0
+    image_folders: tuple[str, ...] | None = None
 
     @classmethod
     def from_connection(cls, conn: Connection, extra: Mapping[str, Any]) -> Settings:
@@ -74,6 +77,7 @@ class Settings:
                 verify=_verify(given.get("verify", True)),
                 price=str(given.get("price") or PRICES.get(urlsplit(base_url).hostname or "", cls.price)),
                 requests_per_minute=_number(given, "requests_per_minute", cls.requests_per_minute, least=1),
+                image_folders=_folders(given.get("image_folders")),
             )
         except ValueError as error:
             raise SiliconFlowConfigError(f"{name}: {error}") from None
@@ -133,3 +137,16 @@ def _verify(value: Any) -> bool | str:
     if word in ("true", "1", "yes"):
         return True
     return False if word in ("false", "0", "no") else str(value)
+
+
+def _folders(value: Any) -> tuple[str, ...] | None:
+    """Read a list of folders, which a form gives as a text with commas. An empty list allows no folder."""
+    if value is None:
+        return None
+    entries = value.split(",") if isinstance(value, str) else value
+    if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
+        raise ValueError("image_folders is neither a list of folders nor a text with commas between them")
+    folders = tuple(entry.strip() for entry in entries if entry.strip())
+    if relative := [folder for folder in folders if not os.path.isabs(folder)]:
+        raise ValueError(f"image_folders: {relative[0][:60]!r} is not an absolute path")
+    return folders

@@ -151,7 +151,7 @@ class Submitter:
         try:
             asked = self._items[index]
             intent = intent_for(self._context, self._hook, asked)
-            make_request = partial(read_request, asked)
+            make_request = partial(read_request, asked, self._hook.settings.image_folders)
             record = submit_once(self._hook, make_request, self._stores[index], intent, self._policy, before_paying)
         except (SubmitRecordError, *_FOR_ALL):
             raise

@@ -50,7 +50,8 @@ class SubmitVideoOperator(BaseOperator):
     :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
     :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
     :param negative_prompt: What not to show.
-    :param image: For image-to-video: an http(s) URL, a data URI, a local path or any object-storage URI.
+    :param image: For image-to-video: an http(s) URL (which the service fetches), a data URI, a local path, a URI of an
+        object store, a ``Path`` or an ``ObjectStoragePath``; at most 32 MiB.
     :param seed: A number that makes the result repeatable.
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
     :param submit_timeout: Seconds for which a submit that is refused for now is tried again.
@@ -145,7 +146,7 @@ class SubmitVideoOperator(BaseOperator):
         ti = context["ti"]
         policy = ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, hook.settings.price)
         intent = intent_for(context, hook, asked)
-        make_request = partial(read_request, asked)
+        make_request = partial(read_request, asked, hook.settings.image_folders)
         try:
             record = submit_once(hook, make_request, SubmitStore(context), intent, policy, self.before_paying)
         except SubmitOutcomeUnknownError as error:
@@ -185,12 +186,14 @@ class SubmitVideoOperator(BaseOperator):
         )
 
 
-def read_request(given: Mapping[str, Any]) -> VideoRequest:
+def read_request(given: Mapping[str, Any], image_folders: Sequence[str] | None = None) -> VideoRequest:
     """
     Make a request of rendered arguments.
 
     :param given: Fields of :class:`VideoRequest`; ``seed`` may be a text, ``image`` a path.
-    :raises InvalidVideoRequestError: if it cannot be sent as it is, or its picture cannot be read.
+    :param image_folders: Folders that a local image must be in; None for any.
+    :raises InvalidVideoRequestError: if it cannot be sent as it is, or its image cannot be read.
+    :raises ImageUnavailableError: if the store of its image cannot be reached for now.
     """
     # Imported here, as a DAG file has no need of it.
     from airflow_provider_siliconflow.client import endpoints
@@ -201,7 +204,7 @@ def read_request(given: Mapping[str, Any]) -> VideoRequest:
         prompt=given.get("prompt", ""),
         image_size=given.get("image_size", ""),
         negative_prompt=given.get("negative_prompt") or None,
-        image=image_field(image) if image else None,
+        image=None if image is None or image == "" else image_field(image, image_folders),
         seed=_integer(given.get("seed")),
     )
     endpoints.submit(request)

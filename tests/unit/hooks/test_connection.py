@@ -191,3 +191,27 @@ def test_whatever_was_typed_gives_settings_or_our_own_error(host: str, port: int
     assert not settings.base_url.endswith("/")
     assert settings.max_attempts >= 1
     assert settings.timeout > 0
+
+
+@pytest.mark.parametrize(
+    ("extra", "folders"),
+    [
+        ({}, None),
+        ({"image_folders": None}, None),
+        ({"image_folders": ""}, None),
+        ({"image_folders": []}, ()),
+        ({"image_folders": " , "}, ()),
+        ({"image_folders": ["/data/images", " /srv/a b/ ", ""]}, ("/data/images", "/srv/a b/")),
+        ({"image_folders": "/data/images, /srv/a b/,"}, ("/data/images", "/srv/a b/")),
+    ],
+)
+def test_the_folders_that_images_may_be_in(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], folders: tuple[str, ...] | None
+) -> None:
+    assert read(monkeypatch, form(extra=extra)).image_folders == folders
+
+
+@pytest.mark.parametrize("folders", ["images", ["/a", "b"], "~/images", 5, {"/a": 1}, ["/a", 1], True])
+def test_folders_that_are_not_understood_are_named(monkeypatch: pytest.MonkeyPatch, folders: Any) -> None:
+    with pytest.raises(SiliconFlowConfigError, match="image_folders"):
+        read(monkeypatch, form(extra={"image_folders": folders}))

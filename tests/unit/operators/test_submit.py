@@ -86,7 +86,7 @@ def test_a_refusal_is_submitted_again_and_paid_once(
         ({"model": I2V}, "image is missing"),
         ({"image": "https://host/cat.png"}, "image must not be given"),
         ({"model": I2V, "image": "{folder}/absent.png"}, "cannot be read"),
-        ({"model": I2V, "image": "{folder}/text.png"}, "is not a picture"),
+        ({"model": I2V, "image": "{folder}/text.png"}, "of an unknown type, not png, jpeg, webp or gif"),
         ({"model": I2V, "image": "nowhere://bucket/cat.png"}, "cannot be read"),
         ({"model": I2V, "image": "data:text/plain;base64,aGk="}, "neither an http(s) URL nor"),
         ({"seed": "lucky"}, "seed 'lucky' is not an integer"),

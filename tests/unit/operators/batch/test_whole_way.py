@@ -115,7 +115,7 @@ def test_pictures_are_read_once_however_often_the_task_resumes(
 ) -> None:
     read: list[str] = []
 
-    def image_field(image: str) -> str:
+    def image_field(image: str, _: object) -> str:
         read.append(image)
         return "data:image/png;base64,iVBORw0KGgo="
 
