@@ -36,7 +36,7 @@ format: $(READY)  ## Mend what ruff can mend by itself
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql and redis-server needed)
 	$(BIN)/python -m pytest -m system tests/system
 
-chaos: $(SYSTEM)  ## A night of 300 videos, faults and kills; the ledger is the judge (a quarter of an hour)
+chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by the ledger (a quarter of an hour)
 	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1
 
 bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, judges nothing

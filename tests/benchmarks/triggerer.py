@@ -25,7 +25,7 @@ import requests
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.benchmarks import proc
 from tests.benchmarks.report import head, table
-from tests.system.house import none_gets_ready
+from tests.system.cluster import none_gets_ready
 from tests.system.processes import ROOT, session_members
 from tests.system.stack import Stack, StackFailedError, StackSettings, running
 

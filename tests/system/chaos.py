@@ -1,8 +1,8 @@
 """
-A night of chance: hundreds of videos, every way of making them, whatever can go wrong; judged by the ledger.
+A chaos scenario: hundreds of videos by every operator, every fault at seeded chance; audited by the ledger.
 
 ``python -m tests.system.chaos --videos 300 --seed 1`` starts a whole Airflow with PostgreSQL and two triggerers, runs
-the night in it and prints what became of the videos; it fails if a law about the money is broken.
+the scenario in it and prints the outcomes of the videos; it fails if an invariant is violated.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.system.chaos_judge import COUNTED, Court, Fate, count
-from tests.system.chaos_plan import CALL_TIMEOUT, Night, faults, nights_of, strikes_of
-from tests.system.chaos_strikes import Reaper
-from tests.system.house import QUICK, House, Tell, supervised
-from tests.system.judge import Run, stray_files
+from tests.system.audit import Run, stray_files
+from tests.system.chaos_audit import COUNTED, Auditor, VideoOutcome, count
+from tests.system.chaos_kills import KillInjector
+from tests.system.chaos_plan import CALL_TIMEOUT, Scenario, faults, kills_of, scenarios_of
+from tests.system.cluster import QUICK, Cluster, Echo, supervised
 from tests.system.stack import StackSettings, running
 
 _DAGS = Path(__file__).parent / "chaos_dags"
-#: Videos take 6 to 54 s, and a link is dead as soon as an archive waits for a slot for half a minute.
+#: Videos take 6 to 54 s, and a URL has expired when an archive task waits for a slot for half a minute.
 _SANDBOX = ("--speed", "10", "--tiny", "--link-seconds", "30", "--body-bytes", "300000")
 #: Seconds, on the sandbox's clock, in which the last video is ready.
 _REST = 60
-#: Turns of a wait (0.2 s) from one look at the run's state to the next.
+#: Turns of a wait (0.2 s) from one check of the run's state to the next.
 _TURNS = 15
-_COLUMNS = ("night", "intended", *COUNTED, "extra looks a video", "kills", "minutes")
+_COLUMNS = ("scenario", "intended", *COUNTED, "extra polls per video", "kills", "minutes")
 
 
-def run_nights(*, seed: int, videos: int, calm: int, minutes: float, tell: Tell) -> list[str]:
+def run_scenarios(*, seed: int, videos: int, calm: int, minutes: float, echo: Echo) -> list[str]:
     """
-    Run the nights and tell of them.
+    Run the scenarios and print a line for each.
 
-    :param videos: How many in the night of chance.
-    :param calm: How many in a night before, in which nothing goes wrong.
-    :param minutes: After which a night that has not ended is given up.
-    :return: What broke a law; empty if all is well.
+    :param videos: How many in the chaos scenario.
+    :param calm: How many in a scenario before it, without faults.
+    :param minutes: After which a scenario that has not ended is aborted.
+    :return: The violations; empty if all is well.
     """
-    wrong = []
-    with _house(seed, videos, calm) as house:
-        tell(_line(_COLUMNS) + "\n" + _line(["---"] * len(_COLUMNS)))
-        for night in nights_of(seed, videos, calm):
-            wrong += _run_night(house, night, minutes, tell)
-    return wrong
+    violations = []
+    with _cluster(seed, videos, calm) as cluster:
+        echo(_line(_COLUMNS) + "\n" + _line(["---"] * len(_COLUMNS)))
+        for scenario in scenarios_of(seed, videos, calm):
+            violations += _run_scenario(cluster, scenario, minutes, echo)
+    return violations
 
 
 @contextmanager
-def _house(seed: int, videos: int, calm: int) -> Iterator[House]:
+def _cluster(seed: int, videos: int, calm: int) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="siliconflow-chaos-") as folder:
         archive = Path(folder)
         env = {
@@ -70,57 +70,66 @@ def _house(seed: int, videos: int, calm: int) -> Iterator[House]:
             sandbox=(*_SANDBOX, "--seed", str(seed)),
         )
         with running(settings) as stack:
-            yield House("local", stack, archive)
+            yield Cluster("local", stack, archive)
 
 
-def _run_night(house: House, night: Night, minutes: float, tell: Tell) -> list[str]:
-    """Run one night, tell of it, and return what broke a law."""
-    stack = house.stack
-    strikes = strikes_of(night.seed, night.count) if night.chance else []
-    reaper = Reaper(stack, strikes, night.count)
+def _run_scenario(cluster: Cluster, scenario: Scenario, minutes: float, echo: Echo) -> list[str]:
+    """Run one scenario, print its line, and return the violations."""
+    stack = cluster.stack
+    kills = kills_of(scenario.seed, scenario.count) if scenario.chance else []
+    injector = KillInjector(stack, kills)
     before = stack.sandbox("ledger?jobs=no")
-    if night.chance:
+
+    def progress() -> float:
+        now = stack.sandbox("ledger?jobs=no")
+        return float(sum(now[name] - before[name] for name in ("submit_calls", "fetched"))) / (2 * scenario.count)
+
+    if scenario.chance:
         stack.sandbox("faults", "POST", faults())
-    run = Run(stack, night.name, house.archive)
+    run = Run(stack, scenario.name, cluster.archive)
     began, turns = time.monotonic(), itertools.count()
 
     def is_over() -> bool:
-        reaper.step()
+        injector.step(progress())
         return next(turns) % _TURNS == 0 and run.ended()
 
     with supervised(stack):
-        stack.wait_until(f"the end of the night {night.name}", is_over, seconds=minutes * 60)
+        stack.wait_until(f"the end of the scenario {scenario.name}", is_over, seconds=minutes * 60)
     took = time.monotonic() - began
     stack.sandbox("faults", "DELETE")
     stack.sandbox("advance", "POST", {"seconds": _REST})
-    court = Court(run, night)
-    _archive_by_hand(house, [claim.request_id for _, claim in court.claims if claim.ending == "told"])
+    auditor = Auditor(run, scenario)
+    _archive_by_hand(cluster, [report.request_id for _, report in auditor.reports if report.kind == "pending"])
     ledger = stack.sandbox("ledger")
-    fates = court.fates(ledger["jobs"])
-    wrong = [
-        "\n".join([f"=== {law}: {fate.claim}", run.explain(fate.video.prompt, fate.video.chain)])
-        for fate in fates
-        for law in fate.broken_laws(house.archive, struck=bool(reaper.done))
+    outcomes = auditor.outcomes(ledger["jobs"])
+    violations = [
+        "\n".join([f"=== {violation}: {outcome.report}", run.explain(outcome.video.prompt, outcome.video.chain)])
+        for outcome in outcomes
+        for violation in outcome.violations(cluster.archive, killed=bool(injector.done))
     ]
-    wrong += [f"{name} passes for a video and is none" for name in stray_files(house.archive, ledger["jobs"])]
-    wrong += ["the key went to the storage"] * (ledger["key_leaks"] - before["key_leaks"])
-    tell(_line(_row(night, fates, house.archive, reaper, took)))
-    tell(f"\nKilled: {dict(reaper.done)}. Refusals by status: {ledger['refusals']}.\n")
-    return wrong
+    violations += [
+        f"{name} looks like an archived video and is none" for name in stray_files(cluster.archive, ledger["jobs"])
+    ]
+    violations += ["the API key was sent to the storage"] * (ledger["key_leaks"] - before["key_leaks"])
+    echo(_line(_row(scenario, outcomes, cluster.archive, injector, took)))
+    echo(f"\nKilled: {dict(injector.done)}. Rejections by status: {ledger['refusals']}.\n")
+    return violations
 
 
-def _archive_by_hand(house: House, request_ids: Sequence[str | None]) -> None:
-    """Archive, in a service that is well again, what is known by id alone: whoever reads the errors can do so."""
+def _archive_by_hand(cluster: Cluster, request_ids: Sequence[str | None]) -> None:
+    """Archive, without faults, what is known by id alone: a user who reads the errors can do so."""
     if request_ids:
-        morning = Run(house.stack, "morning", house.archive, {"request_ids": request_ids})
-        morning.wait(seconds=300)
+        recovery = Run(cluster.stack, "recovery", cluster.archive, {"request_ids": request_ids})
+        recovery.wait(seconds=300)
 
 
-def _row(night: Night, fates: Sequence[Fate], archive: Path, reaper: Reaper, took: float) -> list[object]:
-    counts = count(fates, archive)
+def _row(
+    scenario: Scenario, outcomes: Sequence[VideoOutcome], archive: Path, injector: KillInjector, took: float
+) -> list[object]:
+    counts = count(outcomes, archive)
     return [
-        *(night.name, len(fates), *(counts[name] for name in COUNTED)),
-        *(f"{counts['looks'] / max(1, counts['looked at']) - 1:.1f}", reaper.done.total(), f"{took / 60:.1f}"),
+        *(scenario.name, len(outcomes), *(counts[name] for name in COUNTED)),
+        *(f"{counts['polls'] / max(1, counts['polled']) - 1:.1f}", injector.done.total(), f"{took / 60:.1f}"),
     ]
 
 
@@ -130,20 +139,20 @@ def _line(cells: Sequence[object]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the nights that the command line asks for.
+    Run the scenarios that the command line asks for.
 
-    :return: Exit code: 1 if a law is broken.
+    :return: Exit code: 1 if an invariant is violated.
     """
     # So that the videos go, too, if this is ended from outside.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    parser = argparse.ArgumentParser(prog="python -m tests.system.chaos", description="A night of chance.")
-    parser.add_argument("--videos", type=int, default=300, help="how many in the night of chance (300)")
-    parser.add_argument("--calm", type=int, default=0, help="how many in a night without faults before it (0)")
+    parser = argparse.ArgumentParser(prog="python -m tests.system.chaos", description="A chaos scenario.")
+    parser.add_argument("--videos", type=int, default=300, help="how many in the chaos scenario (300)")
+    parser.add_argument("--calm", type=int, default=0, help="how many in a scenario without faults before it (0)")
     parser.add_argument("--seed", type=int, default=1, help="of all chance (1)")
-    parser.add_argument("--minutes", type=float, default=90, help="after which a night is given up (90)")
-    wrong = run_nights(**vars(parser.parse_args(arguments)), tell=lambda line: print(line, flush=True))
-    print("\n".join(wrong), file=sys.stderr)
-    return 1 if wrong else 0
+    parser.add_argument("--minutes", type=float, default=90, help="after which a scenario is aborted (90)")
+    violations = run_scenarios(**vars(parser.parse_args(arguments)), echo=lambda line: print(line, flush=True))
+    print("\n".join(violations), file=sys.stderr)
+    return 1 if violations else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A night of chance as data: its videos, what goes wrong at the service, and who dies; all drawn from one seed."""
+"""A chaos scenario as data: its videos, the faults of the service, and the kills; all drawn from one seed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from tests.system.cases import Policy, chain_of
 
-Way = Literal["one task", "three tasks", "batch"]
+Variant = Literal["one task", "three tasks", "batch"]
 Victim = Literal["task", "supervisor", "triggerer", "scheduler", "scheduler alone"]
 
-#: How many of a hundred videos go which way, under which ``on_unknown_submit``.
-_SHARES: dict[tuple[Way, Policy], int] = {
+#: How many of a hundred videos are made by which variant, under which ``on_unknown_submit``.
+_SHARES: dict[tuple[Variant, Policy], int] = {
     ("one task", "fail"): 35,
     ("one task", "resubmit"): 5,
     ("three tasks", "fail"): 15,
@@ -24,7 +24,7 @@ _SHARES: dict[tuple[Way, Policy], int] = {
 #: Videos in one task of the batch operator.
 _BATCH = 8
 #: Share of videos that end ``Failed`` however often they are asked for.
-_DOOMED = 0.03
+_FAILING = 0.03
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,21 @@ class Video:
     One intended video.
 
     :param prompt: Its prompt, which no other has: the ledger knows it by that.
-    :param way: Which operators make it.
+    :param variant: Which operators make it.
     :param policy: Their ``on_unknown_submit``.
     :param chain: The names of its task instances, the one that archives last.
-    :param row: Its place in the list of a batch.
+    :param index: Its index in the list of a batch.
     """
 
     prompt: str
-    way: Way
+    variant: Variant
     policy: Policy
     chain: tuple[str, ...]
-    row: int = 0
+    index: int = 0
 
 
 @dataclass(frozen=True)
-class Night:
+class Scenario:
     """
     The videos of one run.
 
@@ -63,77 +63,77 @@ class Night:
     chance: bool
 
     @cached_property
-    def prompts(self) -> dict[tuple[Way, Policy], list[str]]:
-        """The prompts, by way and policy."""
-        luck = random.Random(f"{self.name} {self.seed}")
-        prompts: dict[tuple[Way, Policy], list[str]] = {group: [] for group in _SHARES}
-        ways = luck.choices(list(_SHARES), list(_SHARES.values()), k=self.count)
-        for number, (way, policy) in enumerate(ways):
-            doom = " [fail: chance]" if self.chance and luck.random() < _DOOMED else ""
-            prompts[way, policy].append(f"{self.name} {self.seed} | {number} | {way} | {policy}{doom}")
+    def prompts(self) -> dict[tuple[Variant, Policy], list[str]]:
+        """Return the prompts, by variant and policy."""
+        rng = random.Random(f"{self.name} {self.seed}")
+        prompts: dict[tuple[Variant, Policy], list[str]] = {group: [] for group in _SHARES}
+        variants = rng.choices(list(_SHARES), list(_SHARES.values()), k=self.count)
+        for number, (variant, policy) in enumerate(variants):
+            failing = " [fail: chance]" if self.chance and rng.random() < _FAILING else ""
+            prompts[variant, policy].append(f"{self.name} {self.seed} | {number} | {variant} | {policy}{failing}")
         return prompts
 
     @property
     def batches(self) -> list[list[str]]:
-        """The lists of the batch operator's tasks."""
+        """Return the lists of the batch operator's tasks."""
         prompts = self.prompts["batch", "fail"]
         return [prompts[start : start + _BATCH] for start in range(0, len(prompts), _BATCH)]
 
     @cached_property
     def videos(self) -> list[Video]:
-        """All videos."""
+        """Return all videos."""
         return list(self._singles()) + [
-            Video(prompt, "batch", "fail", (f"batch[{index}]",), row)
+            Video(prompt, "batch", "fail", (f"batch[{index}]",), item)
             for index, prompts in enumerate(self.batches)
-            for row, prompt in enumerate(prompts)
+            for item, prompt in enumerate(prompts)
         ]
 
     def _singles(self) -> Iterator[Video]:
-        for (way, policy), prompts in self.prompts.items():
-            if way != "batch":
+        for (variant, policy), prompts in self.prompts.items():
+            if variant != "batch":
                 for index, prompt in enumerate(prompts):
-                    yield Video(prompt, way, policy, tuple(chain_of(way, policy, index)))
+                    yield Video(prompt, variant, policy, tuple(chain_of(variant, policy, index)))
 
 
-def nights_of(seed: int, videos: int, calm: int) -> list[Night]:
+def scenarios_of(seed: int, videos: int, calm: int) -> list[Scenario]:
     """
-    Return the nights of a test.
+    Return the scenarios of a test.
 
-    :param videos: How many in the night of chance.
-    :param calm: How many in the night before, in which nothing goes wrong; 0 for no such night.
+    :param videos: How many in the chaos scenario.
+    :param calm: How many in a scenario before it, without faults; 0 for no such scenario.
     """
-    nights = [Night("calm", seed, calm, chance=False), Night("chance", seed, videos, chance=True)]
-    return [night for night in nights if night.count]
+    scenarios = [Scenario("calm", seed, calm, chance=False), Scenario("chance", seed, videos, chance=True)]
+    return [scenario for scenario in scenarios if scenario.count]
 
 
 #: Answers after which nobody can know whether a submit was accepted …
-_DOUBTFUL = (
+_AMBIGUOUS = (
     *("gateway_timeout", "server_error", "unknown_error", "unknown_error_200", "bad_gateway"),
     *("not_json", "list", "empty", "no_id"),
 )
-#: … by which it surely was not …
-_REFUSED = (
+#: … by which it was certainly not …
+_REJECTED = (
     *("unauthorized", "forbidden", "empty_balance", "payment_required", "paid_balance_needed"),
     *("not_found", "legal", "too_large", "bad_parameter", "unknown_model"),
 )
-#: … and with which a look at a video is over.
-_FINAL = ("unauthorized", "forbidden", "payment_required", "not_found", "bad_parameter")
+#: … and that are permanent for a poll.
+_PERMANENT = ("unauthorized", "forbidden", "payment_required", "not_found", "bad_parameter")
 _BUSY: tuple[dict[str, Any], ...] = (
     {"kind": "rate_limited"},
     {"kind": "rate_limited", "retry_after": 2},
     {"kind": "overloaded"},
     {"kind": "busy", "retry_after": 2},
 )
-#: Seconds that the service is late by: within the time-out of a call, and beyond it.
+#: Seconds by which the service is late: within the time-out of a call, and beyond it.
 _SLOW, _TOO_SLOW = 1, 7
 CALL_TIMEOUT = 5
 
 
 def faults() -> list[dict[str, Any]]:
     """
-    Return what goes wrong at the service, each at its own chance, as the sandbox takes it.
+    Return the faults of the service, each at its own chance, as the sandbox takes them.
 
-    Left out is what no caller can see through: a refusal of what was accepted, and another video's whole bytes.
+    Left out is what no caller can detect: a rejection of what was accepted, and another video's whole bytes.
     """
     return [{"route": route, **fault} for route, some in _FAULTS.items() for fault in some]
 
@@ -145,19 +145,19 @@ def _each(chance: float, *kinds: str, **more: Any) -> list[dict[str, Any]]:
 _FAULTS: dict[str, list[dict[str, Any]]] = {
     "submit": [
         *({**fault, "chance": 0.025} for fault in _BUSY),
-        *_each(0.01, "answer", status=503, body="a proxy's own 503, which tells nothing"),
+        *_each(0.01, "answer", status=503, body="a proxy's own 503, which proves nothing"),
         *_each(0.01, "reset"),
         *_each(0.02, "reset", after=True),
-        *_each(0.004, *_DOUBTFUL),
-        *_each(0.006, *_DOUBTFUL, after=True),
-        *_each(0.002, *_REFUSED),
+        *_each(0.004, *_AMBIGUOUS),
+        *_each(0.006, *_AMBIGUOUS, after=True),
+        *_each(0.002, *_REJECTED),
         *_each(0.02, "slow", seconds=_SLOW),
         *_each(0.01, "slow", seconds=_TOO_SLOW),
     ],
     "status": [
         *({**fault, "chance": 0.01} for fault in _BUSY),
-        *_each(0.01, *_DOUBTFUL, "reset", "no_status", "unknown_word", "no_video", "empty_url"),
-        *_each(0.002, *_FINAL),
+        *_each(0.01, *_AMBIGUOUS, "reset", "no_status", "unknown_word", "no_video", "empty_url"),
+        *_each(0.002, *_PERMANENT),
         *_each(0.02, "slow", seconds=_SLOW),
         *_each(0.01, "slow", seconds=_TOO_SLOW),
     ],
@@ -173,37 +173,36 @@ _FAULTS: dict[str, list[dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class Strike:
+class Kill:
     """
     One SIGKILL.
 
     :param victim: Which part of Airflow.
-    :param progress: How far the night is when it falls due, from 0 to 1.
+    :param progress: How far the scenario is when it falls due, from 0 to 1.
     :param delay: Seconds from then to the kill.
-    :param luck: Picks the process among several, from 0 to 1.
+    :param pick: Picks the process among several, from 0 to 1.
     """
 
     victim: Victim
     progress: float
     delay: float
-    luck: float
+    pick: float
 
 
 _VICTIMS: tuple[Victim, ...] = (
     *("task", "triggerer", "scheduler", "supervisor"),
     *("task", "scheduler alone", "task", "task"),
 )
-_VIDEOS_A_STRIKE = 6
+_VIDEOS_PER_KILL = 6
 
 
-def strikes_of(seed: int, videos: int) -> list[Strike]:
-    """Draw the kills of a night, the first to fall due first."""
-    chance = random.Random(f"strikes {seed}")
-    count = max(4, videos // _VIDEOS_A_STRIKE)
+def kills_of(seed: int, videos: int) -> list[Kill]:
+    """Draw the kills of a scenario, the first to fall due first."""
+    rng = random.Random(f"kills {seed}")
+    count = max(4, videos // _VIDEOS_PER_KILL)
     victims = [_VICTIMS[number % len(_VICTIMS)] for number in range(count)]
-    chance.shuffle(victims)
-    due = sorted(chance.uniform(0.05, 0.85) for _ in victims)
+    rng.shuffle(victims)
+    due = sorted(rng.uniform(0.05, 0.85) for _ in victims)
     return [
-        Strike(victim, progress, chance.uniform(0, 4), chance.random())
-        for victim, progress in zip(victims, due, strict=True)
+        Kill(victim, progress, rng.uniform(0, 4), rng.random()) for victim, progress in zip(victims, due, strict=True)
     ]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.house import QUICK, House, Tell
+from tests.system.cluster import QUICK, Cluster, Echo
 from tests.system.stack import StackSettings, running
 
 DAGS = Path(__file__).parent / "dags"
-#: Videos take 1 to 9 s; links die within their life of 20 s as often as not; a body comes in several reads.
+#: Videos take 1 to 9 s; URLs expire after 20 s; a body comes in several reads.
 SANDBOX = ("--speed", "60", "--tiny", "--link-seconds", "20", "--body-bytes", "3000000")
 ENVIRONMENTS = {
     "local": StackSettings(DAGS, executor="LocalExecutor", database="postgres", triggerers=2),
@@ -21,7 +21,7 @@ ENVIRONMENTS = {
 
 
 @pytest.fixture(scope="session")
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Start the environment that the parameter names."""
     archive = tmp_path_factory.mktemp("archive")
     settings = replace(
@@ -31,15 +31,15 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         connection={"timeout": 5},
     )
     with running(settings) as stack:
-        yield House(request.param, stack, archive)
+        yield Cluster(request.param, stack, archive)
 
 
 @pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+def echo(capsys: pytest.CaptureFixture[str]) -> Echo:
     """Print a line for people, whether the test fails or not."""
 
-    def say(line: str) -> None:
+    def printed(line: str) -> None:
         with capsys.disabled():
             print(line, flush=True)
 
-    return say
+    return printed

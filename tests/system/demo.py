@@ -18,8 +18,8 @@ from pathlib import Path
 
 import requests
 
-from tests.system.drive import ArchivedVideo, Drive
-from tests.system.processes import ROOT, WaitedInVainError
+from tests.system.example_run import ArchivedVideo, ExampleRun
+from tests.system.processes import ROOT, WaitTimeoutError
 from tests.system.stack import USER, Stack, StackFailedError, StackSettings, running
 
 VIDEOS = ROOT / "demo-videos"
@@ -29,7 +29,7 @@ def demo_settings(archive: Path) -> StackSettings:
     """
     Return the stack of the demo.
 
-    One video is made at a time, so that there is a line to see; a video takes 2 to 18 s instead of 1 to 9 minutes.
+    The service makes one video at a time, so that there is a queue to see; each takes 2 to 18 s, not 1 to 9 minutes.
     """
     return StackSettings(
         dags=ROOT / "example_dags",
@@ -82,7 +82,7 @@ def _demo(stay: bool) -> None:
     _say("Starting the sandbox and a real Airflow: API server, scheduler, DAG processor, triggerer …")
     with running(demo_settings(VIDEOS)) as stack:
         _say(f"Everything is up after {time.monotonic() - began:.0f} s. Submitting one video for each prompt.")
-        videos = Drive(stack, _say).run(seconds=300)
+        videos = ExampleRun(stack, _say).run(seconds=300)
         _say("\n" + table(videos))
         if stay:
             _stay(stack)
@@ -102,7 +102,7 @@ def main() -> int:
         _demo(parser.parse_args().stay)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except (StackFailedError, WaitedInVainError, requests.RequestException) as error:
+    except (StackFailedError, WaitTimeoutError, requests.RequestException) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return 1
     return 0

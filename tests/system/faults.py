@@ -1,5 +1,5 @@
 """
-Moments at which a task's process dies, and guards that can be taken away: what DAGs under test do to themselves.
+Points at which a task's process is killed, and guards that can be disabled: what DAGs under test do to themselves.
 
 Everything acts within the process of one task, on functions that are replaced there. Only names are held here: a DAG
 file that imports this loads nothing of what they name.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _PACKAGE = "airflow_provider_siliconflow"
-_STORE = f"{_PACKAGE}.records:SubmitStore.write"
+_STORE = f"{_PACKAGE}.jobs.record:SubmitStore.write"
 
 
 def _always(*_: Any, **__: Any) -> bool:
@@ -24,14 +24,14 @@ def _always(*_: Any, **__: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Moment:
+class KillPoint:
     """
-    A call at which a process dies.
+    A call at which a process is killed.
 
-    :param step: The task of the three-task way that makes it; the one-task way makes all.
+    :param step: The task of the three-task variant that makes it; the one-task variant makes all.
     :param functions: Which functions it may be, as :func:`pkgutil.resolve_name` takes them.
-    :param after: Die when it has done its work, instead of before.
-    :param when: Tells from the arguments whether this is the call.
+    :param after: Kill when it has done its work, instead of before.
+    :param when: Decides from the arguments whether this is the call.
     """
 
     step: str
@@ -40,14 +40,14 @@ class Moment:
     when: Callable[..., bool] = _always
 
     def arm(self) -> None:
-        """Let this process die at the moment."""
+        """Let this process be killed at this point."""
 
         def run(real: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            dies = self.when(*args, **kwargs)
-            if dies and not self.after:
+            kills = self.when(*args, **kwargs)
+            if kills and not self.after:
                 os.kill(os.getpid(), signal.SIGKILL)
             result = real(*args, **kwargs)
-            if dies:
+            if kills:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
@@ -58,9 +58,9 @@ class Moment:
 def _replace(function: str, run: Callable[..., Any]) -> None:
     module, _, name = function.rpartition(":")
     owner, _, name = name.rpartition(".")
-    place = pkgutil.resolve_name(f"{module}:{owner}" if owner else module)
-    real = getattr(place, name)
-    setattr(place, name, functools.wraps(real)(lambda *args, **kwargs: run(real, *args, **kwargs)))
+    target = pkgutil.resolve_name(f"{module}:{owner}" if owner else module)
+    real = getattr(target, name)
+    setattr(target, name, functools.wraps(real)(lambda *args, **kwargs: run(real, *args, **kwargs)))
 
 
 def _is_intent(_: Any, record: Any) -> bool:
@@ -76,18 +76,18 @@ def _answer_has_come(response: Any) -> bool:
     return bool(response.fp.peek(1))
 
 
-def _tells_the_id(ti: Any, key: str, *_: Any, **__: Any) -> bool:
+def _pushes_the_id(ti: Any, key: str, *_: Any, **__: Any) -> bool:
     return key == ("submission" if hasattr(ti.task, "destination") else "return_value")
 
 
-MOMENTS = {
-    "before the intent": Moment("submit", (_STORE,), after=False, when=_is_intent),
-    "after the intent": Moment("submit", (_STORE,), when=_is_intent),
-    "after the POST left": Moment("submit", ("http.client:HTTPResponse.begin",), after=False, when=_answer_has_come),
-    "after the answer": Moment("submit", (f"{_PACKAGE}.hooks.siliconflow:SiliconFlowHook.submit_video",)),
-    "after the id was stored": Moment("submit", (_STORE,), when=_is_id),
-    "after XCom": Moment("submit", ("airflow.sdk.execution_time.task_runner:_xcom_push",), when=_tells_the_id),
-    "on resume": Moment(
+KILL_POINTS = {
+    "before the intent": KillPoint("submit", (_STORE,), after=False, when=_is_intent),
+    "after the intent": KillPoint("submit", (_STORE,), when=_is_intent),
+    "after the POST left": KillPoint("submit", ("http.client:HTTPResponse.begin",), after=False, when=_answer_has_come),
+    "after the answer": KillPoint("submit", (f"{_PACKAGE}.hooks.siliconflow:SiliconFlowHook.submit_video",)),
+    "after the id was stored": KillPoint("submit", (_STORE,), when=_is_id),
+    "after XCom": KillPoint("submit", ("airflow.sdk.execution_time.task_runner:_xcom_push",), when=_pushes_the_id),
+    "on resume": KillPoint(
         "ready",
         (
             f"{_PACKAGE}.operators.generate:GenerateVideoOperator.execute_complete",
@@ -95,16 +95,16 @@ MOMENTS = {
         ),
         after=False,
     ),
-    "mid-download": Moment(
-        "archive", (f"{_PACKAGE}.archive.sink:FileSink.write",), after=False, when=lambda sink, _: sink.size > 0
+    "mid-download": KillPoint(
+        "archive", (f"{_PACKAGE}.archive.writer:FileWriter.write",), after=False, when=lambda writer, _: writer.size > 0
     ),
-    "after the manifest, before the video": Moment(
+    "after the manifest, before the video": KillPoint(
         "archive",
         (f"{_PACKAGE}.archive.publish:place",),
         after=False,
         when=lambda _, path: path.name.endswith(".mp4"),
     ),
-    "after publish, before success": Moment("archive", (f"{_PACKAGE}.archive.archive:publish",)),
+    "after publish, before success": KillPoint("archive", (f"{_PACKAGE}.archive.archiver:publish",)),
 }
 
 
@@ -116,13 +116,13 @@ async def _no(*_: Any) -> bool:
     return False
 
 
-_GUARDS: dict[str, tuple[str, Callable[..., Any]]] = {
+GUARDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "intent write": (_STORE, _skip(_is_intent)),
     "id write": (_STORE, _skip(_is_id)),
-    "fresh link": (f"{_PACKAGE}.archive.link:Link._ask", _no),
+    "fresh URL": (f"{_PACKAGE}.archive.url_source:RefreshableUrl._ask", _no),
 }
 
 
-def take_away(guard: str) -> None:
-    """Let this process go without a guard."""
-    _replace(*_GUARDS[guard])
+def disable(guard: str) -> None:
+    """Run this process without a guard."""
+    _replace(*GUARDS[guard])

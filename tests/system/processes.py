@@ -16,8 +16,8 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class WaitedInVainError(Exception):
-    """Something did not come true in its time."""
+class WaitTimeoutError(Exception):
+    """Raised when a condition did not become true in time."""
 
 
 def wait_until(
@@ -27,8 +27,8 @@ def wait_until(
     Wait until a condition is true.
 
     :param what: What is waited for, for the error.
-    :param check: Called before each look; what it raises ends the wait.
-    :raises WaitedInVainError: after ``seconds``.
+    :param check: Called before each check; what it raises ends the wait.
+    :raises WaitTimeoutError: after ``seconds``.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -37,7 +37,7 @@ def wait_until(
         if condition():
             return
         if time.monotonic() > deadline:
-            raise WaitedInVainError(f"Waited {seconds:.0f} s in vain for {what}.")
+            raise WaitTimeoutError(f"Waited {seconds:.0f} s without success for {what}.")
         time.sleep(0.2)
 
 
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 def _all_pids() -> list[int]:
-    """Return the ids of all processes but zombies, whose parent has yet to read their end."""
+    """Return the ids of all processes but zombies, whose parent has not read their exit yet."""
     if Path("/proc/self/stat").exists():
         stats = []
         for entry in Path("/proc").iterdir():
@@ -87,19 +87,19 @@ def kill_sessions(sessions: Sequence[int]) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
-    raise WaitedInVainError(f"Processes {members} survive SIGKILL.")
+    raise WaitTimeoutError(f"Processes {members} survive SIGKILL.")
 
 
-class Keeper:
+class ReaperProcess:
     """
-    A process beside this one that cleans up when this one ends, in whatever way.
+    A process beside this one that cleans up when this one ends, however it ends.
 
     :param home: Folder to remove in the end.
     """
 
     def __init__(self, home: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.system.keeper", str(home)],
+            [sys.executable, "-m", "tests.system.reaper", str(home)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             text=True,
@@ -138,7 +138,7 @@ class Part:
         *,
         env: Mapping[str, str],
         log: Path,
-        keeper: Keeper,
+        reaper: ReaperProcess,
         account: Mapping[str, Any],
     ) -> None:
         self.name = name
@@ -146,7 +146,7 @@ class Part:
         self._account = account
         self._argv = argv
         self._env = env
-        self._keeper = keeper
+        self._reaper = reaper
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -162,7 +162,7 @@ class Part:
                 start_new_session=True,
                 **self._account,
             )
-        self._keeper.watch(self._process.pid)
+        self._reaper.watch(self._process.pid)
 
     @property
     def pid(self) -> int:

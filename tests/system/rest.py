@@ -67,7 +67,7 @@ class AirflowApi:
         return [error["stack_trace"] for error in self.call("GET", "importErrors")["import_errors"]]
 
     def knows_dag(self, dag_id: str) -> bool:
-        """Tell whether the DAG is parsed."""
+        """Return whether the DAG is parsed."""
         return any(dag["dag_id"] == dag_id for dag in self.call("GET", "dags?limit=100")["dags"])
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:

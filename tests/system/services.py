@@ -18,7 +18,7 @@ _POSTGRES_ACCOUNT = "postgres"
 
 class Postgres:
     """
-    Tell how to run a PostgreSQL server.
+    Describe how to run a PostgreSQL server.
 
     :param home: Folder for its data.
     """
@@ -50,7 +50,7 @@ class Postgres:
         subprocess.run(command, check=True, capture_output=True, **account(self.user))
 
     def ready(self) -> bool:
-        """Tell whether it takes connections."""
+        """Return whether it takes connections."""
         command = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port), "-U", "airflow"]
         return subprocess.run(command, check=False).returncode == 0
 
@@ -63,7 +63,7 @@ class Postgres:
 
 class Redis:
     """
-    Tell how to run a Redis server that keeps nothing.
+    Describe how to run a Redis server that keeps nothing.
 
     :param home: Its working folder.
     """
@@ -83,7 +83,7 @@ class Redis:
         """Do nothing: it starts empty."""
 
     def ready(self) -> bool:
-        """Tell whether it takes connections."""
+        """Return whether it takes connections."""
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 

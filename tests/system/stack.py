@@ -18,7 +18,7 @@ from typing import Any, Literal
 import requests
 
 from airflow_provider_siliconflow.sandbox.settings import Settings
-from tests.system.processes import ROOT, Keeper, Part, free_port, wait_until
+from tests.system.processes import ROOT, Part, ReaperProcess, free_port, wait_until
 from tests.system.rest import AirflowApi, TaskInstance
 from tests.system.services import Postgres, Redis, account
 
@@ -26,13 +26,13 @@ USER = "admin"
 
 
 class StackFailedError(Exception):
-    """A part of the stack died, or does not do what it is there for."""
+    """Raised when a part of the stack ended, or does not work."""
 
 
 @dataclass(frozen=True)
 class StackSettings:
     """
-    What a stack is made of.
+    Settings of a stack.
 
     :param dags: Folder with the DAG files.
     :param executor: Airflow's executor. Celery brings a Redis along, and needs workers and PostgreSQL.
@@ -58,14 +58,14 @@ class StackSettings:
 
 class Stack:
     """
-    The parts by name, the way in, and what the sandbox knows.
+    The parts by name, the clients of Airflow's API and of the sandbox.
 
     Use :func:`running`; parts may be killed and started again at will meanwhile (``expect_dead`` says which).
 
     :param home: Folder for everything that the stack writes.
     """
 
-    def __init__(self, settings: StackSettings, home: Path, keeper: Keeper) -> None:
+    def __init__(self, settings: StackSettings, home: Path, reaper: ReaperProcess) -> None:
         self.settings = settings
         self.home = home
         self.password = secrets.token_urlsafe(9)
@@ -76,7 +76,7 @@ class Stack:
         self.supervised = False
         self.postgres = Postgres(home) if settings.database == "postgres" else None
         self._redis = Redis(home) if settings.executor == "CeleryExecutor" else None
-        self._keeper = keeper
+        self._reaper = reaper
         self._env = self._environment()
         self.parts: dict[str, Part] = {}
         self._add_parts()
@@ -100,7 +100,7 @@ class Stack:
 
     def _add(self, name: str, *argv: str, user: str | None = None) -> None:
         log = self.home / f"{name}.log"
-        self.parts[name] = Part(name, argv, env=self._env, log=log, keeper=self._keeper, account=account(user))
+        self.parts[name] = Part(name, argv, env=self._env, log=log, reaper=self._reaper, account=account(user))
 
     def _services(self) -> list[Postgres | Redis]:
         return [service for service in (self.postgres, self._redis) if service]
@@ -192,7 +192,7 @@ class Stack:
 
     def check(self) -> None:
         """
-        Look whether every part lives.
+        Check that every part runs.
 
         :raises StackFailedError: if one does not, and is not to be started again.
         """
@@ -250,8 +250,8 @@ def running(settings: StackSettings) -> Iterator[Stack]:
     A failure inside prints the ends of all logs.
     """
     home = Path(tempfile.mkdtemp(prefix="siliconflow-airflow-"))
-    with Keeper(home) as keeper:
-        stack = Stack(settings, home, keeper)
+    with ReaperProcess(home) as reaper:
+        stack = Stack(settings, home, reaper)
         try:
             stack.start()
             yield stack

@@ -1,4 +1,4 @@
-"""Never pay twice, never lose a paid video: a real Airflow whose processes are killed at the worst moments."""
+"""Never pay twice, never lose a paid video: a real Airflow whose processes are killed at the worst points."""
 
 from __future__ import annotations
 
@@ -7,63 +7,65 @@ from collections import Counter
 import pytest
 
 from airflow_provider_siliconflow.sandbox.settings import Settings
-from tests.system.cases import CLEARED, POLICIES, WAYS, Case, Way, cases_of, chain_of, clear_prompt
-from tests.system.house import House, Tell, kill_triggerers, none_gets_ready
-from tests.system.judge import Run, Verdict, stray_files
+from tests.system.audit import Outcome, Run, stray_files
+from tests.system.cases import CLEARED_STATES, POLICIES, VARIANTS, Case, Variant, cases_of, chain_of, clear_prompt
+from tests.system.cluster import Cluster, Echo, kill_triggerers, none_gets_ready
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("house", ["local", "celery"], indirect=True)]
+pytestmark = [pytest.mark.system, pytest.mark.parametrize("cluster", ["local", "celery"], indirect=True)]
 
 
-def all_cases() -> list[tuple[Way, Case, list[str]]]:
+def all_cases() -> list[tuple[Variant, Case, list[str]]]:
     return [
-        (way, case, chain_of(way, policy, index))
-        for way in WAYS
+        (variant, case, chain_of(variant, policy, index))
+        for variant in VARIANTS
         for policy in POLICIES
-        for index, case in enumerate(cases_of(way, policy))
+        for index, case in enumerate(cases_of(variant, policy))
     ]
 
 
-def test_a_task_killed_at_any_moment(house: House, tell: Tell) -> None:
-    stack = house.stack
+def test_a_task_killed_at_any_moment(cluster: Cluster, echo: Echo) -> None:
+    stack = cluster.stack
     waiting = [chain[-2:][0] for _, case, chain in all_cases() if case.name == "while deferred"]
     with none_gets_ready(stack):
-        run = Run(stack, "kills", house.archive)
+        run = Run(stack, "kills", cluster.archive)
         run.wait_until("the videos that wait", lambda: run.states(waiting) == {"deferred"}, seconds=300)
         kill_triggerers(stack)
-        # What the triggers know, which the database keeps encrypted.
+        # The triggers' kwargs, which the database keeps encrypted.
         path = f"dags/kills/dagRuns/{run.run_id}/taskInstances?limit=100"
-        known = str(stack.api.call("GET", path))
-        assert "VideoReadyTrigger" in known
-        assert "X-Amz" not in known
-        assert Settings().key not in known
+        kwargs = str(stack.api.call("GET", path))
+        assert "VideoReadyTrigger" in kwargs
+        assert "X-Amz" not in kwargs
+        assert Settings().key not in kwargs
     run.wait(seconds=600)
     tasks, jobs = run.tasks(), stack.sandbox("ledger")["jobs"]
     wrong, sums = [], Counter[str]()
-    tell(f"\n| {house.name}: the task's process dies | way | on unknown | billed | ends | retries |")
-    tell("|---|---|---|---|---|---|")
-    for way, case, chain in all_cases():
-        verdict = run.judge(case.prompt(way), chain, tasks, jobs)
-        if not case.lacks:
-            calls = sum(job["status_calls"] for job in jobs if job["prompt"] == case.prompt(way))
-            sums.update({"intended": 1, "billed": verdict.billed, verdict.ending: 1, "status calls": calls})
-        # The retries tell a moment that was survived from one that never came, and that nothing else cost a try.
-        due = Verdict(case.billed, case.ending, case.retries)
-        tell(
-            f"| {case.title} | {way} | {case.policy} | {verdict.billed} | {verdict.ending} | {verdict.retries} |"
-            + ("" if verdict == due else f" WRONG: {due} was due")
+    echo(f"\n| {cluster.name}: the task's process is killed | variant | on unknown | billed | ends | retries |")
+    echo("|---|---|---|---|---|---|")
+    for variant, case, chain in all_cases():
+        outcome = run.audit(case.prompt(variant), chain, tasks, jobs)
+        if not case.disabled:
+            calls = sum(job["status_calls"] for job in jobs if job["prompt"] == case.prompt(variant))
+            sums.update({"intended": 1, "billed": outcome.billed, outcome.result: 1, "status calls": calls})
+        # The retries distinguish a kill that was survived from one that never happened; nothing else may cost a try.
+        due = Outcome(case.billed, case.result, case.retries)
+        echo(
+            f"| {case.title} | {variant} | {case.policy} | {outcome.billed} | {outcome.result} | {outcome.retries} |"
+            + ("" if outcome == due else f" WRONG: expected {due}")
         )
-        if verdict != due:
-            wrong.append(run.explain(case.prompt(way), chain))
-    tell(f"{house.name}, all with their guards: {dict(sums)}")
+        if outcome != due:
+            wrong.append(run.explain(case.prompt(variant), chain))
+    echo(f"{cluster.name}, all with their guards: {dict(sums)}")
     assert not wrong, "\n".join(wrong)
-    assert stray_files(house.archive, jobs) == []
+    assert stray_files(cluster.archive, jobs) == []
     assert stack.sandbox("ledger?jobs=no")["key_leaks"] == 0
 
 
-def test_a_retry_is_told_from_a_clear(house: House, tell: Tell) -> None:
-    """A clear pays again, unless ``reuse_on_clear``; a retry never does; neighbours in the map are left alone."""
-    stack = house.stack
-    names = {(task, state): f"{task}[{index}]" for task in ("anew", "reuse") for index, state in enumerate(CLEARED)}
+def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> None:
+    """A clear pays again, unless ``reuse_on_clear``; a retry never does; neighbours in the map are not affected."""
+    stack = cluster.stack
+    names = {
+        (task, state): f"{task}[{index}]" for task in ("anew", "reuse") for index, state in enumerate(CLEARED_STATES)
+    }
 
     def clear(state: str) -> None:
         chosen = [run.tasks()[names[task, state]] for task in ("anew", "reuse")]
@@ -77,7 +79,7 @@ def test_a_retry_is_told_from_a_clear(house: House, tell: Tell) -> None:
         run.wait_until(f"the tasks to be cleared when {state}, try {try_number}", there, seconds=180)
 
     with none_gets_ready(stack):
-        run = Run(stack, "clears", house.archive)
+        run = Run(stack, "clears", cluster.archive)
         for state in ("deferred", "running"):
             reach(state, state, try_number=1)
             clear(state)
@@ -90,28 +92,28 @@ def test_a_retry_is_told_from_a_clear(house: House, tell: Tell) -> None:
     run.wait(seconds=180)
     tasks, jobs = run.tasks(), stack.sandbox("ledger")["jobs"]
     wrong = []
-    tell(f"\n| {house.name}: cleared when | reuse_on_clear | billed | ends | retries |")
-    tell("|---|---|---|---|---|")
+    echo(f"\n| {cluster.name}: cleared when | reuse_on_clear | billed | ends | retries |")
+    echo("|---|---|---|---|---|")
     for (task, state), name in names.items():
         reuse = task == "reuse"
         prompt = clear_prompt(reuse, state)
-        verdict = run.judge(prompt, [name], tasks, jobs)
-        tell(f"| {state} | {reuse} | {verdict.billed} | {verdict.ending} | {verdict.retries} |")
+        outcome = run.audit(prompt, [name], tasks, jobs)
+        echo(f"| {state} | {reuse} | {outcome.billed} | {outcome.result} | {outcome.retries} |")
         due = {1} if reuse or state == "not cleared" else {2}
         if state == "running":
-            # Airflow hands a task that was cleared as it ran on as a clear or as a retry, by how its process ended.
+            # Airflow treats a clear of a running task as a clear or as a retry, by how its process ended.
             due |= {1}
-        if verdict.billed not in due or verdict.ending != "archived":
+        if outcome.billed not in due or outcome.result != "archived":
             wrong.append(run.explain(prompt, [name]))
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_secret_is_anywhere_but_in_the_link_that_is_handed_on(house: House) -> None:
-    """Look through the whole database and all logs, after the tests above have filled them."""
+def test_no_secret_is_anywhere_but_in_the_url_that_the_sensor_returns(cluster: Cluster) -> None:
+    """Search the whole database and all logs, after the tests above have filled them."""
     secrets = ("X-Amz-Signature", "X-Amz-Security-Token", Settings().key)
-    assert house.stack.postgres
+    assert cluster.stack.postgres
     table = ""
-    for line in house.stack.postgres.dump().splitlines():
+    for line in cluster.stack.postgres.dump().splitlines():
         if line.startswith("COPY "):
             table = line.split()[1]
         elif any(secret in line for secret in secrets):
@@ -119,8 +121,8 @@ def test_no_secret_is_anywhere_but_in_the_link_that_is_handed_on(house: House) -
             assert ".ready\t" in line, line
             assert "\treturn_value\t" in line, line
             assert Settings().key not in line, line
-    for path in sorted(house.stack.home.rglob("*.log")):
-        # The sandbox tells its key at the start; what PostgreSQL tells is what the table above holds.
+    for path in sorted(cluster.stack.home.rglob("*.log")):
+        # The sandbox prints its key at the start; PostgreSQL logs what the tables above hold.
         if path.name not in ("sandbox.log", "postgres.log"):
             text = path.read_text(errors="replace")
             assert not [secret for secret in secrets if secret in text], path

@@ -1,4 +1,4 @@
-"""Never pay twice, never lose a paid video: the parts of Airflow die, and the service is out of reach."""
+"""Never pay twice, never lose a paid video: parts of Airflow are killed, and the service is out of reach."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system.cases import NIGHTS, night_prompt
-from tests.system.house import (
-    House,
-    Tell,
+from tests.system.audit import Run, stray_files
+from tests.system.cases import SCENARIOS, scenario_prompt
+from tests.system.cluster import (
+    Cluster,
+    Echo,
     hang,
     kill_a_worker,
     kill_scheduler,
@@ -19,14 +20,13 @@ from tests.system.house import (
     restart_database,
     supervised,
 )
-from tests.system.judge import Run, stray_files
 from tests.system.stack import Stack
 
 pytestmark = pytest.mark.system
-on_both = pytest.mark.parametrize("house", ["local", "celery"], indirect=True)
-on_celery = pytest.mark.parametrize("house", ["celery"], indirect=True)
+on_both = pytest.mark.parametrize("cluster", ["local", "celery"], indirect=True)
+on_celery = pytest.mark.parametrize("cluster", ["celery"], indirect=True)
 
-STRIKES: dict[str, Callable[[Stack], None]] = {
+OUTAGES: dict[str, Callable[[Stack], None]] = {
     "the database restarts": restart_database,
     "the service refuses connections": refuse_connections,
     "the service hangs": hang,
@@ -46,45 +46,43 @@ def living_triggerers(stack: Stack) -> int:
     return len(jobs["jobs"])
 
 
-def judge_all(house: House, run: Run, tell: Tell) -> int:
+def audit_all(cluster: Cluster, run: Run, echo: Echo) -> int:
     """
-    Judge every video of a night: paid for once, and archived, or the task has told of the doubt.
+    Audit every video of a scenario: paid for once, and archived, or reported as unknown.
 
     :return: The retries it took.
     """
-    tasks, jobs = run.tasks(), house.stack.sandbox("ledger")["jobs"]
-    videos = NIGHTS[run.dag_id].videos(run.dag_id)
-    verdicts = {prompt: run.judge(prompt, chain, tasks, jobs) for prompt, chain in videos.items()}
-    retries = sum(verdict.retries for verdict in verdicts.values())
-    ends = [verdict.ending for verdict in verdicts.values()]
-    tell(
-        "| run | environment | intended | billed | archived | told of the doubt | lost | retries | status calls each |"
-    )
-    tell("|---|---|---|---|---|---|---|---|---|")
+    tasks, jobs = run.tasks(), cluster.stack.sandbox("ledger")["jobs"]
+    videos = SCENARIOS[run.dag_id].videos(run.dag_id)
+    outcomes = {prompt: run.audit(prompt, chain, tasks, jobs) for prompt, chain in videos.items()}
+    retries = sum(outcome.retries for outcome in outcomes.values())
+    ends = [outcome.result for outcome in outcomes.values()]
+    echo("| run | environment | intended | billed | archived | unknown | lost | retries | status calls per video |")
+    echo("|---|---|---|---|---|---|---|---|---|")
     calls = sum(job["status_calls"] for job in jobs if job["prompt"] in videos) / len(videos)
-    tell(
-        f"| {run.dag_id} | {house.name} | {len(videos)} | {sum(verdict.billed for verdict in verdicts.values())} |"
-        f" {ends.count('archived')} | {ends.count('told')} | {ends.count('lost')} | {retries} | {calls:.1f} |"
+    echo(
+        f"| {run.dag_id} | {cluster.name} | {len(videos)} | {sum(outcome.billed for outcome in outcomes.values())} |"
+        f" {ends.count('archived')} | {ends.count('unknown')} | {ends.count('lost')} | {retries} | {calls:.1f} |"
     )
     wrong = [
         run.explain(prompt, videos[prompt])
-        for prompt, verdict in verdicts.items()
-        if verdict.billed > 1 or verdict.ending == "lost"
+        for prompt, outcome in outcomes.items()
+        if outcome.billed > 1 or outcome.result == "lost"
     ]
     assert not wrong, "\n".join(wrong)
-    assert stray_files(house.archive, jobs) == []
+    assert stray_files(cluster.archive, jobs) == []
     return retries
 
 
 @on_both
-def test_a_triggerer_dies_while_fifty_videos_wait(house: House, tell: Tell) -> None:
-    stack = house.stack
+def test_a_triggerer_is_killed_while_fifty_videos_wait(cluster: Cluster, echo: Echo) -> None:
+    stack = cluster.stack
     first, second = stack.parts["triggerer-1"], stack.parts["triggerer-2"]
     with none_gets_ready(stack):
         stack.expect_dead.add(second.name)
         second.kill()
-        run = Run(stack, "takeover", house.archive)
-        names = [f"one[{index}]" for index in range(NIGHTS["takeover"].one)]
+        run = Run(stack, "takeover", cluster.archive)
+        names = [f"one[{index}]" for index in range(SCENARIOS["takeover"].one)]
         run.wait_until("fifty waiting videos", lambda: run.states(names) == {"deferred"}, seconds=300)
         held_by = triggerers_of(run)
         second.start()
@@ -99,9 +97,9 @@ def test_a_triggerer_dies_while_fifty_videos_wait(house: House, tell: Tell) -> N
     first.start()
     stack.expect_dead = set()
     run.wait(seconds=300)
-    tell(f"\n{house.name}: fifty videos wait, their triggerer is killed: all taken over after {taken:.1f} s,")
-    tell(f"the last one woken after {woken:.1f} s, all archived after {time.monotonic() - began:.1f} s.")
-    assert judge_all(house, run, tell) == 0, "A triggerer's death costs no task a try."
+    echo(f"\n{cluster.name}: fifty videos wait, their triggerer is killed: all taken over after {taken:.1f} s,")
+    echo(f"the last one woken after {woken:.1f} s, all archived after {time.monotonic() - began:.1f} s.")
+    assert audit_all(cluster, run, echo) == 0, "A triggerer's kill costs no task a try."
 
 
 def in_every_stage(run: Run) -> bool:
@@ -109,51 +107,51 @@ def in_every_stage(run: Run) -> bool:
     return {"running", "deferred"} <= states and bool(states & {None, "scheduled", "queued"})
 
 
-def done(run: Run) -> int:
+def succeeded(run: Run) -> int:
     return sum(task.state == "success" for task in run.tasks().values())
 
 
-def strike_midway(run: Run, strike: Callable[[Stack], None]) -> None:
-    """Strike when some more tasks have succeeded and there are some in every stage."""
+def interrupt_midway(run: Run, cause: Callable[[Stack], None]) -> None:
+    """Kill when some more tasks have succeeded and there are some in every stage."""
     run.wait_until("Airflow's API", lambda: bool(run.tasks()), seconds=60)
-    enough = done(run) + 4
-    run.wait_until("some more tasks to succeed", lambda: done(run) >= enough, seconds=180)
+    enough = succeeded(run) + 4
+    run.wait_until("some more tasks to succeed", lambda: succeeded(run) >= enough, seconds=180)
     run.wait_until("videos in every stage", lambda: in_every_stage(run), seconds=120)
-    strike(run.stack)
+    cause(run.stack)
 
 
 @on_both
-def test_the_scheduler_the_database_and_the_service_go_down(house: House, tell: Tell) -> None:
+def test_the_scheduler_the_database_and_the_service_go_down(cluster: Cluster, echo: Echo) -> None:
     """Each goes down while videos are in every stage."""
-    stack = house.stack
+    stack = cluster.stack
 
     def has_paid(prompt: str) -> bool:
         return any(job["prompt"] == prompt for job in stack.sandbox("ledger")["jobs"])
 
     with supervised(stack):
         with none_gets_ready(stack):
-            run = Run(stack, "outages", house.archive)
+            run = Run(stack, "outages", cluster.archive)
             run.wait_until("videos in every stage", lambda: in_every_stage(run), seconds=120)
-            alone = night_prompt("outages", "no retries", 0)
+            alone = scenario_prompt("outages", "no retries", 0)
             run.wait_until("the task without retries to have paid", lambda: has_paid(alone), seconds=120)
             kill_scheduler(stack)
-        for name, strike in STRIKES.items():
-            strike_midway(run, strike)
-            tell(f"{house.name}: {name} while videos were in every stage")
+        for name, cause in OUTAGES.items():
+            interrupt_midway(run, cause)
+            echo(f"{cluster.name}: {name} while videos were in every stage")
         run.wait(seconds=600)
-    judge_all(house, run, tell)
+    audit_all(cluster, run, echo)
     no_retries = run.tasks()["no_retries"]
-    # With LocalExecutor a try dies with the scheduler, and is made again although there are no retries.
-    tries = {"local": 2, "celery": 1}[house.name]
+    # With LocalExecutor a try is killed with the scheduler, and is repeated although there are no retries.
+    tries = {"local": 2, "celery": 1}[cluster.name]
     assert (no_retries.state, no_retries.try_number) == ("success", tries)
 
 
 @on_celery
-def test_a_celery_worker_and_the_scheduler_die(house: House, tell: Tell) -> None:
-    """A worker's tasks die with it and are missed by their heartbeats; a scheduler's go on without it."""
-    run = Run(house.stack, "workers", house.archive)
-    strike_midway(run, kill_a_worker)
-    run.wait_until("another task to succeed", lambda: done(run) >= 5, seconds=180)
-    kill_scheduler(house.stack)
+def test_a_celery_worker_and_the_scheduler_are_killed(cluster: Cluster, echo: Echo) -> None:
+    """A worker's tasks are killed with it, which their missing heartbeats show; a scheduler's run on without it."""
+    run = Run(cluster.stack, "workers", cluster.archive)
+    interrupt_midway(run, kill_a_worker)
+    run.wait_until("another task to succeed", lambda: succeeded(run) >= 5, seconds=180)
+    kill_scheduler(cluster.stack)
     run.wait(seconds=400)
-    judge_all(house, run, tell)
+    audit_all(cluster, run, echo)

@@ -1,4 +1,4 @@
-"""The main job, the way `make demo` drives it: three prompts become three whole videos, paid once each."""
+"""The main job, as `make demo` runs it: three prompts become three whole videos, paid once each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import av
 import pytest
 
 from tests.system.demo import demo_settings
-from tests.system.drive import ArchivedVideo, Drive
+from tests.system.example_run import ArchivedVideo, ExampleRun
 from tests.system.listening import open_to_others
 from tests.system.processes import ROOT, session_members, wait_until
 from tests.system.stack import Stack, running
@@ -38,7 +38,7 @@ def stack(archive: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def videos(stack: Stack) -> list[ArchivedVideo]:
     """Run the mapped example to its end."""
-    return Drive(stack, print).run(seconds=300)
+    return ExampleRun(stack, print).run(seconds=300)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_files_are_whole_videos(videos: list[ArchivedVideo]) -> None:
             assert 4.5 <= frames / stream.average_rate <= 5.5
 
 
-def test_manifests_tell_the_truth(videos: list[ArchivedVideo], ledger: dict[str, Any]) -> None:
+def test_manifests_match_the_ledger(videos: list[ArchivedVideo], ledger: dict[str, Any]) -> None:
     rendered = {job["request_id"]: job["sha256"] for job in ledger["jobs"]}
     for video in videos:
         content = video.path.read_bytes()

@@ -1,4 +1,4 @@
-"""Videos whose tasks the user clears, in each state a task can be in; one mapped task makes anew, the other reuses."""
+"""Videos whose tasks the user clears, in each state; one mapped task submits anew, the other re-attaches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from airflow_provider_siliconflow.operators.video import GenerateVideoOperator
-from tests.system.cases import CLEARED, clear_prompt
+from tests.system.cases import CLEARED_STATES, clear_prompt
 
 with DAG("clears", schedule=None) as dag:
     for reuse in (False, True):
@@ -29,6 +29,6 @@ with DAG("clears", schedule=None) as dag:
                     # Too short for its video, which is how it fails after it has paid.
                     "timeout": 1 if state == "failed" else 1800,
                 }
-                for state in CLEARED
+                for state in CLEARED_STATES
             ]
         )

@@ -1,4 +1,4 @@
-"""Airflow asks this policy about every task: the demo's videos take seconds, so they are looked at every 2 s."""
+"""Airflow asks this policy about every task: the demo's videos take seconds, so they are polled every 2 s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGKILLs at seeded moments of a night; whatever dies is started again, as an init system would do."""
+"""SIGKILLs at seeded points of a scenario; what was killed is started again, as an init system would do."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.system.chaos_plan import Strike, Victim
-from tests.system.house import kill_scheduler
+from tests.system.chaos_plan import Kill, Victim
+from tests.system.cluster import kill_scheduler
 from tests.system.stack import Stack
 
 
@@ -26,59 +26,60 @@ def _children(parents: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def _kill_one(pids: Sequence[int], luck: float) -> bool:
+def _kill_one(pids: Sequence[int], pick: float) -> bool:
     """Kill one of some processes; return whether there was one."""
     if not pids:
         return False
     with suppress(ProcessLookupError):
-        os.kill(pids[int(luck * len(pids))], signal.SIGKILL)
+        os.kill(pids[int(pick * len(pids))], signal.SIGKILL)
         return True
     return False
 
 
-class Reaper:
+class KillInjector:
     """
     Kills what is due.
 
-    :param strikes: The first to fall due first.
-    :param videos: How many are intended: progress is measured by submits and downloads.
+    :param kills: The first to fall due first.
     """
 
-    def __init__(self, stack: Stack, strikes: Sequence[Strike], videos: int) -> None:
+    def __init__(self, stack: Stack, kills: Sequence[Kill]) -> None:
         self._stack = stack
-        self._left = list(strikes)
-        self._steps = 2 * videos
-        self._before = self._taken()
+        self._left = list(kills)
         self._due_at: float | None = None
         self._orphans: list[int] = []
         #: Kills done, by victim.
         self.done: Counter[str] = Counter()
 
-    def step(self) -> None:
-        """Kill what is due now; a victim that is not there is waited for."""
+    def step(self, progress: float) -> None:
+        """
+        Kill what is due now; a victim that is not there is waited for.
+
+        :param progress: How far the scenario is, from 0 to 1.
+        """
         self._sweep()
         if not self._left:
             return
-        strike = self._left[0]
+        kill = self._left[0]
         if self._due_at is None:
-            if self._progress() < strike.progress:
+            if progress < kill.progress:
                 return
-            self._due_at = time.monotonic() + strike.delay
-        if time.monotonic() >= self._due_at and self._kill(strike.victim, strike.luck):
-            self.done[strike.victim] += 1
+            self._due_at = time.monotonic() + kill.delay
+        if time.monotonic() >= self._due_at and self._kill(kill.victim, kill.pick):
+            self.done[kill.victim] += 1
             self._left.pop(0)
             self._due_at = None
 
-    def _kill(self, victim: Victim, luck: float) -> bool:
+    def _kill(self, victim: Victim, pick: float) -> bool:
         """Kill, and return whether the victim was there."""
         match victim:
             case "task":
-                return _kill_one(_children(self._workers()), luck)
+                return _kill_one(_children(self._workers()), pick)
             case "supervisor":
-                return _kill_one([pid for pid in self._workers() if _children([pid])], luck)
+                return _kill_one([pid for pid in self._workers() if _children([pid])], pick)
             case "triggerer":
                 parts = [part for name, part in sorted(self._stack.parts.items()) if name.startswith("triggerer")]
-                part = parts[int(luck * len(parts))]
+                part = parts[int(pick * len(parts))]
                 part.kill()
                 part.start()
             case "scheduler":
@@ -92,7 +93,7 @@ class Reaper:
         return _children([self._stack.parts["scheduler"].pid])
 
     def _kill_scheduler_alone(self) -> None:
-        """Kill the scheduler's first process, as the kernel does for want of memory: its tasks go on to their end."""
+        """Kill the scheduler's first process, as the kernel does when memory runs out; its tasks run on."""
         part = self._stack.parts["scheduler"]
         self._orphans += self._workers()
         os.kill(part.pid, signal.SIGKILL)
@@ -101,18 +102,11 @@ class Reaper:
 
     def _sweep(self) -> None:
         """
-        Kill what a dead scheduler left behind, once it has no task any more.
+        Kill the workers of a killed scheduler once they have no task any more.
 
-        It shares the scheduler's connection to the database: while it lives, PostgreSQL thinks that the scheduler
-        does, and keeps its locks, so that no other schedules the run.
+        Each shares the scheduler's connection to the database: while one lives, PostgreSQL keeps the session open with
+        its locks, so that no other scheduler can schedule the run.
         """
         for pid in [pid for pid in self._orphans if not _children([pid])]:
-            _kill_one([pid], luck=0)
+            _kill_one([pid], pick=0)
             self._orphans.remove(pid)
-
-    def _progress(self) -> float:
-        return (self._taken() - self._before) / self._steps
-
-    def _taken(self) -> int:
-        ledger = self._stack.sandbox("ledger?jobs=no")
-        return int(ledger["submit_calls"] + ledger["fetched"])

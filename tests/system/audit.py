@@ -1,4 +1,4 @@
-"""The judge: what the sandbox billed, beside what is in the archive and what the tasks said."""
+"""The audit: what the sandbox billed, beside what is in the archive and what the tasks report."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.system.processes import WaitedInVainError
+from tests.system.processes import WaitTimeoutError
 from tests.system.rest import TaskInstance
 from tests.system.stack import Stack
 
-#: ``told``: the task failed and said that a video may be running whose id is lost.
-Ending = Literal["archived", "told", "lost"]
+#: ``unknown``: the task failed and reported that a video may be running whose id is lost.
+Result = Literal["archived", "unknown", "lost"]
 
-_TRUTH = ("SubmitOutcomeUnknownError", "A video may be running and billed all the same")
+_REPORTS_UNKNOWN = ("SubmitOutcomeUnknownError", "A video may be running and billed all the same")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """
-    What came of one intended video.
+    Outcome of one intended video.
 
     :param billed: How often it was paid for.
-    :param ending: What the user has of it.
+    :param result: What the user has of it.
     :param retries: How often its tasks were tried again, together.
     """
 
     billed: int
-    ending: Ending
+    result: Result
     retries: int
 
 
@@ -63,16 +63,16 @@ class Run:
         return {tasks[name].state if name in tasks else None for name in names}
 
     def ended(self) -> bool:
-        """Tell whether the run is over."""
+        """Return whether the run is over."""
         return self.stack.api.run_state(self.dag_id, self.run_id) in ("success", "failed")
 
     def wait_until(self, what: str, condition: Callable[[], bool], *, seconds: float) -> None:
-        """Wait until a condition is true; if it does not become so, tell how the tasks are."""
+        """Wait until a condition is true; on time-out, raise with the states of the tasks."""
         try:
             self.stack.wait_until(what, condition, seconds=seconds)
-        except WaitedInVainError as error:
+        except WaitTimeoutError as error:
             tasks = [f"{task.name}: {task.state}, try {task.try_number}" for task in self.tasks().values()]
-            raise WaitedInVainError("\n".join([str(error), *tasks])) from error
+            raise WaitTimeoutError("\n".join([str(error), *tasks])) from error
 
     def wait(self, *, seconds: float) -> None:
         """Wait for the end of the run."""
@@ -82,9 +82,9 @@ class Run:
         """Return the log of a task's last try."""
         return self.stack.api.task_log(self.dag_id, self.run_id, task)
 
-    def judge(self, prompt: str, chain: Sequence[str], tasks: dict[str, TaskInstance], jobs: list[Any]) -> Verdict:
+    def audit(self, prompt: str, chain: Sequence[str], tasks: dict[str, TaskInstance], jobs: list[Any]) -> Outcome:
         """
-        Judge one video.
+        Audit one video.
 
         :param prompt: By which the ledger knows it.
         :param chain: The names of its tasks, the one that archives last.
@@ -93,20 +93,20 @@ class Run:
         """
         mine = [job for job in jobs if job["prompt"] == prompt]
         steps = [tasks[name] for name in chain if name in tasks]
-        return Verdict(
+        return Outcome(
             billed=sum(job["billed"] for job in mine),
-            ending=self._ending(steps, mine),
+            result=self._result(steps, mine),
             retries=sum(max(0, task.try_number - 1) for task in steps),
         )
 
-    def _ending(self, steps: list[TaskInstance], jobs: list[Any]) -> Ending:
+    def _result(self, steps: list[TaskInstance], jobs: list[Any]) -> Result:
         if steps[-1].state == "success":
             return "archived" if any(is_archived(self._archive, job) for job in jobs) else "lost"
         failed = next((task for task in steps if task.state == "failed"), None)
         if failed is None:
             return "lost"
         log = self.log(failed)
-        return "told" if all(words in log for words in _TRUTH) else "lost"
+        return "unknown" if all(words in log for words in _REPORTS_UNKNOWN) else "lost"
 
     def explain(self, prompt: str, chain: Sequence[str]) -> str:
         """Return the ledger's rows of a video and the logs of its tasks."""
@@ -122,7 +122,7 @@ class Run:
 
 
 def is_archived(archive: Path, job: dict[str, Any]) -> bool:
-    """Tell whether a job's video is under its final name, byte for byte, with a manifest that tells the truth."""
+    """Return whether a job's video is under its final name, byte for byte, with a manifest that matches."""
     path = archive / f"{job['request_id']}.mp4"
     if not path.exists():
         return False
@@ -132,6 +132,6 @@ def is_archived(archive: Path, job: dict[str, Any]) -> bool:
 
 
 def stray_files(archive: Path, jobs: list[Any]) -> list[str]:
-    """Return the names of files that pass for videos and are none."""
+    """Return the names of files that look like archived videos and are none."""
     whole = {f"{job['request_id']}.mp4" for job in jobs if is_archived(archive, job)}
     return sorted(path.name for path in archive.glob("*.mp4") if path.name not in whole)

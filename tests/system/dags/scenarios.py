@@ -1,5 +1,5 @@
 """
-Videos that nothing is wrong with, mapped in one task and in three, to be made while the parts of Airflow die.
+Videos without faults, mapped in one task and in three, generated while parts of Airflow are killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.operators.video import (
     SubmitVideoOperator,
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
-from tests.system.cases import NIGHTS, Night, night_prompt
+from tests.system.cases import SCENARIOS, Scenario, scenario_prompt
 
 VIDEO: dict[str, Any] = {"model": "Wan-AI/Wan2.2-T2V-A14B", "image_size": "1280x720"}
 DESTINATION = os.environ["DURABILITY_ARCHIVE"] + "/"
@@ -31,27 +31,27 @@ def three(prompt: str) -> None:
     ArchiveVideoOperator(task_id="archive", request_id=submit.output, url=ready.output, destination=DESTINATION)
 
 
-def night_dag(dag_id: str, night: Night) -> DAG:
+def scenario_dag(dag_id: str, scenario: Scenario) -> DAG:
     with DAG(dag_id, schedule=None, default_args=PATIENT) as dag:
         GenerateVideoOperator.partial(task_id="one", destination=DESTINATION, poke_interval=2, **VIDEO).expand(
-            prompt=[night_prompt(dag_id, "one task", index) for index in range(night.one)]
+            prompt=[scenario_prompt(dag_id, "one task", index) for index in range(scenario.one)]
         )
-        if night.three:
-            three.expand(prompt=[night_prompt(dag_id, "three tasks", index) for index in range(night.three)])
-        if night.no_retries:
+        if scenario.three:
+            three.expand(prompt=[scenario_prompt(dag_id, "three tasks", index) for index in range(scenario.three)])
+        if scenario.no_retries:
             GenerateVideoOperator(
                 task_id="no_retries",
-                prompt=night_prompt(dag_id, "no retries", 0),
+                prompt=scenario_prompt(dag_id, "no retries", 0),
                 destination=DESTINATION,
                 deferrable=False,
                 poke_interval=2,
                 retries=0,
-                # First in line, so that it is there when the scheduler dies.
+                # First in the queue, so that it runs when the scheduler is killed.
                 priority_weight=100,
                 **VIDEO,
             )
     return dag
 
 
-for name, night in NIGHTS.items():
-    globals()[name] = night_dag(name, night)
+for name, scenario in SCENARIOS.items():
+    globals()[name] = scenario_dag(name, scenario)

@@ -1,4 +1,4 @@
-"""Run the mapped example in a stack, tell how each video is doing, and say what came of it."""
+"""Run the mapped example in a stack, print the progress of each video, and return the archived ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.system.stack import Stack, StackFailedError
 
 DAG_ID = "example_mapped_prompts"
 
-_AT_THE_SERVICE = {"InProgress": "being made", "Succeed": "ready at the service", "Failed": "failed at the service"}
+_AT_THE_SERVICE = {"InProgress": "in progress", "Succeed": "ready at the service", "Failed": "failed at the service"}
 
 
 @dataclass(frozen=True)
 class ArchivedVideo:
     """
-    One video whose bytes are safe.
+    One archived video.
 
     :param manifest: What the archive task wrote beside it.
     :param made: Seconds from submit to ready at the service.
@@ -33,18 +33,18 @@ class ArchivedVideo:
     made: float
 
 
-class Drive:
+class ExampleRun:
     """
     One run of the mapped example.
 
-    :param tell: Gets a line whenever something changes.
+    :param echo: Gets a line whenever something changes.
     """
 
-    def __init__(self, stack: Stack, tell: Callable[[str], None]) -> None:
+    def __init__(self, stack: Stack, echo: Callable[[str], None]) -> None:
         self._stack = stack
-        self._tell = tell
+        self._echo = echo
         self._began = time.monotonic()
-        self._told: dict[int, str] = {}
+        self._printed: dict[int, str] = {}
         self._request_ids: dict[int, str] = {}
         self._run_id = ""
 
@@ -84,11 +84,11 @@ class Drive:
         if index not in self._request_ids and tasks["submit"].state == "success":
             self._request_ids[index] = self._xcom("submit", index)
         job = jobs.get(self._request_ids.get(index, ""))
-        now = how_it_is(tasks, job)
-        if self._told.get(index) != now:
-            self._told[index] = now
+        now = describe_progress(tasks, job)
+        if self._printed.get(index) != now:
+            self._printed[index] = now
             left = f" (ready in about {job['seconds_left']:.0f} s)" if job and job["seconds_left"] else ""
-            self._tell(f"{time.monotonic() - self._began:5.1f} s  video {index + 1}: {now}{left}")
+            self._echo(f"{time.monotonic() - self._began:5.1f} s  video {index + 1}: {now}{left}")
 
     def _xcom(self, task: str, index: int) -> Any:
         return self._stack.api.xcom(DAG_ID, self._run_id, f"video.{task}", map_index=index)
@@ -105,8 +105,8 @@ class Drive:
         )
 
 
-def how_it_is(tasks: dict[str, TaskInstance], job: dict[str, Any] | None) -> str:
-    """Say in a few words where a video is, from its three tasks and what the service knows of it."""
+def describe_progress(tasks: dict[str, TaskInstance], job: dict[str, Any] | None) -> str:
+    """Describe a video's progress, from its three tasks and its job at the service."""
     submit, ready, archive = (tasks[name].state if name in tasks else None for name in ("submit", "ready", "archive"))
     for name, state in (("submit", submit), ("ready", ready), ("archive", archive)):
         if state in ("failed", "up_for_retry"):
@@ -118,6 +118,6 @@ def how_it_is(tasks: dict[str, TaskInstance], job: dict[str, Any] | None) -> str
     if job is None:
         return "being submitted" if submit in ("queued", "running", "success") else "waiting for a worker"
     if job["status"] == "InQueue":
-        return f"in line, place {job['position']}"
-    told = _AT_THE_SERVICE[job["status"]]
-    return f"{told}, and the triggerer waits" if ready == "deferred" else told
+        return f"queued, position {job['position']}"
+    state = _AT_THE_SERVICE[job["status"]]
+    return f"{state}, and the triggerer waits" if ready == "deferred" else state

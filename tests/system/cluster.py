@@ -1,4 +1,4 @@
-"""A running stack for the durability suites, and what they do to it."""
+"""A running stack for the durability suites, and the outages they cause in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.system.stack import Stack
 
-#: So that what is dead is missed within seconds; Airflow's own values are half a minute and more.
+#: So that a killed process is noticed within seconds; Airflow's own values are half a minute and more.
 QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
@@ -25,11 +25,11 @@ QUICK = {
 #: Seconds for which the service is out of reach.
 OUTAGE = 60.0
 
-Tell = Callable[[str], None]
+Echo = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class House:
+class Cluster:
     """A running stack, and where its videos go."""
 
     name: str
@@ -61,7 +61,7 @@ def kill_a_worker(stack: Stack) -> None:
 
 
 def restart_database(stack: Stack) -> None:
-    """Stop the database without a word to its clients, and start it again."""
+    """Stop the database without notice to its clients, and start it again."""
     part = stack.parts["postgres"]
     part.kill(signal.SIGQUIT)
     part.wait(30)
@@ -69,7 +69,7 @@ def restart_database(stack: Stack) -> None:
 
 
 def refuse_connections(stack: Stack) -> None:
-    """Let nobody reach the service for a while; it remembers what it has done."""
+    """Refuse all connections to the service for a while; it keeps its state."""
     part = stack.parts["sandbox"]
     part.kill(signal.SIGTERM)
     part.wait(30)
@@ -78,7 +78,7 @@ def refuse_connections(stack: Stack) -> None:
 
 
 def hang(stack: Stack) -> None:
-    """Let the service take connections for a while, and not answer; it answers afterwards, if anybody still listens."""
+    """Let the service accept connections for a while without answering; it answers afterwards."""
     os.kill(stack.parts["sandbox"].pid, signal.SIGSTOP)
     time.sleep(OUTAGE)
     os.kill(stack.parts["sandbox"].pid, signal.SIGCONT)
@@ -86,7 +86,7 @@ def hang(stack: Stack) -> None:
 
 @contextmanager
 def supervised(stack: Stack) -> Iterator[None]:
-    """Start again what ends by itself, and be patient with Airflow's API."""
+    """Restart parts that end by themselves, and tolerate errors of Airflow's API."""
     stack.supervised = True
     try:
         yield
@@ -96,9 +96,9 @@ def supervised(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def none_gets_ready(stack: Stack) -> Iterator[None]:
-    """Let the service tell of every video that it is being made."""
-    said = {"route": "status", "kind": "answer", "status": 200, "body": '{"status": "InProgress"}', "times": 0}
-    stack.sandbox("faults", "POST", said)
+    """Let the service answer for every video that it is in progress."""
+    answer = {"route": "status", "kind": "answer", "status": 200, "body": '{"status": "InProgress"}', "times": 0}
+    stack.sandbox("faults", "POST", answer)
     try:
         yield
     finally:
