@@ -1,0 +1,173 @@
+"""The listener: reads a request whole, asks the service, and loses the answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from tests.proxies.losses import Exchange, Lose, Loss, lose_nothing
+from tests.proxies.messages import Request, read_body, read_head, reply, reset
+
+#: Seconds until a connection that hangs is given up.
+PATIENCE = 20.0
+#: Headers that are for one connection only and are not passed on.
+_HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding", "te"}
+#: Makes the answer of the service, as bytes of HTTP, from a request.
+Answerer = Callable[[Request], bytes]
+
+
+@dataclass
+class LossyProxy:
+    """
+    Serve on a loopback port, one request for each connection.
+
+    :param answer: Makes the service's answer; None to ask the service that the request names.
+    :param lose: Chooses what is lost.
+    :param certificate: Certificate and key with which the service behind a tunnel is played.
+    :param tls: Speak TLS from the first byte on: a TLS service without a proxy, or a proxy that is asked over TLS.
+    :param port: Port to listen on; 0 for a free one.
+    :param journal: File to which each exchange is appended as a line of JSON, before anything is lost.
+    """
+
+    answer: Answerer | None = None
+    lose: Lose = lose_nothing
+    certificate: tuple[Path, Path] | None = None
+    tls: bool = False
+    port: int = 0
+    journal: Path | None = None
+    exchanges: list[Exchange] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def __enter__(self) -> LossyProxy:
+        self._context: ssl.SSLContext | None = None
+        if self.certificate:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(*self.certificate)
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    @property
+    def url(self) -> str:
+        """Return the address, as a proxy's or as a service's."""
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
+
+    def posts(self, path: str) -> int:
+        """Count the POSTs to a path that were read whole: those that a service would bill."""
+        return sum(seen.whole and seen.method == "POST" and seen.path == path for seen in self.exchanges)
+
+    def _listen(self) -> None:
+        while not self._over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        try:
+            if self.tls:
+                connection = self._secured(connection)
+            head = read_head(connection.makefile("rb", buffering=0))
+            if head is None:
+                return
+            route = "forward" if head.target.startswith("http") else "direct"
+            if head.method == "CONNECT":
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                connection = self._secured(connection)
+                head, route = read_head(connection.makefile("rb", buffering=0)), "tunnel"
+            if head is not None:
+                self._exchange(connection, head, route)
+        except (OSError, http.client.HTTPException):
+            pass  # the caller, or the service, went away
+        finally:
+            connection.close()
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        assert self._context, "a tunnel and TLS need a certificate"
+        return self._context.wrap_socket(connection, server_side=True)
+
+    def _exchange(self, connection: socket.socket, head: Request, route: str) -> None:
+        exchange = Exchange(route, head.method, head.path)
+        loss = self.lose(exchange)
+        exchange.loss = loss.name
+        cut = loss in (Loss.CUT_UPLOAD_FIN, Loss.CUT_UPLOAD_RST)
+        length = int(head.headers.get("content-length", "0"))
+        body = read_body(connection.makefile("rb", buffering=0), length // 2 if cut else length)
+        request = Request(head.method, head.target, head.headers, body)
+        exchange.whole = not cut and len(body) == length
+        with self._lock:
+            self.exchanges.append(exchange)
+            self.requests.append(request)
+        answer = b""
+        if exchange.whole:
+            answer = self.answer(request) if self.answer else _ask(request, exchange)
+            exchange.status = int(answer[9:12]) if answer[9:12].isdigit() else None
+        self._note(exchange)
+        self._send(connection, loss, answer)
+
+    def _send(self, connection: socket.socket, loss: Loss, answer: bytes) -> None:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if loss is Loss.NONE:
+            connection.sendall(answer)
+        elif loss is Loss.BAD_GATEWAY:
+            connection.sendall(reply(502, b"<html><h1>502 Bad Gateway</h1></html>"))
+        elif loss is Loss.HALF_HEADER:
+            connection.sendall(head[: len(head) // 2])
+        elif loss in (Loss.HALF_BODY, Loss.RST_BODY):
+            connection.sendall(head + b"\r\n\r\n" + body[: len(body) // 2])
+        elif loss is Loss.HANG:
+            self._over.wait(PATIENCE)
+        elif loss is Loss.CUT_UPLOAD_FIN:
+            connection.shutdown(socket.SHUT_WR)  # for closing with bytes unread sends a RST
+        if loss in (Loss.RST, Loss.RST_BODY, Loss.CUT_UPLOAD_RST):
+            reset(connection)
+        elif loss in (Loss.NONE, Loss.TLS_CLOSE) and isinstance(connection, ssl.SSLSocket):
+            connection.unwrap()
+
+    def _note(self, exchange: Exchange) -> None:
+        if self.journal:
+            with self._lock, self.journal.open("a") as journal:
+                journal.write(json.dumps(asdict(exchange)) + "\n")
+
+
+def _ask(request: Request, exchange: Exchange) -> bytes:
+    """Return the answer of the service that the request names."""
+    address = urlsplit(request.target).netloc if exchange.route == "forward" else request.headers["host"]
+    service = http.client.HTTPConnection(address, timeout=PATIENCE)
+    try:
+        headers = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
+        service.request(request.method, request.path, request.body or None, headers | {"connection": "close"})
+        response = service.getresponse()
+        body = response.read()
+        lines = [pair for pair in response.getheaders() if pair[0].lower() not in {*_HOP_BY_HOP, "content-length"}]
+        length = response.headers.get("content-length") if request.method == "HEAD" else None
+        lines += [("Content-Length", length or str(len(body))), ("Connection", "close")]
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        return f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n".encode("latin-1") + body
+    finally:
+        service.close()
