@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import socket
 import ssl
 import threading
@@ -109,6 +110,11 @@ class LossyProxy:
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         assert self._context, "a tunnel and TLS need a certificate"
+        if isinstance(connection, ssl.SSLSocket):
+            # TLS inside TLS, which Python wraps no socket for: the outer one ends at a socket pair.
+            outer, (near, connection) = connection, socket.socketpair()
+            connection.settimeout(PATIENCE)
+            threading.Thread(target=_pump, args=(outer, near), daemon=True).start()
         return self._context.wrap_socket(connection, server_side=True)
 
     def _exchange(self, connection: socket.socket, head: Request, route: str) -> None:
@@ -153,6 +159,21 @@ class LossyProxy:
         if self.journal:
             with self._lock, self.journal.open("a") as journal:
                 journal.write(json.dumps(asdict(exchange)) + "\n")
+
+
+def _pump(outer: ssl.SSLSocket, near: socket.socket) -> None:
+    """Pass bytes on in both directions until either side closes."""
+    with outer, near:
+        try:
+            while True:
+                ready = [outer] if outer.pending() else select.select([outer, near], [], [], PATIENCE)[0]
+                for source in ready:
+                    part = source.recv(1 << 16)
+                    if not part:
+                        return
+                    (near if source is outer else outer).sendall(part)
+        except OSError:
+            pass
 
 
 def _ask(request: Request, exchange: Exchange) -> bytes:
