@@ -50,14 +50,15 @@ def read_file(path: str, folders: Sequence[str] | None) -> bytes:
     """
     Read a local file.
 
-    :param path: Its path; symbolic links are followed.
+    :param path: Its path; ``~`` is the home of the worker's user, symbolic links are followed.
     :param folders: Absolute paths of the folders that it must be in once links are resolved; None for any.
     :return: Its bytes, at most :data:`~airflow_provider_siliconflow.jobs.image_types.MAX_IMAGE_BYTES`.
     :raises InvalidVideoRequestError: if it is no regular file, cannot be read, is too large or outside the folders.
     :raises ImageUnavailableError: if the disk or the network below it fails.
     """
     try:
-        descriptor = _open(path) if folders is None else _open_inside(path, folders)
+        found = os.path.expanduser(path)
+        descriptor = _open(found) if folders is None else _open_inside(found, folders)
         try:
             return _read_descriptor(path, descriptor)
         finally:

@@ -62,7 +62,7 @@ def _from_text(text: str, folders: Sequence[str] | None) -> str:
         )
     if not text:
         raise InvalidVideoRequestError("image is an empty text.")
-    return _encode(text, image_files.read_file(os.path.expanduser(text), folders))
+    return _encode(text, image_files.read_file(text, folders))
 
 
 def _from_path_of_airflow(path: ObjectStoragePath, folders: Sequence[str] | None) -> str:

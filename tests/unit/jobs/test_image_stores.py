@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from typing import Any
 
 import pytest
@@ -13,60 +12,11 @@ from airflow.sdk.io import store as stores
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 from airflow_provider_siliconflow.jobs.images import image_field
+from tests.unit.image_store import KEY, PNG, URI, Store, store
 
-PNG = b"\x89PNG\r\n\x1a\n and more"
+__all__ = ["store"]
+
 PNG_FIELD = "data:image/png;base64," + base64.b64encode(PNG).decode()
-URI = "s3://bucket/cats/cat.png"
-
-
-class Store:
-    """A stand-in for the file system of an object store."""
-
-    protocol = "s3"
-
-    def __init__(self) -> None:
-        self.objects = {"bucket/cats/cat.png": PNG}
-        self.failure: BaseException | None = None
-        self.fails_at = "info"
-        self.size: int | None = -1
-        self.read = 0
-
-    def _fail(self, where: str) -> None:
-        if self.failure is not None and self.fails_at == where:
-            raise self.failure
-
-    def info(self, path: str) -> dict[str, Any]:
-        self._fail("info")
-        if path not in self.objects:
-            if any(name.startswith(f"{path.rstrip('/')}/") for name in self.objects):
-                return {"name": path, "type": "directory", "size": 0}
-            raise FileNotFoundError(path)
-        size = len(self.objects[path]) if self.size == -1 else self.size
-        return {"name": path, "type": "file", "size": size}
-
-    def open(self, path: str, **_: Any) -> io.RawIOBase:
-        self._fail("open")
-        store = self
-
-        class Reader(io.BytesIO):
-            def read(self, size: int | None = -1) -> bytes:
-                store._fail("read")
-                assert size is not None
-                assert 0 < size <= MAX_IMAGE_BYTES + 1
-                chunk = super().read(min(size, 70_000))
-                store.read += len(chunk)
-                return chunk
-
-        return Reader(self.objects[path])  # type: ignore[return-value]
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(stores, "_STORE_CACHE", {})
-    store = Store()
-    for conn in (None, "aws"):
-        stores.attach("s3", conn, fs=store)
-    return store
 
 
 @pytest.mark.parametrize("uri", [URI, "S3://bucket/cats/cat.png", "s3://aws@bucket/cats/cat.png", f" {URI}\n"])
@@ -165,20 +115,20 @@ def test_a_large_object_is_refused_before_it_is_read(store: Store) -> None:
     store.size = 1 << 40
     with pytest.raises(InvalidVideoRequestError, match="larger than 32 MiB"):
         image_field(URI)
-    assert store.read == 0
+    assert store.bytes_read == 0
 
 
 @pytest.mark.parametrize("size", [None, 10])
 def test_a_store_that_does_not_tell_the_size_or_lies_is_bounded(store: Store, size: int | None) -> None:
     store.size = size
-    store.objects["bucket/cats/cat.png"] = PNG + bytes(MAX_IMAGE_BYTES)
+    store.objects[KEY] = PNG + bytes(MAX_IMAGE_BYTES)
     with pytest.raises(InvalidVideoRequestError, match="larger than 32 MiB"):
         image_field(URI)
-    assert store.read <= MAX_IMAGE_BYTES + 1
+    assert store.bytes_read <= MAX_IMAGE_BYTES + 1
 
 
 def test_what_is_no_image_is_not_shown(store: Store) -> None:
-    store.objects["bucket/cats/cat.png"] = b"password = hunter2"
+    store.objects[KEY] = b"password = hunter2"
     with pytest.raises(InvalidVideoRequestError, match="unknown type") as caught:
         image_field(URI)
     assert "hunter2" not in str(caught.value)

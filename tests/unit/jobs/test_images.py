@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from airflow_provider_siliconflow.client.models import LARGE_IMAGE, VideoRequest
-from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
+from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 from airflow_provider_siliconflow.jobs.images import image_field
 
@@ -455,3 +457,29 @@ def test_a_link_that_is_put_in_place_after_the_check_is_not_followed(
 
     monkeypatch.setattr(os.path, "realpath", resolve)
     refusal(str(allowed / "a" / "cat.png"), [str(allowed)])
+
+
+# --- whatever a conf may hold ----------------------------------------------------------------------------------------
+
+_PIECES = st.sampled_from(
+    [
+        "http", "https", "HTTP", "s3", "file", "local", "memory", "simplecache", "zip", "github", "data", "://", "::",
+        ":", "/", "//", "\\", "@", "?", "#", " ", "\t", "\n", "\0", "\u200b", "\ufeff", "..", "~", "%2f", "h", "etc",
+        "dev", "zero", "proc", "self", "environ", "image/png", ";base64,", "iVBORw0KGgo", "/9j/", "\ud83d", "猫",
+        "a" * 300,
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_network", "bytes_read")
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.lists(_PIECES, max_size=9).map("".join), st.text(max_size=200)))
+def test_no_text_reaches_out_or_fails_in_another_way(text: str) -> None:
+    try:
+        field = image_field(text)
+    except (InvalidVideoRequestError, ImageUnavailableError) as error:
+        said = str(error)
+        assert len(said) <= LONGEST
+        return
+    assert field == "".join(text.split()) or field == text.strip()
+    assert field.lower().startswith(("http://", "https://", "data:image/"))
