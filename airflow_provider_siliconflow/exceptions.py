@@ -4,11 +4,12 @@ The errors of this provider, by cause.
 ::
 
     SiliconFlowError                      anything below; an AirflowException
-    ├── InvalidVideoRequestError      *   refused here, before anything was sent
+    ├── InvalidArgumentError          *   an argument cannot be understood
+    │   └── InvalidVideoRequestError  *   … of a video that was about to be submitted
     ├── ImageUnavailableError             the store of an image cannot be reached, before anything was sent
     ├── SiliconFlowConfigError        *   the Airflow connection cannot be used as it is
-    ├── SiliconFlowConnectionError        no whole answer came: refused, timed out, reset
-    ├── SiliconFlowAPIError               the service answered, but not with what was asked for
+    ├── SiliconFlowConnectionError        no whole response came: refused, timed out, reset
+    ├── SiliconFlowAPIError               the service responded, but not with what was asked for
     │   ├── SiliconFlowAuthenticationError  *   401
     │   ├── SiliconFlowPermissionError      *   403
     │   ├── SiliconFlowBalanceError         *   402, codes 30xxx
@@ -16,70 +17,127 @@ The errors of this provider, by cause.
     │   ├── SiliconFlowNotFoundError        *   404, 410, a redirect
     │   ├── SiliconFlowRateLimitError           429
     │   ├── SiliconFlowOverloadedError          503, codes 50xxx
-    │   └── SiliconFlowServerError              500, 502, 504, code 60000, an answer that makes no sense
+    │   └── SiliconFlowServerError              500, 502, 504, code 60000, a malformed response
     ├── SubmitOutcomeUnknownError     *   a submit was sent and its answer is lost: a video may be billed
-    ├── SubmitRecordError                 the record of a submit cannot be read or written: not "absent"
-    ├── SubmitConflictError           *   another video was paid for by this task: not "absent" either
-    ├── VideoTimeoutError                 a video was not ready in time; a retry goes on waiting for it
+    ├── SubmitRejectedError               a submit was rejected temporarily until submit_timeout
+    ├── SubmitRecordError                 the record of a submit cannot be read or written
+    ├── SubmitConflictError           *   the task has paid for another request than the one it has now
+    ├── VideoTimeoutError                 a video was not ready in time; a retry polls it again
+    ├── VideoUnavailableError             the service rejected every poll of a paid video for a while
     ├── VideoFailedError                  the service could not make the video
-    │   └── VideoFailedPermanentlyError   *   … and asking for the same id again cannot change that
-    ├── VideoExpiredError                 the link to the video is dead and no fresh one was to be had
+    │   └── VideoFailedPermanentlyError *   … and the task could only poll the same request id again
+    ├── VideoNotArchivedError             a paid video could not be archived; a retry re-attaches to it
+    ├── VideoExpiredError                 the URL of a video has expired and no fresh one was to be had
     ├── VideoIntegrityError               what was downloaded is not a whole video
     ├── UnsafeUrlError                    a URL of a video leads where no video of the service can be
     └── DestinationError                  the destination cannot be read or written
-        └── DestinationRefusedError   *   … or holds another video, or is no place for one
+        └── DestinationRefusedError   *   … or holds another video, or cannot hold one
 
-    * no retry can mend it: an AirflowFailException as well
+    * no retry can succeed: an AirflowFailException as well
+
+Each error says what happened to the money in its field ``billing``; :mod:`airflow_provider_siliconflow.billing` makes
+the sentence of it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 
 
 class SiliconFlowError(AirflowException):
     """
-    Be the base of every error of this provider.
+    Base of every error of this provider.
 
     :param message: What happened.
+    :param billing: What is known of the bill; None where no money is involved.
+    :param request_id: The request id of the video it is about, where there is one.
+    :param next_step: What a retry or a clear does about the video.
+    :param price: What one video costs, in words.
     """
 
-    #: What happened to the money, in one sentence; empty where no money was involved.
-    money: str = ""
-
-    def __init__(self, message: str = "") -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        billing: Billing | None = None,
+        request_id: str | None = None,
+        next_step: NextStep | None = None,
+        price: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.billing = billing
+        self.request_id = request_id
+        self.next_step = next_step
+        self.price = price
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self._what(), self.money) if part)
+        ids = (self.request_id,) if self.request_id else ()
+        told = sentence(self.billing, request_ids=ids, next_step=self.next_step, price=self.price)
+        return " ".join(part for part in (self._description(), told) if part)
 
-    def _what(self) -> str:
+    def with_billing(
+        self,
+        billing: Billing | None,
+        *,
+        request_id: str | None = None,
+        next_step: NextStep | None = None,
+        price: str = "",
+    ) -> Self:
+        """
+        Set what is known of the bill where the error was raised by code that could not know it.
+
+        :param billing: What is known of the bill.
+        :param request_id: The video's request id, where there is one.
+        :param next_step: What a retry or a clear does about the video.
+        :param price: What one video costs, in words.
+        :return: The error itself.
+        """
+        self.billing, self.request_id, self.next_step, self.price = billing, request_id, next_step, price
+        return self
+
+    def _description(self) -> str:
         return self.message
 
 
-class InvalidVideoRequestError(SiliconFlowError, AirflowFailException):
-    """Refuse a request that cannot become a video; raised before anything is sent."""
+class InvalidArgumentError(SiliconFlowError, AirflowFailException):
+    """Raised when an argument of a task cannot be understood."""
 
-    money = "Nothing was submitted, nothing is billed."
+
+class InvalidVideoRequestError(InvalidArgumentError):
+    """
+    Raised when a request cannot become a video, before anything is sent.
+
+    :param message: All that is wrong with it.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, billing=Billing.NOT_SUBMITTED)
 
 
 class ImageUnavailableError(SiliconFlowError):
-    """Raised when an image cannot be read for now, because its store or disk fails; nothing was sent."""
+    """
+    Raised when an image cannot be read for now, because its store or disk fails; nothing was sent.
 
-    money = "Nothing was submitted, nothing is billed; a retry reads the image again."
+    :param message: What went wrong.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
 
 
 class SiliconFlowConfigError(SiliconFlowError, AirflowFailException):
-    """Refuse an Airflow connection that has no key, or a host or field that cannot be read."""
+    """Raised when an Airflow connection has no key, or a host or field that cannot be read."""
 
 
 class SiliconFlowConnectionError(SiliconFlowError):
     """
-    Report that no whole answer came back.
+    Raised when no whole response came back.
 
     :param message: What went wrong.
     :param host: The API's base URL.
@@ -91,25 +149,25 @@ class SiliconFlowConnectionError(SiliconFlowError):
         self.host = host
         self.sent = sent
 
-    def _what(self) -> str:
+    def _description(self) -> str:
         return f"No answer from {self.host}: {self.message}."
 
 
 class SiliconFlowAPIError(SiliconFlowError):
     """
-    Report an answer that is not what was asked for.
+    Raised when a response is not what was asked for.
 
-    :param message: The service's own words, verbatim.
+    :param message: The service's own words, verbatim but for masked secrets.
     :param status_code: The HTTP status.
-    :param code: SiliconFlow's own code, where the answer had one.
-    :param data: The ``data`` of the answer, where it had one.
+    :param code: SiliconFlow's own code, where the response had one.
+    :param data: The ``data`` of the response, where it had one.
     :param trace_id: ``x-siliconcloud-trace-id``, for the vendor's support.
     :param host: The base URL that was asked.
     :param retry_after: Seconds the service asked to wait, where it did.
     """
 
     #: What the reader can do about it.
-    advice: str = ""
+    hint: str = ""
     status_code: int  # type: ignore[assignment]  # Airflow's base keeps an HTTPStatus for its own web API
 
     def __init__(
@@ -131,117 +189,131 @@ class SiliconFlowAPIError(SiliconFlowError):
         self.host = host
         self.retry_after = retry_after
 
-    def _what(self) -> str:
+    def _description(self) -> str:
         facts = [f"HTTP {self.status_code}"]
         if self.code is not None:
             facts.append(f"code {self.code}")
         if self.trace_id:
             facts.append(f"trace id {self.trace_id}")
         said = self.message or "(no message)"
-        return " ".join(part for part in (f"{self.host} answered {', '.join(facts)}: {said}", self.advice) if part)
+        return " ".join(part for part in (f"{self.host} answered {', '.join(facts)}: {said}", self.hint) if part)
 
 
 class SiliconFlowAuthenticationError(SiliconFlowAPIError, AirflowFailException):
-    """Report that the key was not accepted (401)."""
+    """Raised when the key was not accepted (401)."""
 
-    advice = (
+    hint = (
         "- The host did not accept the API key of the connection. Keys of api.siliconflow.cn and api.siliconflow.com"
         " are not interchangeable: check that the connection's host is the site the key was made on."
     )
 
 
 class SiliconFlowPermissionError(SiliconFlowAPIError, AirflowFailException):
-    """Report that the account may not do this (403)."""
+    """Raised when the account may not do this (403)."""
 
 
 class SiliconFlowBalanceError(SiliconFlowAPIError, AirflowFailException):
-    """Report that the account cannot pay (402, codes 30xxx)."""
+    """Raised when the account cannot pay (402, codes 30xxx)."""
 
-    advice = "- Top up the account, then clear the task."
+    hint = "- Top up the account."
 
 
 class SiliconFlowBadRequestError(SiliconFlowAPIError, AirflowFailException):
-    """Report that the service refuses the request as it stands (400, 413, 451 and others, codes 20xxx)."""
+    """Raised when the service rejects the request as it stands (400, 413, 451 and others, codes 20xxx)."""
 
 
 class SiliconFlowNotFoundError(SiliconFlowAPIError, AirflowFailException):
-    """Report that the host does not know what was asked for (404, 410, a redirect; for a request id, 400 as well)."""
+    """Raised when the host does not know what was asked for (404, 410, a redirect; for a request id, 400 as well)."""
 
 
 class SiliconFlowRateLimitError(SiliconFlowAPIError):
-    """Report that the account's or the model's rate limit is reached (429)."""
+    """Raised when the account's or the model's rate limit is reached (429)."""
 
 
 class SiliconFlowOverloadedError(SiliconFlowAPIError):
-    """Report that the service has no capacity now (503, codes 50xxx)."""
+    """Raised when the service has no capacity now (503, codes 50xxx)."""
 
 
 class SiliconFlowServerError(SiliconFlowAPIError):
-    """Report a fault at the service: 500, 502, 504, code 60000, or an answer that makes no sense."""
+    """Raised when the service has a fault (500, 502, 504, code 60000) or its response is malformed."""
 
 
 class SubmitOutcomeUnknownError(SiliconFlowError, AirflowFailException):
     """
-    Report that a submit was sent and its answer is lost: a job may exist and be billed.
+    Raised when a submit was sent and its answer is lost: a video may be running and billed.
 
     :param message: What is known of the submit: the window, the model, the host, the cause.
     :param host: The base URL that was asked.
     :param model: The model that was asked for.
-    :param trace_id: ``x-siliconcloud-trace-id``, where an answer carried one.
+    :param trace_id: ``x-siliconcloud-trace-id``, where a response carried one.
+    :param next_step: What a retry or a clear does.
+    :param price: What one video costs, in words.
     """
 
-    money = (
-        "A video may be running and billed all the same: the service offers no way to look it up or to cancel it,"
-        " so it is not submitted again by itself. Look at the bill on the SiliconFlow console (the time and the"
-        " model tell), and clear the task if you want to pay for another."
-    )
-
-    def __init__(self, message: str = "", *, host: str = "", model: str = "", trace_id: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        host: str = "",
+        model: str = "",
+        trace_id: str | None = None,
+        next_step: NextStep = NextStep.CLEAR,
+        price: str = "",
+    ) -> None:
+        super().__init__(message, billing=Billing.UNKNOWN, next_step=next_step, price=price)
         self.host = host
         self.model = model
         self.trace_id = trace_id
 
 
+class SubmitRejectedError(SiliconFlowError):
+    """Raised when a submit was rejected temporarily (429, 503, no connection) until ``submit_timeout`` had passed."""
+
+
 class SubmitRecordError(SiliconFlowError):
-    """Report that the record of what a task has paid for cannot be read or written, so nothing was submitted."""
+    """Raised when the record of what a task has paid for cannot be read or written: that is not an absent record."""
 
 
 class SubmitConflictError(SiliconFlowError, AirflowFailException):
-    """Report that the task has paid for a video already, but for another request than the one it has now."""
+    """Raised when a task has paid for a video already, but for another request than the one it has now."""
 
 
 class VideoTimeoutError(SiliconFlowError):
-    """Report that a video was not ready in time; its id is kept, and a retry goes on waiting for it."""
+    """Raised when a video was not ready in time; its request id is kept, and a retry polls it again."""
+
+
+class VideoUnavailableError(SiliconFlowError):
+    """Raised when the service rejected every poll of a paid video for a grace period; a retry polls it again."""
 
 
 class VideoFailedError(SiliconFlowError):
     """
-    Report that the service could not make the video.
+    Raised when the service could not make the video.
 
     :param message: What happened.
     :param request_id: The video's request id.
-    :param reason: The service's reason, verbatim; may be empty.
+    :param reason: The service's reason, verbatim but for masked secrets; may be empty.
     """
 
-    money = "The service may bill it all the same."
-
     def __init__(self, message: str = "", *, request_id: str = "", reason: str = "") -> None:
-        super().__init__(message)
-        self.request_id = request_id
+        super().__init__(message, billing=Billing.FAILED, request_id=request_id)
         self.reason = reason
 
 
 class VideoFailedPermanentlyError(VideoFailedError, AirflowFailException):
-    """Report a failed video to a task whose retry could only ask for the same id again."""
+    """Raised when a video failed in a task whose retry could only poll the same request id again."""
+
+
+class VideoNotArchivedError(SiliconFlowError):
+    """Raised when paid videos of a task are not archived; a retry re-attaches to them."""
 
 
 class VideoExpiredError(SiliconFlowError):
     """
-    Report that the link to a video is dead and that no fresh one was to be had.
+    Raised when the URL of a video has expired and no fresh one was to be had.
 
     :param message: What happened.
-    :param made_at: When the link was made, aware; None if it does not tell.
+    :param made_at: When the URL was made, aware; None if it does not tell.
     """
 
     def __init__(self, message: str = "", *, made_at: datetime | None = None) -> None:
@@ -250,22 +322,20 @@ class VideoExpiredError(SiliconFlowError):
 
 
 class VideoIntegrityError(SiliconFlowError):
-    """Report that what was downloaded is not a whole video; nothing was published."""
+    """Raised when what was downloaded is not a whole video; nothing was published."""
 
 
 class UnsafeUrlError(SiliconFlowError):
     """
     Raised when a URL, or where it redirects to, must not be fetched; nothing was fetched from there.
 
-    One answer of the service is no reason to give up a paid video, so that a retry may ask for another URL.
+    One answer of the service is no reason to give up a paid video: a retry may poll for another URL.
     """
-
-    money = "Nothing is paid again: a retry asks the service for the URL anew where the request id is known."
 
 
 class DestinationError(SiliconFlowError):
-    """Report that a destination could not be read or written; nothing half-written is left under its name."""
+    """Raised when a destination cannot be read or written; nothing half-written is left under its name."""
 
 
 class DestinationRefusedError(DestinationError, AirflowFailException):
-    """Refuse a destination that no retry can make right, such as one that already holds another video."""
+    """Raised when no retry can make a destination right, such as one that holds another video."""

@@ -13,7 +13,7 @@ from airflow_provider_siliconflow.client import parsing
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
 from airflow_provider_siliconflow.client.parsing import Response
 from airflow_provider_siliconflow.client.retry import Route, final_submit_error
-from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, SiliconFlowError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, InvalidVideoRequestError, SiliconFlowError
 
 T = TypeVar("T")
 
@@ -65,18 +65,12 @@ def status(request_id: str) -> Endpoint[VideoStatus]:
     """
     Make the call that looks at a video.
 
-    :raises InvalidVideoRequestError: if there is no id to ask for.
+    :raises InvalidArgumentError: if there is no request id to poll.
     """
     if not isinstance(request_id, str) or not request_id:
-        error = InvalidVideoRequestError(
-            f"request_id is {request_id!r}: there is no video to ask for. Did the task that submits it run?"
+        raise InvalidArgumentError(
+            f"request_id is {request_id!r}: there is no video to poll. Did the task that submits it run?"
         )
-        error.money = ""
-        raise error
-
-    def final_error(error: SiliconFlowError) -> SiliconFlowError:
-        error.money = f"Whatever became of video {request_id}, asking for it again costs nothing."
-        return error
 
     return Endpoint(
         Route.FREE,
@@ -84,7 +78,6 @@ def status(request_id: str) -> Endpoint[VideoStatus]:
         "/video/status",
         partial(parsing.read_status, request_id=request_id),
         {"requestId": request_id},
-        final_error,
     )
 
 

@@ -102,7 +102,7 @@ def read_status(answer: Response, request_id: str) -> VideoStatus:
     """
     if answer.status_code in (400, 404):
         error = error_from(answer, as_class=SiliconFlowNotFoundError)
-        error.advice = (
+        error.hint = (
             f"- This host and account do not know the video {request_id}: was it submitted with another connection,"
             " or is it too old?"
         )
@@ -208,7 +208,7 @@ def _object_or_raise(answer: Response) -> dict[str, Any]:
 def malformed(answer: Response, what: str) -> SiliconFlowAPIError:
     """Return the error for a response that cannot be understood."""
     error = error_from(answer, as_class=SiliconFlowServerError)
-    error.advice = f"- {what}."
+    error.hint = f"- {what}."
     return error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAPIError,
     SiliconFlowConnectionError,
@@ -80,8 +81,8 @@ def final_submit_error(error: SiliconFlowError, *, model: str) -> SiliconFlowErr
     :return: The error itself, or a :class:`SubmitOutcomeUnknownError` for the caller to raise from it.
     """
     if classify_failure(Route.SUBMIT, error) is not FailureKind.UNKNOWN:
-        error.money = "Nothing was submitted, nothing is billed."
-        return error
+        rejected = isinstance(error, SiliconFlowAPIError)
+        return error.with_billing(Billing.REJECTED if rejected else Billing.NOT_SUBMITTED)
     return SubmitOutcomeUnknownError(
         f"A submit of {model} was sent, and whether it was accepted is not known. {error}",
         host=getattr(error, "host", ""),

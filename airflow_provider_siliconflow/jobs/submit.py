@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
@@ -108,7 +109,7 @@ def submit_once(
     try:
         store.write(intent)
     except SubmitRecordError as error:
-        error.money = "The request was not submitted by this try."
+        error.with_billing(Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
         raise
     try:
         submitted = hook.submit_video(request, attempts=1)

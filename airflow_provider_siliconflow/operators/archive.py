@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
 from airflow_provider_siliconflow.client.models import VideoStatus
-from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, VideoExpiredError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, VideoExpiredError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -87,11 +87,9 @@ class ArchiveVideoOperator(BaseOperator):
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
         if not self.request_id and not self.url:
-            error = InvalidVideoRequestError(
+            raise InvalidArgumentError(
                 "There is nothing to archive: both request_id and url are empty. Did the tasks before this one run?"
             )
-            error.money = ""
-            raise error
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         facts = VideoFacts(self.request_id, self.model, self.prompt)
         if self.request_id and self.url:

@@ -178,7 +178,7 @@ class GenerateVideoBatchOperator(BaseOperator):
         try:
             wait = submitter.submit_missing()
         except SiliconFlowError as error:
-            error.money = f"{error.money} {self._told(context, progress)}".strip()
+            error.message += f" {self._told(context, progress)}"
             raise
         archiver.archive_ended(submitter.unseen())
         if progress.pending or wait is not None:

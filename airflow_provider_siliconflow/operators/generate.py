@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     VideoFailedError,
@@ -174,7 +175,11 @@ class GenerateVideoOperator(SubmitVideoOperator):
                 raise
             if isinstance(error, VideoTimeoutError):
                 raise VideoTimeoutError(f"{error} {_later(kept)}") from error
-            error.money = f"Video {outcome.request_id} was submitted and is billed. {_later(kept)}"
+            error.with_billing(
+                Billing.RUNNING,
+                request_id=outcome.request_id,
+                next_step=NextStep.REATTACH if kept else NextStep.PAY_AGAIN,
+            )
             raise
 
 

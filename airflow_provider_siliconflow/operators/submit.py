@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
@@ -110,7 +111,7 @@ class SubmitVideoOperator(BaseOperator):
         :param failure: What Airflow tells of it.
         """
         error = SiliconFlowError(f"Waiting to submit came to nothing, {failure}: is a triggerer running?")
-        error.money = "Nothing was submitted by this try; a retry submits."
+        error.with_billing(Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
         raise error
 
     def resume_submit(self, context: Context, event: dict[str, Any]) -> str:
@@ -152,8 +153,7 @@ class SubmitVideoOperator(BaseOperator):
         except SubmitOutcomeUnknownError as error:
             if self.on_unknown_submit == "resubmit":
                 raise SiliconFlowError(
-                    f"{error.message} A video may be running and billed all the same. A retry submits anew:"
-                    " on_unknown_submit='resubmit'."
+                    error.message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=error.price
                 ) from error
             raise
         except SiliconFlowError as error:

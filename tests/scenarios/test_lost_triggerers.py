@@ -79,7 +79,7 @@ def test_a_submit_that_was_waited_with_was_not_made(still: Sandbox, clip: Path, 
     assert run.work().state == "deferred"
     report = run.fail_deferral()
     assert report.state == "up_for_retry"
-    assert str(report.error).endswith("Nothing was submitted by this try; a retry submits.")
+    assert str(report.error).endswith("Nothing was submitted, nothing is billed. A retry submits it.")
     assert still.ledger().billed == 0
 
 

@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_siliconflow import exceptions
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAPIError,
     SiliconFlowConnectionError,
@@ -59,8 +60,8 @@ def test_every_error_is_an_airflow_exception_and_can_be_made_of_a_message(kind: 
 def test_the_truth_about_the_money_comes_last() -> None:
     error = SiliconFlowError("It broke.")
     assert str(error) == "It broke."
-    error.money = "Nothing was submitted."
-    assert str(error) == "It broke. Nothing was submitted."
+    error.with_billing(Billing.NOT_SUBMITTED)
+    assert str(error) == "It broke. Nothing was submitted, nothing is billed."
 
 
 def test_facts_are_kept_and_said() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_siliconflow.client.models import VideoRequest, VideoState
 from airflow_provider_siliconflow.exceptions import (
+    InvalidArgumentError,
     InvalidVideoRequestError,
     SiliconFlowAuthenticationError,
     SiliconFlowConfigError,
@@ -62,7 +63,7 @@ def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(call: Call
 
 @pytest.mark.parametrize("request_id", ["", None, 5, ["a"]])
 def test_without_an_id_nothing_is_asked(call: Caller, connected: Wire, request_id: object) -> None:
-    with pytest.raises(InvalidVideoRequestError, match="there is no video to ask for") as caught:
+    with pytest.raises(InvalidArgumentError, match="there is no video to poll") as caught:
         call("get_video_status", request_id)
     assert "billed" not in str(caught.value)
     assert connected.requests == []

@@ -84,7 +84,7 @@ def test_the_intent_is_kept_before_the_post_and_the_id_right_after_it() -> None:
 def test_nothing_is_sent_if_the_intent_cannot_be_kept() -> None:
     store, _ = store_of(failing="set intent")
     hook = FakeHook()
-    with pytest.raises(SubmitRecordError, match=r"cannot be written.*The request was not submitted by this try"):
+    with pytest.raises(SubmitRecordError, match=r"cannot be written.*Nothing was submitted"):
         once(store, hook)
     assert hook.posts == 0
 

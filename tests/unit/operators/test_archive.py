@@ -14,7 +14,7 @@ from airflow.sdk.execution_time import comms
 from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
-    InvalidVideoRequestError,
+    InvalidArgumentError,
     SiliconFlowNotFoundError,
     VideoExpiredError,
     VideoFailedError,
@@ -85,7 +85,7 @@ def test_no_signature_is_shown_of_a_link(still: Sandbox, clip: Path, capsys: pyt
 def test_neither_id_nor_link_is_told_and_not_retried(still: Sandbox, clip: Path, nothing: str | None) -> None:
     report = archiving(clip, request_id=nothing, url=nothing).finish()
     assert report.state == "failed"
-    assert isinstance(report.error, InvalidVideoRequestError)
+    assert isinstance(report.error, InvalidArgumentError)
     assert str(report.error).endswith("both request_id and url are empty. Did the tasks before this one run?")
 
 

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowAuthenticationError,
@@ -113,7 +114,7 @@ def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, 
     report = run.work()
     assert report.state == "failed"
     assert isinstance(report.error, DestinationError)
-    for fact in (run.record["request_id"], "was submitted and is billed", "clearing the task makes another video"):
+    for fact in (run.record["request_id"], "was submitted, keeps running", "clearing the task submits another video"):
         assert fact in str(report.error)
 
 
@@ -158,9 +159,9 @@ def test_a_service_that_will_not_tell_is_told_with_the_money(still: Sandbox, cli
     run = generating(clip)
     report = run.finish()
     assert report.state == "failed"
-    said = f"Video {still.ledger().jobs[0]['request_id']} was submitted and is billed."
+    said = f"Video {still.ledger().jobs[0]['request_id']} was submitted, keeps running at the service and is billed"
     assert said in str(report.error)
-    assert "clearing the task makes another video, unless reuse_on_clear is set" in str(report.error)
+    assert "clearing the task submits another video and pays for it, unless reuse_on_clear is set" in str(report.error)
 
 
 def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> None:
@@ -168,7 +169,8 @@ def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> 
     run = generating(clip)
     report = made(run, still)
     assert report.state == "up_for_retry"
-    assert f"Video {run.record['request_id']} was submitted and is billed. A retry of this task" in str(report.error)
+    assert report.error.billing is Billing.RUNNING  # type: ignore[union-attr]
+    assert report.error.request_id == run.record["request_id"]  # type: ignore[union-attr]
     assert not clip.exists()
     still.clear_faults()
     assert run.retry().state == "success"

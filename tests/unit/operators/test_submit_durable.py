@@ -199,8 +199,8 @@ def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(still: 
     report = run.finish()
 
     assert report.state == "up_for_retry"
-    assert "A retry submits anew: on_unknown_submit='resubmit'" in str(report.error)
-    assert "may be running and billed all the same" in str(report.error)
+    assert "A retry submits it anew and may pay twice" in str(report.error)
+    assert "may be running and billed" in str(report.error)
     assert "not submitted again" not in str(report.error)
     assert run.retry().state == "success"
     assert still.ledger().billed == 2
@@ -226,7 +226,7 @@ def test_an_intent_that_cannot_be_kept_sends_nothing(still: Sandbox) -> None:
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRecordError)
     assert "the API server is away" in str(report.error)
-    assert "The request was not submitted by this try" in str(report.error)
+    assert "Nothing was submitted, nothing is billed." in str(report.error)
     assert still.ledger().submit_calls == 0
     assert run.retry().state == "success"
 

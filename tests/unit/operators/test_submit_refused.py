@@ -55,7 +55,7 @@ def test_a_refusal_defers_until_it_is_worth_another_try(
     assert (told["since"], told["refusals"]) == (began, 1)
     assert 1 < report.message.trigger_timeout.total_seconds() - wait < 301, "Airflow's own time-out comes later"
     assert run.record is None, "nothing is paid for, and the record says so"
-    assert "Nothing was submitted, nothing is billed. Tries again in" in capsys.readouterr().out
+    assert "The submit was rejected, nothing is billed. Tries again in" in capsys.readouterr().out
 
     report = run.work()
 
@@ -111,7 +111,7 @@ def test_refusals_without_an_end_end_at_the_timeout(still: Sandbox, clock: Clock
     calls = still.ledger().submit_calls
     assert f"refused {calls} times in {clock.now - began:.0f} s (submit_timeout is 600 s)" in said
     assert "HTTP 429" in said
-    assert said.endswith("Nothing was submitted, nothing is billed.")
+    assert said.endswith("The submit was rejected, nothing is billed.")
     assert clock.now <= began + 600
     assert run.record is None
     assert still.ledger().billed == 0
@@ -130,7 +130,7 @@ def test_a_final_refusal_fails_at_once(still: Sandbox) -> None:
     run = submitting()
     report = run.finish()
     assert report.state == "failed"
-    assert "Nothing was submitted, nothing is billed" in str(report.error)
+    assert "The submit was rejected, nothing is billed." in str(report.error)
     assert run.record is None
 
 

@@ -13,7 +13,7 @@ from airflow.sdk.bases.operator import TriggerFailureReason
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from airflow_provider_siliconflow.exceptions import (
-    InvalidVideoRequestError,
+    InvalidArgumentError,
     SiliconFlowAuthenticationError,
     SiliconFlowBalanceError,
     SiliconFlowConfigError,
@@ -177,7 +177,7 @@ def test_a_connection_without_a_key_is_said_to_be_so(connect: Connect, wire: Wir
 
 @pytest.mark.parametrize("request_id", ["", None])
 def test_an_id_that_is_missing_is_not_asked_for(wire: Wire, request_id: str | None) -> None:
-    with pytest.raises(InvalidVideoRequestError, match="there is no video to ask for"):
+    with pytest.raises(InvalidArgumentError, match="there is no video to poll"):
         play(request_id=request_id).finish()
     assert wire.requests == []
 

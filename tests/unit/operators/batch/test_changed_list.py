@@ -82,7 +82,7 @@ def test_a_record_that_cannot_be_kept_is_told_with_what_is_under_way(still: Sand
     (job,) = still.ledger().jobs
     for fact in (
         job["request_id"],
-        "not submitted by this try",
+        "Nothing was submitted, nothing is billed. A retry submits it.",
         "1 are submitted, keep running at the service and are billed",
     ):
         assert fact in str(report.error)
