@@ -183,7 +183,7 @@ def test_a_lost_answer_is_never_submitted_again_by_itself(still: Sandbox) -> Non
         still.base_url,
         "sent between",
         "would cost the price of a video",
-        "clear the task if you want",
+        "To pay for another, clear the task",
     ):
         assert fact in str(report.error)
     assert run.retry().state == "failed"
