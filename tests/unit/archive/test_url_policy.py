@@ -324,10 +324,25 @@ async def test_redirects_are_followed_without_credentials(stage: Path) -> None:
         assert not {"authorization", "cookie", "referer"} & set(last.headers)
 
 
+async def test_odd_characters_reach_the_storage_percent_encoded(stage: Path) -> None:
+    async with Origin() as origin:
+        origin.script = [
+            # Bytes of a header are not always UTF-8; a storage that sends them expects them back.
+            Reply(302, headers={"Location": "/a b/caf\xe9%2F?x=1 2"}),
+            Reply(302, headers={"Location": "/猫".encode().decode("latin-1")}),
+        ]
+        await download(f" {origin.base_url}/a b/猫%2F?名=1 2#t\n", stage, DownloadOptions(origin.base_url))
+        assert [request.target for request in origin.requests] == [
+            "/v1/a%20b/%E7%8C%AB%2F?%E5%90%8D=1%202",
+            "/a%20b/caf%E9%2F?x=1%202",
+            "/%E7%8C%AB",
+        ]
+
+
 async def test_redirects_end(stage: Path) -> None:
     async with Origin() as origin:
         origin.otherwise = lambda request: Reply(301, headers={"Location": request.target})
-        with pytest.raises(UnsafeUrlError, match="more than 5"):
+        with pytest.raises(UnsafeUrlError, match=r"redirects more than 5 times, at last to http://127\.0\.0\.1:\d+/"):
             await download(origin.url(), stage, DownloadOptions(origin.base_url))
         assert len(origin.requests) == 6
         origin.script = [Reply(302, headers={"Location": "/again"})] * 5
