@@ -22,6 +22,8 @@ class ItemState(StrEnum):
     ARCHIVED = "archived"
     #: Refused before it was submitted, or by the submit: it cost nothing.
     REJECTED = "rejected"
+    #: Not submitted, and not billed, for a reason that may pass; a retry submits it.
+    NOT_SUBMITTED = "not_submitted"
     #: The service could not make the video, or does not know it any more.
     FAILED = "failed"
     #: Something may be paid for that nobody can get hold of: the answer of a submit is lost, or the record tells of

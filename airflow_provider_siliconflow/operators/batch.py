@@ -42,7 +42,8 @@ class GenerateVideoBatchOperator(BaseOperator):
     what is in flight and submits only what is missing: each request has a durable record of its own, found again by its
     content, so a list that has changed between two tries pays for nothing twice. What was taken off the list is not
     archived. A task that fails pushes its manifest as the XCom ``manifest``; its rows can be ``timed_out`` and
-    ``not_archived`` as well; a retry re-attaches to those.
+    ``not_archived`` as well, to which a retry re-attaches, and ``not_submitted`` (the store of an image was down), which
+    a retry submits.
 
     :param requests: A list of prompts, or of mappings with ``prompt``, ``model``, ``image_size``,
         ``negative_prompt``, ``image``, ``seed``.
@@ -245,6 +246,12 @@ class GenerateVideoBatchOperator(BaseOperator):
                 f" {_later(context)}"
             )
         ti = context["ti"]
+        not_submitted = [row for row in undone if row.state is ItemState.NOT_SUBMITTED]
+        if not_submitted and ti.try_number <= ti.max_tries:
+            return SiliconFlowError(
+                f"{told}; {len(not_submitted)} not submitted for now and not billed, a retry submits what is missing."
+                f" The first: {not_submitted[0].reason}"
+            )
         if result["unknown"] and self.on_unknown_submit == "resubmit" and ti.try_number <= ti.max_tries:
             return SiliconFlowError(
                 f"{told}; of {result['unknown']} submits the outcome is unknown. A retry submits them anew:"
@@ -252,7 +259,8 @@ class GenerateVideoBatchOperator(BaseOperator):
             )
         if undone and (self.fail_on_partial_error or not result["archived"]):
             return SiliconFlowError(
-                f"{told}: {result['failed']} failed at the service, {result['rejected']} were refused and cost nothing,"
+                f"{told}: {result['failed']} failed at the service,"
+                f" {result['rejected'] + result['not_submitted']} were rejected or not submitted and cost nothing,"
                 f" of {result['unknown']} the outcome is unknown. The first: {undone[0].reason}"
             )
         return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_siliconflow.archive.publish import check_destination
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
+    ImageUnavailableError,
     SiliconFlowAuthenticationError,
     SiliconFlowBalanceError,
     SiliconFlowError,
@@ -157,6 +158,8 @@ class Submitter:
             raise
         except (SubmitOutcomeUnknownError, SubmitConflictError) as error:
             self._progress.land(BatchItem(index, ItemState.UNKNOWN, reason=str(error), cost=f"perhaps {self._price}"))
+        except ImageUnavailableError as error:
+            self._progress.land(BatchItem(index, ItemState.NOT_SUBMITTED, reason=str(error)))
         except SiliconFlowError as error:
             if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
                 raise

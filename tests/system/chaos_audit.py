@@ -30,7 +30,7 @@ _RESUBMITS = re.compile(r"on_unknown_submit='resubmit' says to submit anew")
 #: What an error says if the try that sent the submit has lived on.
 _SENT = "was sent, and whether it was accepted is not known"
 _BY_STATE: dict[str, ReportKind] = {
-    **{"archived": "archived", "rejected": "rejected", "unknown": "unknown"},
+    **{"archived": "archived", "rejected": "rejected", "not_submitted": "rejected", "unknown": "unknown"},
     **{"failed": "failed", "timed_out": "pending", "not_archived": "pending"},
 }
 

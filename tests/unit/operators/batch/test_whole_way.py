@@ -131,7 +131,7 @@ def test_nothing_made_at_all_fails_and_pushes_the_manifest(still: Sandbox, tmp_p
     run = batching(tmp_path, [{"prompt": ""}, FAILS])
     report = made(run, still)
     assert report.state == "up_for_retry"
-    assert "0 of 2 videos are archived: 1 failed at the service, 1 were refused" in str(report.error)
+    assert "0 of 2 videos are archived: 1 failed at the service, 1 were rejected" in str(report.error)
     assert "return_value" not in run.xcoms
     assert states(run) == ["rejected", "failed"]
 
