@@ -42,8 +42,8 @@ class GenerateVideoBatchOperator(BaseOperator):
     what is in flight and submits only what is missing: each request has a durable record of its own, found again by its
     content, so a list that has changed between two tries pays for nothing twice. What was taken off the list is not
     archived. A task that fails pushes its manifest as the XCom ``manifest``; its rows can be ``timed_out`` and
-    ``not_archived`` as well, to which a retry re-attaches, and ``not_submitted`` (the store of an image was down), which
-    a retry submits.
+    ``not_archived`` as well, to which a retry re-attaches, and ``not_submitted`` (the store of an image was down),
+    which a retry submits.
 
     :param requests: A list of prompts, or of mappings with ``prompt``, ``model``, ``image_size``,
         ``negative_prompt``, ``image``, ``seed``.
