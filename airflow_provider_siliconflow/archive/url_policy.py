@@ -55,20 +55,22 @@ class UrlPolicy:
 
         :param url: The URL, as the service or a redirect gave it.
         :return: The URL to send: byte for byte the same but for spaces and characters beyond ASCII, which are
-            percent-encoded, and for the host, which is as DNS spells it.
+            percent-encoded, and for the host, which is as DNS spells it or an address in its usual notation.
         :raises UnsafeUrlError: if it must not be fetched.
         """
         shown = signed_urls.mask(url)
         try:
             scheme, host, port, rest = _split(url)
-            purpose = self._refuses_host(host)
+            address = hosts.address_of(host)
         except ValueError:
             raise UnsafeUrlError(f"The URL {shown} cannot be sent: it is malformed.") from None
         if scheme != "https" and not (scheme == "http" and self.allow_http):
             raise UnsafeUrlError(f"The URL {shown} is {scheme}, not https as the API is.")
-        if purpose:
+        if purpose := self._refuses_name(host) if address is None else self.refuses_address(str(address)):
             raise UnsafeUrlError(f"The URL {shown} leads to a private address: {purpose}.")
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}{rest}"
+        # Not as it was written: another program on the way may read 0127.0.0.1 in another way than we do.
+        host = host if address is None else f"[{address}]" if address.version == 6 else str(address)
+        return f"{scheme}://{host}{port}{rest}"
 
     def refuses_address(self, address: str) -> str | None:
         """
@@ -83,11 +85,8 @@ class UrlPolicy:
             return "no address"
         return ip_ranges.metadata_service(ip) if self.allow_private else ip_ranges.special_purpose(ip)
 
-    def _refuses_host(self, host: str) -> str | None:
-        """Return why a host is refused before any DNS, which a proxy asks where nobody here can see it."""
-        address = hosts.address_of(host)
-        if address is not None:
-            return self.refuses_address(str(address))
+    def _refuses_name(self, host: str) -> str | None:
+        """Return why a name is refused before any DNS, which a proxy asks where nobody here can see it."""
         if hosts.is_metadata_name(host):
             return "a cloud's metadata service"
         return None if self.allow_private or not hosts.is_inside_name(host) else "a name for use inside networks"
