@@ -153,7 +153,7 @@ def _split(url: str) -> tuple[str, str, str, str]:
     if parts.username is not None or parts.port == 0 or not parts.hostname:
         raise ValueError("no host")
     host = hosts.ascii_host(parts.hostname)
-    if "[" in found[2] and ":" not in host:
+    if "[" in found[2] and ":" not in host:  # which Python before 3.11.4 lets through
         raise ValueError("no IPv6 address")
     port = "" if parts.port is None else f":{parts.port}"
     return found[1].lower(), host, port, quote(found[3] or "", safe=string.punctuation, errors="surrogateescape")

@@ -131,12 +131,9 @@ def _check_size(path: object, size: int) -> None:
 def _read_bounded(path: object, read: Callable[[int], bytes]) -> bytes:
     content = bytearray()
     # One byte more than allowed tells a file that grew, or a store that lied.
-    while len(content) <= MAX_IMAGE_BYTES:
-        chunk = read(min(_CHUNK, MAX_IMAGE_BYTES + 1 - len(content)))
-        if not chunk:
-            return bytes(content)
+    while chunk := read(min(_CHUNK, MAX_IMAGE_BYTES + 1 - len(content))):
         content += chunk
-    _check_size(path, len(content))
+        _check_size(path, len(content))
     return bytes(content)
 
 

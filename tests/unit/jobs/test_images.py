@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import LARGE_IMAGE, VideoRequest
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
@@ -242,7 +243,7 @@ def test_data_uris_are_checked(uri: str, named: str) -> None:
         "data://x", "reference://a", "dir::s3://b/k.png", "s3://b/k.png::http://h/x", "s3://b/simplecache::http://h",
         "ht\ntp://h/x.png", "\u200bhttp://h/x.png", "\ufeffhttps://h/x.png", "\0http://h/x.png", "http ://h/x.png",
         "https:://h/x.png", "view-source:http://h/x", "url:http://h/x", "file://host/etc/passwd", "file://cat.png",
-        "://x", "s3:// ", "s3://", "s3://bucket", "s3://bucket/", "s3://aws@", "s3://aws@/key", "s3:///key",
+        "://x", "s3:// ", "s3://", "s3://bucket", "s3://bucket/", "s3://aws@", "s3://aws@/key", "s3:///key", "s3://[::1/key.png", "s3://[/key.png",
         "javascript://x", "nowhere://bucket/cat.png",
     ],
 )  # fmt: skip
@@ -382,6 +383,17 @@ def test_a_file_that_cannot_be_opened_is_refused(
 
     monkeypatch.setattr(os, "open", failing)
     assert word in refusal(str(cat))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.EAGAIN])
+def test_a_disk_that_fails_can_be_retried(cat: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "read", failing)
+    with pytest.raises(ImageUnavailableError, match="cannot be read") as caught:
+        image_field(str(cat))
+    assert caught.value.billing is Billing.NOT_SUBMITTED
 
 
 @pytest.mark.parametrize("path", ["x" * 2_800_000, "a/" * 3000 + "cat.png", "half \ud83d an emoji.png", "nul\0.png"])
