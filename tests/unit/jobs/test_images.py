@@ -243,7 +243,8 @@ def test_data_uris_are_checked(uri: str, named: str) -> None:
         "data://x", "reference://a", "dir::s3://b/k.png", "s3://b/k.png::http://h/x", "s3://b/simplecache::http://h",
         "ht\ntp://h/x.png", "\u200bhttp://h/x.png", "\ufeffhttps://h/x.png", "\0http://h/x.png", "http ://h/x.png",
         "https:://h/x.png", "view-source:http://h/x", "url:http://h/x", "file://host/etc/passwd", "file://cat.png",
-        "://x", "s3:// ", "s3://", "s3://bucket", "s3://bucket/", "s3://aws@", "s3://aws@/key", "s3:///key", "s3://[::1/key.png", "s3://[/key.png",
+        "://x", "s3:// ", "s3://", "s3://bucket", "s3://bucket/", "s3://aws@", "s3://aws@/key", "s3:///key",
+        "s3://[::1/key.png", "s3://[/key.png",
         "javascript://x", "nowhere://bucket/cat.png",
     ],
 )  # fmt: skip
