@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -258,6 +258,40 @@ def test_no_address_that_is_blocked_passes_as_a_literal_or_after_dns(address: An
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     with pytest.raises(ConnectionRefusedError):
         SsrfGuard(UrlPolicy())((family, socket.SOCK_STREAM, 6, "", (str(address), 443)))
+
+
+def _resolved(host: str) -> set[str]:
+    """Return the addresses that this machine's resolver takes a text for without asking anybody."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError, ValueError):
+        return set()
+    return {str(info[4][0]) for info in found}
+
+
+@settings(max_examples=1000)
+@given(
+    st.one_of(
+        st.text(alphabet="0123456789abcdefxX.:%lo１。", min_size=1, max_size=28),
+        st.ip_addresses(v=6).map(lambda address: address.exploded),
+        st.ip_addresses(v=4).map(lambda address: f"::ffff:{address}"),
+        st.ip_addresses(v=4).map(lambda address: f"64:ff9b::{address}"),
+    )
+)
+@example("127.1")
+@example("0x7f.1")
+@example("fe80::1%lo")
+@example("::127.0.0.1")
+@example("１27.1")
+def test_what_the_resolver_takes_for_an_address_is_sent_as_that_address_or_refused(host: str) -> None:
+    for written in (host, f"[{host}]"):
+        try:
+            sent = UrlPolicy().check(f"https://{written}/x")
+        except UnsafeUrlError:
+            continue
+        meant = _resolved(urlsplit(sent).hostname or "")
+        assert all(map(is_public, meant))
+        assert meant >= _resolved(host)
 
 
 def test_the_guard_judges_each_address() -> None:
