@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -38,6 +38,7 @@ class Exchange:
     :param loss: Name of what was lost.
     :param whole: Whether the request was read to its end.
     :param status: HTTP status of the service's answer, lost or not.
+    :param answer: The first 200 characters of its body.
     """
 
     route: str
@@ -46,6 +47,7 @@ class Exchange:
     loss: str = Loss.NONE.name
     whole: bool = False
     status: int | None = None
+    answer: str = field(default="", compare=False)
 
 
 #: Chooses what is lost, from an exchange whose headers have been read.

@@ -133,6 +133,7 @@ class LossyProxy:
         if exchange.whole:
             answer = self.answer(request) if self.answer else _ask(request, exchange)
             exchange.status = int(answer[9:12]) if answer[9:12].isdigit() else None
+            exchange.answer = answer.partition(b"\r\n\r\n")[2][:200].decode(errors="replace")
         self._note(exchange)
         self._send(connection, loss, answer)
 
@@ -185,6 +186,9 @@ def _ask(request: Request, exchange: Exchange) -> bytes:
         service.request(request.method, request.path, request.body or None, headers | {"connection": "close"})
         response = service.getresponse()
         body = response.read()
+        if exchange.route == "tunnel" and response.headers.get_content_type() == "application/json":
+            # The service names itself in its URLs by the scheme that it is asked by.
+            body = body.replace(f"http://{address}".encode(), f"https://{address}".encode())
         lines = [pair for pair in response.getheaders() if pair[0].lower() not in {*_HOP_BY_HOP, "content-length"}]
         length = response.headers.get("content-length") if request.method == "HEAD" else None
         lines += [("Content-Length", length or str(len(body))), ("Connection", "close")]

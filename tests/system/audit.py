@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from tests.system.processes import WaitTimeoutError
+from tests.system.reports import reports_unknown
 from tests.system.rest import TaskInstance
 from tests.system.stack import Stack
 
 #: ``unknown``: the task failed and reported that a video may be running whose id is lost.
 Result = Literal["archived", "unknown", "lost"]
-
-_REPORTS_UNKNOWN = ("SubmitOutcomeUnknownError", "A video may be running and billed all the same")
 
 
 @dataclass(frozen=True)
@@ -101,16 +100,16 @@ class Run:
 
     def _result(self, steps: list[TaskInstance], jobs: list[Any]) -> Result:
         if steps[-1].state == "success":
-            return "archived" if any(is_archived(self._archive, job) for job in jobs) else "lost"
+            archived = ArchivedFiles(self._archive, jobs).ids
+            return "archived" if archived else "lost"
         failed = next((task for task in steps if task.state == "failed"), None)
         if failed is None:
             return "lost"
-        log = self.log(failed)
-        return "unknown" if all(words in log for words in _REPORTS_UNKNOWN) else "lost"
+        return "unknown" if reports_unknown(self.log(failed)) else "lost"
 
     def explain(self, prompt: str, chain: Sequence[str]) -> str:
         """Return the ledger's rows of a video and the logs of its tasks."""
-        rows = [json.dumps(job) for job in self.stack.sandbox("ledger")["jobs"] if job["prompt"] == prompt]
+        rows = [json.dumps(job) for job in self.stack.sandbox("ledger")["jobs"] if job["prompt"].startswith(prompt)]
         tasks = self.tasks()
         logs = [
             f"--- {name}, try {number}\n{self.stack.api.task_log(self.dag_id, self.run_id, tasks[name], number)}"
@@ -121,17 +120,29 @@ class Run:
         return "\n".join([f"=== {prompt}", *rows, *logs])
 
 
-def is_archived(archive: Path, job: dict[str, Any]) -> bool:
-    """Return whether a job's video is under its final name, byte for byte, with a manifest that matches."""
-    path = archive / f"{job['request_id']}.mp4"
-    if not path.exists():
-        return False
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest = json.loads(path.with_suffix(".json").read_text())
-    return bool(sha256 == job["sha256"] == manifest["sha256"] and manifest["request_id"] == job["request_id"])
+class ArchivedFiles:
+    """
+    The videos in an archive that are whole.
+
+    :param archive: The folder.
+    :param jobs: The ledger's jobs.
+    """
+
+    def __init__(self, archive: Path, jobs: Iterable[dict[str, Any]]) -> None:
+        sha256 = {job["request_id"]: job["sha256"] for job in jobs}
+        paths = sorted(archive.glob("*.mp4"))
+        found = {path: _request_id(path, sha256) for path in paths}
+        #: The request ids of the videos that are under their final names, byte for byte, with a matching manifest.
+        self.ids = {request_id for request_id in found.values() if request_id}
+        #: The names of files that look like archived videos and are none.
+        self.strays = [path.name for path, request_id in found.items() if not request_id]
 
 
-def stray_files(archive: Path, jobs: list[Any]) -> list[str]:
-    """Return the names of files that look like archived videos and are none."""
-    whole = {f"{job['request_id']}.mp4" for job in jobs if is_archived(archive, job)}
-    return sorted(path.name for path in archive.glob("*.mp4") if path.name not in whole)
+def _request_id(path: Path, sha256: Mapping[str, str]) -> str | None:
+    """Return the request id of a video file; None if its bytes or its manifest are another's."""
+    try:
+        manifest = json.loads(path.with_suffix(".json").read_text())
+    except FileNotFoundError:
+        return None
+    request_id, digest = manifest["request_id"], hashlib.sha256(path.read_bytes()).hexdigest()
+    return request_id if digest == manifest["sha256"] == sha256.get(request_id) else None

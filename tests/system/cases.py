@@ -164,3 +164,14 @@ SCENARIOS = {
 def scenario_prompt(dag_id: str, variant: Variant | Literal["no retries"], index: int) -> str:
     """Return the prompt of a video of a scenario."""
     return f"{dag_id} | {variant} | {index}"
+
+
+#: Tasks that end in the middle of a submit, each by what its name says.
+INTERRUPTED = ("submit_terminated", "generate_terminated", "batch_terminated", "generate_timed_out", "generate_cleared")
+#: The connection of these tasks, whose calls may take longer than the service holds its answers.
+INTERRUPTED_CONNECTION = "siliconflow_interrupted"
+
+
+def interrupt_prompt(task_id: str) -> str:
+    """Return the prompt of a video whose task ends in the middle of the submit."""
+    return f"interrupted: {task_id}"

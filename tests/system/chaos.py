@@ -15,23 +15,38 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.audit import Run, stray_files
-from tests.system.chaos_audit import COUNTED, Auditor, VideoOutcome, count
-from tests.system.chaos_kills import KillInjector
-from tests.system.chaos_plan import CALL_TIMEOUT, Scenario, faults, kills_of, scenarios_of
-from tests.system.cluster import QUICK, Cluster, Echo, supervised
-from tests.system.stack import StackSettings, running
+from tests.system.audit import ArchivedFiles, Run
+from tests.system.chaos_audit import COUNTED, Auditor, VideoOutcome, count, paid_for_one_destination
+from tests.system.chaos_connections import Connections, LossyProxy
+from tests.system.chaos_faults import CALL_TIMEOUT, faults
+from tests.system.chaos_incidents import Incidents, Scene
+from tests.system.chaos_kills import KillInjector, kills_of
+from tests.system.chaos_plan import Scenario, scenarios_of
+from tests.system.cluster import QUICK, Echo, supervised
+from tests.system.stack import Stack, StackSettings, running
 
 _DAGS = Path(__file__).parent / "chaos_dags"
+_SPEED = 10
 #: Videos take 6 to 54 s, and a URL has expired when an archive task waits for a slot for half a minute.
-_SANDBOX = ("--speed", "10", "--tiny", "--link-seconds", "30", "--body-bytes", "300000")
+_SANDBOX = ("--speed", str(_SPEED), "--tiny", "--link-seconds", "30", "--body-bytes", "300000")
 #: Seconds, on the sandbox's clock, in which the last video is ready.
 _REST = 60
 #: Turns of a wait (0.2 s) from one check of the run's state to the next.
 _TURNS = 15
 _COLUMNS = ("scenario", "intended", *COUNTED, "extra polls per video", "kills", "minutes")
+
+
+@dataclass(frozen=True)
+class _World:
+    """What the scenarios share."""
+
+    stack: Stack
+    archive: Path
+    proxy: LossyProxy
+    connections: Connections
 
 
 def run_scenarios(*, seed: int, videos: int, calm: int, minutes: float, echo: Echo) -> list[str]:
@@ -44,15 +59,15 @@ def run_scenarios(*, seed: int, videos: int, calm: int, minutes: float, echo: Ec
     :return: The violations; empty if all is well.
     """
     violations = []
-    with _cluster(seed, videos, calm) as cluster:
+    with _world(seed, videos, calm) as world:
         echo(_line(_COLUMNS) + "\n" + _line(["---"] * len(_COLUMNS)))
         for scenario in scenarios_of(seed, videos, calm):
-            violations += _run_scenario(cluster, scenario, minutes, echo)
+            violations += _run_scenario(world, scenario, minutes, echo)
     return violations
 
 
 @contextmanager
-def _cluster(seed: int, videos: int, calm: int) -> Iterator[Cluster]:
+def _world(seed: int, videos: int, calm: int) -> Iterator[_World]:
     with tempfile.TemporaryDirectory(prefix="siliconflow-chaos-") as folder:
         archive = Path(folder)
         env = {
@@ -62,69 +77,68 @@ def _cluster(seed: int, videos: int, calm: int) -> Iterator[Cluster]:
             "CHAOS_CALM": str(calm),
         }
         settings = StackSettings(
-            _DAGS,
-            database="postgres",
-            triggerers=2,
-            env=QUICK | env,
-            connection={"timeout": CALL_TIMEOUT, "max_backoff": 2},
-            sandbox=(*_SANDBOX, "--seed", str(seed)),
+            _DAGS, database="postgres", triggerers=2, env=QUICK | env, sandbox=(*_SANDBOX, "--seed", str(seed))
         )
         with running(settings) as stack:
-            yield Cluster("local", stack, archive)
+            proxy = LossyProxy(stack, seed)
+            yield _World(stack, archive, proxy, Connections(stack, proxy, CALL_TIMEOUT))
 
 
-def _run_scenario(cluster: Cluster, scenario: Scenario, minutes: float, echo: Echo) -> list[str]:
+def _run_scenario(world: _World, scenario: Scenario, minutes: float, echo: Echo) -> list[str]:
     """Run one scenario, print its line, and return the violations."""
-    stack = cluster.stack
-    kills = kills_of(scenario.seed, scenario.count) if scenario.chance else []
-    injector = KillInjector(stack, kills)
-    before = stack.sandbox("ledger?jobs=no")
-
-    def progress() -> float:
-        now = stack.sandbox("ledger?jobs=no")
-        return float(sum(now[name] - before[name] for name in ("submit_calls", "fetched"))) / (2 * scenario.count)
-
+    stack = world.stack
+    injector = KillInjector(stack, kills_of(scenario.seed, scenario.count) if scenario.chance else [])
+    began, before = time.monotonic(), stack.sandbox("ledger?jobs=no")
     if scenario.chance:
         stack.sandbox("faults", "POST", faults())
-    run = Run(stack, scenario.name, cluster.archive)
-    began, turns = time.monotonic(), itertools.count()
+    run = Run(stack, scenario.name, world.archive)
+    incidents = Incidents(Scene(run, scenario, world.connections, _SPEED, scenario.seed), scenario.chance)
+    turns = itertools.count()
 
     def is_over() -> bool:
-        injector.step(progress())
+        now = stack.sandbox("ledger?jobs=no")
+        steps = sum(now[name] - before[name] for name in ("submit_calls", "fetched"))
+        injector.step(steps / (2 * scenario.count))
+        incidents.step(steps / (2 * scenario.count))
         return next(turns) % _TURNS == 0 and run.ended()
 
     with supervised(stack):
         stack.wait_until(f"the end of the scenario {scenario.name}", is_over, seconds=minutes * 60)
+        incidents.finish()
     took = time.monotonic() - began
     stack.sandbox("faults", "DELETE")
     stack.sandbox("advance", "POST", {"seconds": _REST})
-    auditor = Auditor(run, scenario)
-    _archive_by_hand(cluster, [report.request_id for _, report in auditor.reports if report.kind == "pending"])
+    auditor = Auditor(run, scenario, stack.sandbox("ledger")["jobs"], world.proxy.lost_ids())
+    _archive_by_hand(world, [report.request_id for _, report in auditor.reports if report.kind == "pending"])
     ledger = stack.sandbox("ledger")
-    outcomes = auditor.outcomes(ledger["jobs"])
-    violations = [
-        "\n".join([f"=== {violation}: {outcome.report}", run.explain(outcome.video.prompt, outcome.video.chain)])
-        for outcome in outcomes
-        for violation in outcome.violations(cluster.archive, killed=bool(injector.done))
-    ]
-    violations += [
-        f"{name} looks like an archived video and is none" for name in stray_files(cluster.archive, ledger["jobs"])
-    ]
-    violations += ["the API key was sent to the storage"] * (ledger["key_leaks"] - before["key_leaks"])
-    echo(_line(_row(scenario, outcomes, cluster.archive, injector, took)))
-    echo(f"\nKilled: {dict(injector.done)}. Rejections by status: {ledger['refusals']}.\n")
-    return violations
+    outcomes = auditor.outcomes()
+    archive = ArchivedFiles(world.archive, ledger["jobs"])
+    echo(_line(_row(scenario, outcomes, archive, injector, took)))
+    echo(f"\nKilled: {dict(injector.done)}. Incidents: {dict(incidents.done)}.")
+    echo(f"Answers lost: {world.proxy.losses()}. Rejections by status: {ledger['refusals']}.\n")
+    violations = _violations(run, outcomes, archive, killed=bool(injector.done))
+    return violations + ["the API key was sent to the storage"] * (ledger["key_leaks"] - before["key_leaks"])
 
 
-def _archive_by_hand(cluster: Cluster, request_ids: Sequence[str | None]) -> None:
+def _violations(run: Run, outcomes: Sequence[VideoOutcome], archive: ArchivedFiles, killed: bool) -> list[str]:
+    violations = []
+    for outcome in outcomes:
+        if found := outcome.violations(archive, killed):
+            logs = run.explain(outcome.video.prompt, outcome.video.chain)
+            violations.append(f"=== {', '.join(found)}: {outcome.video}, {outcome.report}\n{logs}")
+    violations += paid_for_one_destination(outcomes)
+    return violations + [f"{name} looks like an archived video and is none" for name in archive.strays]
+
+
+def _archive_by_hand(world: _World, request_ids: Sequence[str | None]) -> None:
     """Archive, without faults, what is known by id alone: a user who reads the errors can do so."""
     if request_ids:
-        recovery = Run(cluster.stack, "recovery", cluster.archive, {"request_ids": request_ids})
+        recovery = Run(world.stack, "recovery", world.archive, {"request_ids": request_ids})
         recovery.wait(seconds=300)
 
 
 def _row(
-    scenario: Scenario, outcomes: Sequence[VideoOutcome], archive: Path, injector: KillInjector, took: float
+    scenario: Scenario, outcomes: Sequence[VideoOutcome], archive: ArchivedFiles, injector: KillInjector, took: float
 ) -> list[object]:
     counts = count(outcomes, archive)
     return [

@@ -3,16 +3,56 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from tests.system.chaos_plan import Kill, Victim
 from tests.system.cluster import kill_scheduler
 from tests.system.stack import Stack
+
+Victim = Literal["task", "supervisor", "triggerer", "scheduler", "scheduler alone"]
+
+
+@dataclass(frozen=True)
+class Kill:
+    """
+    One SIGKILL.
+
+    :param victim: Which part of Airflow.
+    :param progress: How far the scenario is when it falls due, from 0 to 1.
+    :param delay: Seconds from then to the kill.
+    :param pick: Picks the process among several, from 0 to 1.
+    """
+
+    victim: Victim
+    progress: float
+    delay: float
+    pick: float
+
+
+_VICTIMS: tuple[Victim, ...] = (
+    *("task", "triggerer", "scheduler", "supervisor"),
+    *("task", "scheduler alone", "task", "task"),
+)
+_VIDEOS_PER_KILL = 6
+
+
+def kills_of(seed: int, videos: int) -> list[Kill]:
+    """Draw the kills of a scenario, the first to fall due first."""
+    rng = random.Random(f"kills {seed}")
+    count = max(4, videos // _VIDEOS_PER_KILL)
+    victims = [_VICTIMS[number % len(_VICTIMS)] for number in range(count)]
+    rng.shuffle(victims)
+    due = sorted(rng.uniform(0.05, 0.85) for _ in victims)
+    return [
+        Kill(victim, progress, rng.uniform(0, 4), rng.random()) for victim, progress in zip(victims, due, strict=True)
+    ]
 
 
 def _children(parents: Sequence[int]) -> list[int]:

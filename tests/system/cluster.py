@@ -37,12 +37,17 @@ class Cluster:
     archive: Path
 
 
-def kill_triggerers(stack: Stack) -> None:
-    """Kill all triggerers, and start them again."""
+def kill_triggerers(stack: Stack, while_down: Callable[[], object] = lambda: None) -> None:
+    """
+    Kill all triggerers, and start them again.
+
+    :param while_down: Called while none runs.
+    """
     parts = [part for name, part in stack.parts.items() if name.startswith("triggerer")]
     stack.expect_dead |= {part.name for part in parts}
     for part in parts:
         part.kill()
+    while_down()
     for part in parts:
         part.start()
     stack.expect_dead -= {part.name for part in parts}

@@ -50,7 +50,7 @@ class AirflowApi:
             self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         answer = self._http.request(method, f"{self.url}/api/v2/{path}", json=json or None, timeout=30)
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def unhealthy(self) -> list[str]:
         """Return the names of the parts that the server does not see alive; all of them if it does not answer."""
@@ -113,10 +113,13 @@ class AirflowApi:
 
     def task_log(self, dag_id: str, run_id: str, task: TaskInstance, try_number: int | None = None) -> str:
         """Return the log of one try of a task, by default the last, one event a line."""
-        number = try_number or task.try_number
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{number}"
-        events = self.call("GET", f"{path}?map_index={task.map_index}&full_content=true")["content"]
-        return "\n".join(_line(event) for event in events)
+        return "\n".join(map(_line, self.log_events(dag_id, run_id, task, try_number or task.try_number)))
+
+    def log_events(self, dag_id: str, run_id: str, task: TaskInstance, try_number: int) -> list[Any]:
+        """Return the events of the log of one try of a task; an event is a mapping, or a text."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{try_number}"
+        events: list[Any] = self.call("GET", f"{path}?map_index={task.map_index}&full_content=true")["content"]
+        return events
 
 
 def _line(event: Any) -> str:

@@ -71,6 +71,7 @@ class Stack:
         self.password = secrets.token_urlsafe(9)
         self.sandbox_url = f"http://127.0.0.1:{free_port()}"
         self.api = AirflowApi(f"http://127.0.0.1:{free_port()}", USER, self.password)
+        self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self.expect_dead: set[str] = set()
         #: Whether parts that end are started again, as an init system would do; answers may then fail meanwhile.
         self.supervised = False
@@ -97,6 +98,15 @@ class Stack:
         for number in range(1, self.settings.workers + 1):
             name = f"worker-{number}"
             self._add(name, *airflow, "celery", "worker", "--skip-serve-logs", "--celery-hostname", f"{name}@%h")
+
+    def add_part(self, name: str, *argv: str) -> Part:
+        """
+        Add a part of the caller's, without starting it.
+
+        :param argv: A Python module and its arguments.
+        """
+        self._add(name, sys.executable, "-m", *argv)
+        return self.parts[name]
 
     def _add(self, name: str, *argv: str, user: str | None = None) -> None:
         log = self.home / f"{name}.log"
@@ -127,7 +137,7 @@ class Stack:
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.settings.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.api.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": self.settings.executor,
-            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__CORE__FERNET_KEY": self.fernet_key,
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": str(self.settings.parallelism),

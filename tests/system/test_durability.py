@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from airflow_provider_siliconflow.sandbox.settings import Settings
-from tests.system.audit import Outcome, Run, stray_files
+from tests.system.audit import ArchivedFiles, Outcome, Run
 from tests.system.cases import CLEARED_STATES, POLICIES, VARIANTS, Case, Variant, cases_of, chain_of, clear_prompt
 from tests.system.cluster import Cluster, Echo, kill_triggerers, none_gets_ready
 
@@ -56,7 +56,7 @@ def test_a_task_killed_at_any_moment(cluster: Cluster, echo: Echo) -> None:
             wrong.append(run.explain(case.prompt(variant), chain))
     echo(f"{cluster.name}, all with their guards: {dict(sums)}")
     assert not wrong, "\n".join(wrong)
-    assert stray_files(cluster.archive, jobs) == []
+    assert ArchivedFiles(cluster.archive, jobs).strays == []
     assert stack.sandbox("ledger?jobs=no")["key_leaks"] == 0
 
 

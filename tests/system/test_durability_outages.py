@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system.audit import Run, stray_files
+from tests.system.audit import ArchivedFiles, Run
 from tests.system.cases import SCENARIOS, scenario_prompt
 from tests.system.cluster import (
     Cluster,
@@ -70,7 +70,7 @@ def audit_all(cluster: Cluster, run: Run, echo: Echo) -> int:
         if outcome.billed > 1 or outcome.result == "lost"
     ]
     assert not wrong, "\n".join(wrong)
-    assert stray_files(cluster.archive, jobs) == []
+    assert ArchivedFiles(cluster.archive, jobs).strays == []
     return retries
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.proxies import LOST_ANSWERS, Exchange, Loss, LossyProxy, always, by_chance, reply, self_signed
+from tests.proxies import LOST_ANSWERS, Exchange, Loss, LossyProxy, Request, always, by_chance, reply, self_signed
 
 SUBMIT = "/v1/video/submit"
 ANSWER = reply(200, {"requestId": "a" * 100})
@@ -56,7 +56,20 @@ def test_what_is_not_lost_is_passed_on_byte_for_byte(
         answer = post(proxy.port, service.port, route, certificate[0], b"\x00\xff" * 100_000)
     assert json.loads(answer) == {"requestId": "a" * 100}
     assert proxy.exchanges == [Exchange(route, "POST", SUBMIT, "NONE", True, 200)]
+    assert json.loads(proxy.exchanges[0].answer) == json.loads(answer)
     assert service.requests[0].body == b"\x00\xff" * 100_000
+
+
+@pytest.mark.parametrize(("route", "scheme"), [("direct", "http"), ("forward", "http"), ("tunnel", "https")])
+def test_the_service_names_itself_by_the_scheme_it_is_asked_by(
+    route: str, scheme: str, certificate: tuple[Path, Path]
+) -> None:
+    def answer(request: Request) -> bytes:
+        return reply(200, {"url": f"http://{request.headers['host']}/a.mp4"}, {"Content-Type": "application/json"})
+
+    with LossyProxy(answer=answer) as service, LossyProxy(certificate=certificate) as proxy:
+        url = json.loads(post(proxy.port, service.port, route, certificate[0]))["url"]
+    assert url == f"{scheme}://127.0.0.1:{service.port}/a.mp4"
 
 
 @pytest.mark.parametrize("loss", [*LOST_ANSWERS, Loss.CUT_UPLOAD_FIN, Loss.CUT_UPLOAD_RST])

@@ -4,49 +4,105 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.exceptions import SubmitOutcomeUnknownError
-from tests.system.chaos_audit import Report, VideoOutcome, read_error, read_item
-from tests.system.chaos_plan import Video, kills_of, scenarios_of
+from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.retry import final_submit_error
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowConnectionError,
+    SiliconFlowError,
+    SubmitOutcomeUnknownError,
+    VideoFailedError,
+    VideoTimeoutError,
+)
+from tests.system.audit import ArchivedFiles
+from tests.system.chaos_audit import VideoOutcome, paid_for_one_destination
+from tests.system.chaos_kills import kills_of
+from tests.system.chaos_plan import CONNECTIONS, MODEL, Video, identity_of, scenarios_of
+from tests.system.reports import Report, ReportKind, count_resubmits, read_error, read_item
 
 FIRST, OTHER = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
 
-def test_a_seed_determines_the_scenario() -> None:
-    assert scenarios_of(1, 30, 10) == scenarios_of(1, 30, 10)
-    videos = scenarios_of(1, 300, 0)[0].videos
-    assert len({video.prompt for video in videos}) == 300
-    assert videos != scenarios_of(2, 300, 0)[0].videos
-    assert kills_of(1, 300) == kills_of(1, 300)
+@pytest.mark.parametrize("count", [24, 30, 300])
+def test_a_seed_determines_the_scenario(count: int) -> None:
+    assert scenarios_of(1, count, 10) == scenarios_of(1, count, 10)
+    videos = scenarios_of(1, count, 0)[0].videos
+    assert len({video.prompt for video in videos}) == count
+    assert videos != scenarios_of(2, count, 0)[0].videos
+    assert kills_of(1, count) == kills_of(1, count)
     assert {kill.victim for kill in kills_of(1, 24)} == {"task", "triggerer", "scheduler", "supervisor"}
 
 
-def job(request_id: str = FIRST, *, outcome: str = "Succeed", answered: bool = True, at: float = 0) -> dict[str, Any]:
+@pytest.mark.parametrize("count", [24, 30, 300])
+def test_a_scenario_has_every_fault(count: int) -> None:
+    (scenario,) = scenarios_of(1, count, 0)
+    routes = [CONNECTIONS[video.conn_id] for video in scenario.videos]
+    assert 1 / 4 < 1 - routes.count("direct") / count < 2 / 5
+    assert set(routes) == {"direct", "proxy", "tunnel"}
+    assert {video.variant for video in scenario.videos} >= {"pair", "cleared", "away"}
+    pairs = [video.pair for video in scenario.videos if video.pair is not None]
+    assert {pairs.count(pair) for pair in pairs} == {2}
+    chains = [video.chain[-1] for video in scenario.videos if video.variant != "batch"]
+    assert len(set(chains)) == len(chains)
+    assert [video for videos in scenario.batches for video in videos] == scenario.group("batch", "fail")
+    assert {identity_of(video.template) for video in scenario.videos} == {video.prompt for video in scenario.videos}
+
+
+def job(
+    request_id: str = FIRST,
+    *,
+    outcome: str = "Succeed",
+    answered: bool = True,
+    at: float = 0,
+    prompt: str = "a prompt",
+) -> dict[str, Any]:
     """Return a job as the ledger shows it."""
     times = {"accepted_at": at, "ready_at": at + 10}
     sha256 = hashlib.sha256(request_id.encode()).hexdigest()
-    return {"request_id": request_id, "outcome": outcome, "answered": answered, "sha256": sha256, **times}
+    facts = {"outcome": outcome, "answered": answered, "sha256": sha256, "prompt": prompt}
+    return {"request_id": request_id, **facts, **times}
 
 
-def audited(kind: str, *jobs: dict[str, Any], resubmits: int = 0, text: str = "", killed: bool = True) -> Any:
-    """Return the audit of a forged video, whose task reports the first of its jobs."""
-    report = Report(kind, jobs[0]["request_id"] if jobs else None, text)  # type: ignore[arg-type]
-    outcome = VideoOutcome(Video("a prompt", "one task", "fail", ("one_fail[0]",)), report, jobs, resubmits)
+def outcome_of(
+    kind: ReportKind, *jobs: dict[str, Any], resubmits: int = 0, text: str = "", pair: int | None = None
+) -> VideoOutcome:
+    """Return the outcome of a forged video, whose task reports the first of its jobs."""
+    report = Report(kind, jobs[0]["request_id"] if jobs else None, text)
+    video = Video("a prompt", "one task", "fail", "siliconflow_direct", ("one_fail[0]",), pair=pair)
+    return VideoOutcome(video, report, jobs, resubmits)
+
+
+def audited(
+    kind: ReportKind, *jobs: dict[str, Any], resubmits: int = 0, text: str = "", killed: bool = True
+) -> Callable[[ArchivedFiles], list[str]]:
+    """Return the audit of a forged video."""
+    outcome = outcome_of(kind, *jobs, resubmits=resubmits, text=text)
     return lambda archive: outcome.violations(archive, killed)
 
 
-SENT = "A submit was sent, and whether it was accepted is not known."
+@pytest.fixture
+def archive(tmp_path: Path) -> ArchivedFiles:
+    """Return an archive in which one video is whole and one is cut short."""
+    for request_id, body in ((FIRST, FIRST), (OTHER, OTHER[:-1])):
+        (tmp_path / f"{request_id}.mp4").write_text(body)
+        manifest = {"request_id": request_id, "sha256": hashlib.sha256(request_id.encode()).hexdigest()}
+        (tmp_path / f"{request_id}.json").write_text(json.dumps(manifest))
+    return ArchivedFiles(tmp_path, [job(), job(OTHER)])
+
+
+SENT = str(final_submit_error(SiliconFlowConnectionError("reset"), model=MODEL))
 
 
 @pytest.mark.parametrize(
     ("audit", "violated"),
     [
         (audited("archived", job()), []),
-        (audited("archived", job(OTHER)), ["reported archived, which is not true", "lost"]),
+        (audited("archived", job(OTHER)), ["reported archived, which is not true", "lost", "destroyed"]),
         (audited("archived"), ["reported archived, which is not true"]),
         (audited("archived", job(), job(OTHER, at=20)), ["paid twice", "lost"]),
         (audited("archived", job(), job(OTHER, outcome="Failed", at=20)), ["paid twice"]),
@@ -72,42 +128,81 @@ SENT = "A submit was sent, and whether it was accepted is not known."
         (audited("silent", job(OTHER)), ["reported silent, which is not true", "lost"]),
     ],
 )
-def test_the_invariants(audit: Any, violated: list[str], tmp_path: Path) -> None:
-    """In the archive, one video is whole and one is cut short."""
-    for request_id, body in ((FIRST, FIRST), (OTHER, OTHER[:-1])):
-        (tmp_path / f"{request_id}.mp4").write_text(body)
-        manifest = {"request_id": request_id, "sha256": hashlib.sha256(request_id.encode()).hexdigest()}
-        (tmp_path / f"{request_id}.json").write_text(json.dumps(manifest))
-    assert audit(tmp_path) == violated
+def test_the_invariants(
+    audit: Callable[[ArchivedFiles], list[str]], violated: list[str], archive: ArchivedFiles
+) -> None:
+    assert audit(archive) == violated
+
+
+def test_what_is_not_whole_is_a_stray(archive: ArchivedFiles) -> None:
+    assert (archive.ids, archive.strays) == ({FIRST}, [f"{OTHER}.mp4"])
+
+
+@pytest.mark.parametrize("manifest", [None, OTHER])
+def test_a_video_without_its_own_manifest_is_a_stray(tmp_path: Path, manifest: str | None) -> None:
+    (tmp_path / "pair-0.mp4").write_text(FIRST)
+    if manifest:
+        sha256 = hashlib.sha256(FIRST.encode()).hexdigest()
+        (tmp_path / "pair-0.json").write_text(json.dumps({"request_id": manifest, "sha256": sha256}))
+    files = ArchivedFiles(tmp_path, [job(), job(OTHER)])
+    assert (files.ids, files.strays) == (set(), ["pair-0.mp4"])
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "request_id"),
+    ("pair", "violations"),
     [
-        (str(SubmitOutcomeUnknownError("A submit was sent.")), "unknown", None),
-        ("SiliconFlow could not make video abcdefghijkl: nudity. The service may bill it all the same.", "failed", "l"),
-        ("HTTP 404: gone Whatever became of video abcdefghijkl, asking for it again costs nothing.", "pending", "l"),
-        ("HTTP 403: Forbidden Nothing was submitted, nothing is billed.", "rejected", None),
-        ("Connection pool is full.", "silent", None),
+        ((outcome_of("archived", job(), pair=0), outcome_of("rejected", pair=0)), 0),
+        ((outcome_of("archived", job(), pair=0), outcome_of("archived", job(OTHER), pair=1)), 0),
+        ((outcome_of("archived", job(), pair=0), outcome_of("pending", job(OTHER), pair=0)), 1),
+        ((outcome_of("unknown", job(), pair=0), outcome_of("archived", job(OTHER), pair=0)), 0),
     ],
 )
-def test_what_an_error_says(text: str, kind: str, request_id: str | None) -> None:
-    report = read_error(text)
-    assert report == Report(kind, "abcdefghijkl" if request_id else None, text)  # type: ignore[arg-type]
+def test_two_videos_of_one_destination(pair: tuple[VideoOutcome, VideoOutcome], violations: int) -> None:
+    assert len(list(paid_for_one_destination(pair))) == violations
+
+
+TIMED_OUT = VideoTimeoutError(f"Video {FIRST} was not ready in time.", billing=Billing.RUNNING, request_id=FIRST)
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "kind"),
+    ("error", "kind", "request_id"),
     [
-        ("archived", "", "archived"),
-        ("rejected", "HTTP 403", "rejected"),
-        ("unknown", "", "unknown"),
-        ("failed", f"SiliconFlow could not make video {FIRST}: nudity.", "failed"),
-        ("failed", f"HTTP 404: Whatever became of video {FIRST}, asking for it again costs nothing.", "pending"),
-        ("timed_out", "", "pending"),
-        ("not_archived", "", "pending"),
+        (SubmitOutcomeUnknownError("A submit was sent."), "unknown", None),
+        (VideoFailedError("nudity", request_id=FIRST), "failed", FIRST),
+        (TIMED_OUT, "pending", FIRST),
+        (SiliconFlowError("403", billing=Billing.REJECTED), "rejected", None),
+        (SiliconFlowError("No file.", billing=Billing.NOT_SUBMITTED), "rejected", None),
+        # An error may quote its cause: what it says itself comes last.
+        (SiliconFlowError(f"After {TIMED_OUT}", billing=Billing.UNKNOWN), "unknown", None),
+        (SiliconFlowError(f"2 videos are under way: {FIRST}, {OTHER}"), "pending", FIRST),
+        (SiliconFlowError("Connection pool is full."), "silent", None),
+        # Of another video.
+        (VideoFailedError("nudity", request_id=OTHER), "silent", None),
     ],
 )
-def test_what_an_item_says(state: str, reason: str, kind: str) -> None:
-    item = {"state": state, "reason": reason, "request_id": FIRST}
-    assert read_item(item) == Report(kind, FIRST, reason)  # type: ignore[arg-type]
+def test_what_an_error_says(error: SiliconFlowError, kind: ReportKind, request_id: str | None) -> None:
+    assert read_error(str(error), [FIRST]) == Report(kind, request_id, str(error))
+
+
+@pytest.mark.parametrize(
+    ("state", "billing", "kind"),
+    [
+        ("archived", "archived", "archived"),
+        ("rejected", "rejected", "rejected"),
+        ("rejected", "not_submitted", "rejected"),
+        ("unknown", "unknown", "unknown"),
+        ("failed", "failed", "failed"),
+        ("failed", "running", "pending"),
+        ("timed_out", "running", "pending"),
+        ("not_archived", None, "pending"),
+    ],
+)
+def test_what_an_item_says(state: str, billing: str | None, kind: ReportKind) -> None:
+    item = {"state": state, "billing": billing, "reason": "why", "request_id": FIRST}
+    assert read_item(item) == Report(kind, FIRST, "why")
+
+
+def test_only_warnings_count_as_resubmits() -> None:
+    said = "It submits anew: on_unknown_submit='resubmit'."
+    events = [{"event": said, "level": level} for level in ("warning", "error", "warning")]
+    assert count_resubmits([said, *events]) == 2
