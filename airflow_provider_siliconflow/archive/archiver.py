@@ -1,21 +1,27 @@
-"""Archive one video: from its link to its published file and manifest. What all operators call."""
+"""Archive one video: from its URL to its published file and manifest. What all operators call."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_siliconflow import __version__
-from airflow_provider_siliconflow.archive.atomic_write import staging
+from airflow_provider_siliconflow.archive import claim as claims
+from airflow_provider_siliconflow.archive.claim import Claim, ForeignClaimError
+from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.download import Downloaded, download, utc_now
-from airflow_provider_siliconflow.archive.publish import IfExists, publish, resolve_destination, resolve_existing
+from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
+from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
+from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.archive.staging import staging, sweep
 from airflow_provider_siliconflow.archive.storage import DownloadOptions
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
-from airflow_provider_siliconflow.exceptions import VideoFailedPermanentlyError
+from airflow_provider_siliconflow.exceptions import DestinationError, VideoFailedPermanentlyError
 
 __all__ = ["DownloadOptions", "IfExists", "VideoFacts", "archive_video"]
 
@@ -27,7 +33,7 @@ FreshStatus = Callable[[], Awaitable[VideoStatus]]
 @dataclass(frozen=True)
 class VideoFacts:
     """
-    Hold what the manifest tells of a video beside its bytes; None where it is not known.
+    What the manifest tells of a video beside its bytes; None where it is not known.
 
     :param request_id: What the submit answered.
     :param model: The model that made it.
@@ -45,7 +51,7 @@ class VideoFacts:
     trace_ids: tuple[str, ...] = ()
 
     def with_status(self, seen: VideoStatus) -> VideoFacts:
-        """Return these facts and those that a look at the video told."""
+        """Return these facts and those that a poll of the video told."""
         return replace(
             self,
             seed=seen.seed,
@@ -55,48 +61,81 @@ class VideoFacts:
 
 
 async def archive_video(
-    destination: str,
+    destination: Any,
     *,
     url: str | None,
     video: VideoFacts,
-    network: DownloadOptions,
+    options: DownloadOptions,
     if_exists: IfExists = "fail",
     fresh_status: FreshStatus | None = None,
+    owner: str | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> dict[str, Any]:
     """
-    Bring a video to where it lasts; safe to repeat, at any time and after any crash.
+    Archive a video; safe to repeat, at any time and after any crash.
 
-    :param destination: As for :func:`~airflow_provider_siliconflow.archive.publish.resolve_destination`.
-    :param url: Its signed link; None to ask ``fresh_status`` first.
+    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
+    :param url: Its signed URL; None to ask ``fresh_status`` first.
     :param video: What is known of it.
-    :param network: How it is fetched, and within which limits.
+    :param options: How it is fetched, and within which limits.
     :param if_exists: What to do if another video is there. The very same one, whole, is taken as done in any case.
-    :param fresh_status: Looks at the video now; asked when the link is dead or about to die.
+    :param fresh_status: Polls the video now; asked when the URL is expired or about to expire.
+    :param owner: Who holds or takes the claim on the destination (``dag_id/run_id/task_id/map_index``); it is released
+        when the video is published, and kept for a retry otherwise. None to publish without a claim.
     :param clock: Tells the time, aware.
     :return: The manifest.
-    :raises DestinationError: if the destination cannot be used.
-    :raises VideoExpiredError: if the link is dead and there is no other.
+    :raises DestinationError: if the destination cannot be used, or if another owner holds its claim.
+    :raises VideoExpiredError: if the URL is expired and there is no other.
     :raises VideoIntegrityError: if what came is not a whole video.
-    :raises UnsafeUrlError: if the link leads where it must not.
+    :raises UnsafeUrlError: if the URL leads where it must not.
     :raises SiliconFlowConnectionError: if the storage kept failing.
-    :raises VideoFailedPermanentlyError: if the service, asked for a link, says that the video failed.
+    :raises VideoFailedPermanentlyError: if the service, asked for a URL, says that the video failed.
     """
-    path = await asyncio.to_thread(resolve_destination, destination, video.request_id)
-    existing = await asyncio.to_thread(resolve_existing, path, video.request_id, if_exists)
-    if existing is not None:
-        log.info("%s is there already: nothing is downloaded.", path)
-        return existing
-    looks = _Polls(fresh_status) if fresh_status else None
-    with staging(path) as stage:
-        fetched = await download(url, stage, network, fresh_url=looks.fresh_url if looks else None, clock=clock)
-        facts = video.with_status(looks.last) if looks and looks.last else video
-        manifest = _manifest(facts, fetched, str(path), clock())
-        return await asyncio.to_thread(publish, stage, path, manifest, if_exists)
+    found = await asyncio.to_thread(understand, destination, video.request_id)
+    existing = await asyncio.to_thread(resolve_existing, found, video.request_id, if_exists)
+    if existing is None:
+        polls = _Polls(fresh_status) if fresh_status else None
+        async with _claimed(found, owner) as claim:
+            await asyncio.to_thread(sweep, found.path)
+            with staging(found.path) as stage:
+                fetched = await download(url, stage, options, fresh_url=polls.fresh_url if polls else None, clock=clock)
+                facts = video.with_status(polls.last) if polls and polls.last else video
+                manifest = _manifest(facts, fetched, str(found.path), clock())
+                existing = await asyncio.to_thread(publish, stage, found, manifest, if_exists, claim)
+    else:
+        log.info("%s is there already: nothing is downloaded.", found.path)
+    if owner and not found.is_folder:
+        await asyncio.to_thread(claims.release_quietly, found.path, owner)
+    return existing
+
+
+@asynccontextmanager
+async def _claimed(destination: Destination, owner: str | None) -> AsyncIterator[Claim | None]:
+    """Hold the claim; on failure, one that was there before stays, for it keeps the name for a retry."""
+    claim = await asyncio.to_thread(_take_claim, destination, owner)
+    try:
+        yield claim
+    except BaseException:
+        if claim and not claim.is_renewed:
+            await asyncio.to_thread(claims.release_quietly, destination.path, claim.owner)
+        raise
+
+
+def _take_claim(destination: Destination, owner: str | None) -> Claim | None:
+    """Take the claim, for a video that is paid: a claim of others is something that a retry may find gone."""
+    if destination.is_folder:
+        return None
+    try:
+        if owner:
+            return claims.take(destination.path, owner)
+        claims.check_unclaimed(destination.path)
+    except ForeignClaimError as held:
+        raise DestinationError(f"Cannot archive: {held}") from None
+    return None
 
 
 class _Polls:
-    """Look at a video for a link, and remember what else was seen."""
+    """Polls of a video for a URL, and what else the last one told."""
 
     def __init__(self, fresh_status: FreshStatus) -> None:
         self._fresh_status = fresh_status
@@ -116,6 +155,7 @@ class _Polls:
 
 def _manifest(video: VideoFacts, fetched: Downloaded, path: str, now: datetime) -> dict[str, Any]:
     return {
+        "schema_version": SCHEMA_VERSION,
         "request_id": video.request_id,
         "model": video.model,
         **({"prompt": video.prompt} if video.prompt is not None else {}),

@@ -1,10 +1,10 @@
-"""Put what is wrong with a destination into words."""
+"""Words for what is wrong with a destination."""
 
 from __future__ import annotations
 
 import errno
 
-from airflow_provider_siliconflow.exceptions import DestinationError
+from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 _WORDS = {
     errno.ENOSPC: "no space left on it",
@@ -12,16 +12,36 @@ _WORDS = {
     errno.EROFS: "it is read-only",
     errno.EACCES: "no rights to write there",
     errno.EPERM: "no rights to write there",
+    errno.ENAMETOOLONG: "the name is too long; the manifest's name has .json added to the video's",
+    errno.EILSEQ: "the file system cannot hold this name",
 }
+#: What no retry can change.
+_FINAL = (errno.ENAMETOOLONG, errno.EILSEQ)
 
 
-def destination_error(place: object, error: Exception) -> DestinationError:
+def destination_error(path: object, error: Exception) -> DestinationError:
     """
-    Name the place and the cause of a failed read or write.
+    Return the error for a failed read or write, with the path and the cause.
 
-    :param place: The path as the user knows it.
+    :param path: The path as the user knows it.
     :param error: What the file system or its client raised.
+    :return: A :class:`DestinationRefusedError` where no retry can succeed.
     """
-    cause = _WORDS.get(error.errno or 0) if isinstance(error, OSError) else None
-    said = f"{type(error).__name__}: {error}"
-    return DestinationError(f"Cannot archive: {place}: {f'{cause} ({said})' if cause else said}")
+    number = (error.errno or 0) if isinstance(error, OSError) else 0
+    said = f"{type(error).__name__}: {shorten(str(error), 300)}"
+    kind = DestinationRefusedError if number in _FINAL else DestinationError
+    cause = _WORDS.get(number)
+    return kind(f"Cannot archive: {shorten(path, 300)}: {f'{cause} ({said})' if cause else said}")
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """
+    Return a text that a message can carry.
+
+    :param value: Anything.
+    :param limit: Characters at most.
+    :return: Its text, cut in the middle where it is too long, without what no log can hold.
+    """
+    text = str(value).encode("utf-8", "replace").decode()
+    half = (limit - 1) // 2
+    return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"

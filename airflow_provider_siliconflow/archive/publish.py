@@ -1,214 +1,200 @@
-"""Publish a video and its manifest; know one that is published already."""
+"""
+Publish a video and its manifest, and everything that can be found out about a destination before paying.
+
+The order is what keeps a pair right at any crash: the manifest is written under a hidden name, the video gets its final
+name (exclusively, unless it is to be overwritten), and last the manifest gets its own. Where there is a manifest, the
+video of its id is published whole; a crash in between leaves a video without a manifest, which a retry completes.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from airflow_provider_siliconflow.archive.atomic_write import is_local, look_for_bucket, place, staging
+from airflow_provider_siliconflow.archive import claim as claims
+from airflow_provider_siliconflow.archive import stores
+from airflow_provider_siliconflow.archive.claim import Claim, ForeignClaimError
+from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.errors import destination_error
+from airflow_provider_siliconflow.archive.existing import (
+    IfExists,
+    checked_if_exists,
+    pending_manifest,
+    resolve_existing,
+)
+from airflow_provider_siliconflow.archive.manifest import describes, storable, write_manifest
+from airflow_provider_siliconflow.archive.probe import check_writable
+from airflow_provider_siliconflow.archive.staging import sweep
+from airflow_provider_siliconflow.archive.threads import PREPARE_TIMEOUT, bounded
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+__all__ = ["IfExists", "find_archived", "prepare_destination", "publish", "release_claim"]
 
-IfExists = Literal["fail", "skip", "overwrite"]
-_IF_EXISTS = ("fail", "skip", "overwrite")
-_BLOCK = 1 << 20
-#: Bytes of a JSON file above which it is no manifest of ours.
-_MANIFEST_LIMIT = 1 << 20
+log = logging.getLogger(__name__)
+
+#: Stands for a request id that is not known yet: as long as the longest file name made of one.
+_UNKNOWN_ID = "x" * 100 + "."
 
 
-def resolve_destination(destination: str, request_id: str | None) -> ObjectStoragePath:
+def prepare_destination(
+    destination: Any,
+    *,
+    owner: str | None,
+    if_exists: IfExists,
+    request_id: str | None = None,
+    probe: bool = True,
+) -> dict[str, Any] | None:
     """
-    Turn what the user gave into the path of a video.
+    Do everything about a destination that can be done before paying; bounded by :data:`PREPARE_TIMEOUT` seconds.
 
-    :param destination: A local path or object-storage URI (``s3://conn_id@bucket/key``). A folder (a trailing ``/``,
-        or one that exists) stands for ``<request_id>.mp4`` in it.
+    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`; a folder may come
+        without an id, and is never claimed, since each video in it has a name of its own.
+    :param owner: Who will publish (``dag_id/run_id/task_id/map_index``); None to claim nothing.
+    :param if_exists: What to do about a video that is there already. A claim of another owner is refused under
+        ``fail``; under ``skip`` and ``overwrite`` a retry may find it gone, so the error is one to be retried.
     :param request_id: The video's id, if known.
-    :raises DestinationRefusedError: for a folder without an id, for ``.json``, for nothing.
-    :raises DestinationError: if its file system cannot be reached.
-    """
-    path, is_folder = _look_at(destination)
-    if not is_folder:
-        if path.name.lower().endswith(".json"):
-            raise DestinationRefusedError(f"{path} is no place for a video: its manifest goes to a .json file.")
-        return path
-    if not request_id:
-        raise DestinationRefusedError(
-            f"{destination} is a folder, and without a request_id there is no name for the video: give a file name."
-        )
-    return path / f"{_file_name(request_id)}.mp4"
-
-
-def check_destination(destination: str, *, if_exists: IfExists, request_id: str | None = None) -> dict[str, Any] | None:
-    """
-    Find out what is wrong with a destination while that costs nothing yet.
-
-    :param destination: As for :func:`resolve_destination`; a folder may come without an id.
-    :param if_exists: What to do about a video that is there already.
-    :param request_id: The video's id, if known.
+    :param probe: Whether to write and remove a hidden file or object in order to find out whether that is allowed.
     :return: The manifest of what is there, if the work is done; as :func:`resolve_existing`.
-    :raises DestinationError: with the path and the cause. Local places are tried by writing a hidden file; of others
-        only what a look can tell is known.
+    :raises DestinationRefusedError: for what no retry can change; nothing was claimed.
+    :raises DestinationError: for what a retry may not meet; nothing was claimed.
     """
-    path = resolve_destination(destination, request_id or "not-known-yet")
-    existing = resolve_existing(path, request_id, if_exists)
-    if existing is not None:
-        return existing
-    look_for_bucket(path)
-    if is_local(path):
-        with staging(path):
-            pass
-    return None
+    checked_if_exists(if_exists)
+
+    def prepare() -> dict[str, Any] | None:
+        return _prepare(destination, owner, if_exists, request_id, probe)
+
+    return bounded(prepare, PREPARE_TIMEOUT, destination)
 
 
-def manifest_path(path: ObjectStoragePath) -> ObjectStoragePath:
-    """Return where the manifest of a video is: ``clip.mp4`` has ``clip.json``."""
-    return path.parent / f"{Path(path.name).stem}.json"
-
-
-def resolve_existing(path: ObjectStoragePath, request_id: str | None, if_exists: IfExists) -> dict[str, Any] | None:
-    """
-    Decide what an existing destination means.
-
-    :param path: Where the video goes.
-    :param request_id: The video's id, if known.
-    :param if_exists: What to do about another video there.
-    :return: The manifest of what is there, if the work is done: it is this very video (same id, and its bytes are
-        those of its manifest), or anything under ``skip``. None if the video is to be made.
-    :raises DestinationRefusedError: if something is in the way.
-    :raises DestinationError: if the place cannot be read.
-    """
-    if if_exists not in _IF_EXISTS:
-        raise DestinationRefusedError(f"if_exists is {if_exists!r}, not one of {', '.join(_IF_EXISTS)}.")
+def _prepare(
+    destination: Any, owner: str | None, if_exists: IfExists, request_id: str | None, probe: bool
+) -> dict[str, Any] | None:
+    found = understand(destination, request_id or _UNKNOWN_ID)
     try:
-        # Some clients remember listings, and another task may have published since.
-        path.fs.invalidate_cache(path.parent.path)
-        there = path.fs.exists(path.path)
-        manifest = _read_manifest(manifest_path(path))
-        if there and manifest and request_id and manifest.get("request_id") == request_id and _holds(path, manifest):
-            return manifest
-        if there and if_exists == "skip":
-            return manifest or {"request_id": None, "path": str(path), "bytes": path.fs.size(path.path)}
-    except DestinationError:
+        existing = _existing_of(found, request_id, if_exists)
+        if existing is None:
+            can_remove = check_writable(found, probe=probe)
+            sweep(found.path)
+            if owner is None or found.is_folder or not can_remove:
+                return None
+            claims.take(found.path, owner)
+            # Its holder before us may have published and released it since we looked.
+            existing = _existing_of(found, request_id, if_exists)
+    except ForeignClaimError as held:
+        kind = DestinationRefusedError if if_exists == "fail" else DestinationError
+        raise kind(str(held)) from None
+    except DestinationRefusedError:
+        _release(found, owner)
         raise
+    if existing is not None:
+        _release(found, owner)
+    return existing
+
+
+def _release(found: Destination, owner: str | None) -> None:
+    if owner is not None and not found.is_folder:
+        claims.release_quietly(found.path, owner)
+
+
+def _existing_of(found: Destination, request_id: str | None, if_exists: IfExists) -> dict[str, Any] | None:
+    return resolve_existing(found, request_id, if_exists) if request_id or not found.is_folder else None
+
+
+def release_claim(destination: Any, *, owner: str, request_id: str | None = None) -> None:
+    """
+    Give up a claim of :func:`prepare_destination`, since there will be no video; bounded, and never raises.
+
+    :param destination: As it was given there.
+    :param owner: Who holds the claim; that of another owner stays.
+    :param request_id: The video's id, if known.
+    """
+
+    def release() -> None:
+        _release(understand(destination, request_id or _UNKNOWN_ID), owner)
+
+    try:
+        bounded(release, PREPARE_TIMEOUT, destination)
     except Exception as error:
-        raise destination_error(path, error) from error
-    if if_exists == "overwrite":
-        return None
-    if there:
-        whose = manifest.get("request_id") if manifest else None
-        other = f"the video {whose}" if whose else "a file of unknown origin"
-        raise DestinationRefusedError(
-            f'{path} holds {other} already. Give another destination, or if_exists="overwrite" or "skip".'
-        )
-    return None
+        log.warning("The claim on the destination was not released: %s", error)
 
 
-def find_archived(destination: str, request_id: str) -> dict[str, Any] | None:
+def find_archived(destination: Any, request_id: str) -> dict[str, Any] | None:
     """
     Return the manifest of a video that is archived already, whatever the service says of it by now.
 
-    :param destination: As for :func:`resolve_destination`.
+    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
     :param request_id: The video's id.
     :return: None if it is not there, or if that cannot be told.
     """
+
+    def find() -> dict[str, Any] | None:
+        return resolve_existing(understand(destination, request_id), request_id, "overwrite")
+
     try:
-        return resolve_existing(resolve_destination(destination, request_id), request_id, "overwrite")
+        return bounded(find, PREPARE_TIMEOUT, destination)
     except DestinationError:
         return None
 
 
-def publish(stage: Path, path: ObjectStoragePath, manifest: Mapping[str, Any], if_exists: IfExists) -> dict[str, Any]:
+def publish(
+    stage: Path,
+    destination: Destination,
+    manifest: Mapping[str, Any],
+    if_exists: IfExists,
+    claim: Claim | None = None,
+) -> dict[str, Any]:
     """
-    Publish a whole video, after its manifest: a video under its final name has one always.
+    Publish a whole video, and after it its manifest.
 
-    :param stage: The file of :func:`staging` for this path.
-    :param path: Where the video goes.
+    :param stage: The file of :func:`staging` for this path, complete.
+    :param destination: Where the video goes.
     :param manifest: What to write beside it.
     :param if_exists: What to do if a video has appeared there meanwhile.
+    :param claim: The claim of the writer, if it has one: nothing is published once it is another's.
     :return: The manifest of what is there now.
     :raises DestinationError: with the path and the cause; nothing half-written is under the final name.
     """
-    existing = resolve_existing(path, manifest["request_id"], if_exists)
+    facts: dict[str, Any] = storable(manifest)
+    existing = resolve_existing(destination, facts["request_id"], if_exists)
     if existing is not None:
         return existing
-    beside = manifest_path(path)
-    with staging(beside) as text:
-        _write_synced(text, json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
-        place(text, beside)
-    place(stage, path)
-    return dict(manifest)
-
-
-def _look_at(destination: str) -> tuple[ObjectStoragePath, bool]:
-    """Return the path as the file system knows it, and whether it is a folder."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    if not destination.strip():
-        raise DestinationRefusedError("The destination is empty.")
+    waiting = pending_manifest(destination.path, facts["request_id"])
     try:
-        path = ObjectStoragePath(destination)
-        if is_local(path):
-            # A manifest names the place for good, a working directory does not.
-            path = ObjectStoragePath(f"{'file://' if path.protocol else ''}{os.path.abspath(path.path)}")
-        is_folder = destination.endswith("/") or not path.name or path.fs.isdir(path.path)
+        write_manifest(waiting, facts)
+        with stores.folder_lock(destination.path):
+            if claim:
+                claims.check(destination.path, claim)
+            _publish_video(stage, destination, facts, if_exists)
+            write_manifest(destination.manifest, facts)
     except Exception as error:
-        raise destination_error(destination, error) from error
-    return path, is_folder
+        with suppress(Exception):
+            # Where the video has its name, the manifest waits for a retry: an answer may have been lost.
+            if not stores.exists(destination.path):
+                stores.remove(waiting)
+        if isinstance(error, DestinationError):
+            raise
+        raise destination_error(destination.path, error) from error
+    with suppress(Exception):
+        # All that counts is published; a store may not allow to remove.
+        stores.remove(waiting)
+    return facts
 
 
-def _file_name(request_id: str) -> str:
-    """Make a file name of an id; two ids never share one."""
-    safe = re.sub(r"[^A-Za-z0-9_-]", "_", request_id)[:100]
-    if safe == request_id:
-        return safe
-    return f"{safe}-{hashlib.sha256(request_id.encode()).hexdigest()[:12]}"
-
-
-def _read_manifest(path: ObjectStoragePath) -> dict[str, Any] | None:
-    """
-    Read a manifest; None if there is none.
-
-    :raises DestinationRefusedError: if the file is something else, which is not ours to replace.
-    """
-    fs = path.fs
-    if not fs.exists(path.path):
-        return None
-    text = fs.cat_file(path.path) if fs.size(path.path) <= _MANIFEST_LIMIT else b""
+def _publish_video(stage: Path, destination: Destination, facts: dict[str, Any], if_exists: IfExists) -> None:
+    path = destination.path
+    if if_exists == "overwrite":
+        # First: an old manifest beside a new video would be a wrong pair.
+        stores.remove(destination.manifest)
+        stores.replace(stage, path)
+        return
     try:
-        manifest = json.loads(text)
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict) or "sha256" not in manifest:
-        raise DestinationRefusedError(
-            f"{path}, where the manifest goes, holds something else: give another destination."
-        )
-    return manifest
-
-
-def _holds(path: ObjectStoragePath, manifest: Mapping[str, Any]) -> bool:
-    """Tell whether a file has the bytes that a manifest tells."""
-    if path.fs.size(path.path) != manifest.get("bytes"):
-        return False
-    digest = hashlib.sha256()
-    with path.fs.open(path.path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest() == manifest.get("sha256")
-
-
-def _write_synced(path: Path, text: str) -> None:
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise destination_error(path, error) from error
+        stores.create(stage, path)
+    except FileExistsError:
+        # An upload whose answer was lost is repeated by the store's client, and then meets its own object.
+        if not describes(facts, path):
+            raise DestinationRefusedError(
+                f"{path} was published by another task meanwhile, and is not replaced. Give another destination."
+            ) from None

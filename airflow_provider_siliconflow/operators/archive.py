@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
+from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.client.models import VideoStatus
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError, VideoExpiredError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow.jobs.archive import archive
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.providers.common.compat.sdk import Context, XComArg
-
-    from airflow_provider_siliconflow.archive.archiver import VideoFacts
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-
-IfExists = Literal["fail", "skip", "overwrite"]
 
 
 class ArchiveVideoOperator(BaseOperator):
@@ -27,7 +21,7 @@ class ArchiveVideoOperator(BaseOperator):
     Bring a finished video to where it lasts, whole or not at all, and return its path.
 
     Streams the link to the destination in constant memory, asks for a fresh link where there is none or it is dead,
-    and writes a JSON manifest beside the video (``clip.mp4`` has ``clip.json``). Pushes the manifest as the XCom
+    and writes a JSON manifest beside the video (``clip.mp4`` has ``clip.mp4.json``). Pushes the manifest as the XCom
     ``manifest``. Safe to retry at any time: a video that is there already, whole and under its own id, is taken as
     done.
 
@@ -97,52 +91,3 @@ class ArchiveVideoOperator(BaseOperator):
             seen = hook.poll(self.request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
         return archive(context, hook, self.destination, self.url, facts, self.if_exists)
-
-
-def archive(
-    context: Context, hook: SiliconFlowHook, destination: str, url: str | None, video: VideoFacts, if_exists: IfExists
-) -> str:
-    """Archive a video from a worker, push its manifest, and return its path."""
-    try:
-        manifest = asyncio.run(archive_manifest(hook, destination, url, video, if_exists))
-    except VideoExpiredError as error:
-        raise VideoExpiredError(
-            f"{error.message} {_began(context, error.made_at)} If it waited long for a slot: give it a higher"
-            " priority_weight or a pool of its own, or let GenerateVideoOperator submit, wait and archive in one task.",
-            made_at=error.made_at,
-        ) from error
-    context["ti"].xcom_push(key="manifest", value=manifest)
-    path: str = manifest["path"]
-    return path
-
-
-def _began(context: Context, made_at: datetime | None) -> str:
-    """Say when this try began, and how long the link had waited for that: Airflow does not tell a task itself."""
-    began = context["ti"].start_date
-    waited = (began - made_at).total_seconds() if made_at else 0.0
-    after = f", when the link had waited for it for {waited:.0f} s" if waited > 0 else ""
-    return f"This try of the task started at {began.isoformat(timespec='seconds')}{after}."
-
-
-async def archive_manifest(
-    hook: SiliconFlowHook, destination: str, url: str | None, video: VideoFacts, if_exists: IfExists
-) -> dict[str, Any]:
-    """Archive a video as its connection says, and return its manifest."""
-    from airflow_provider_siliconflow.archive.archiver import DownloadOptions, archive_video
-
-    settings = hook.settings
-    request_id = video.request_id
-    return await archive_video(
-        destination,
-        url=url,
-        video=video,
-        network=DownloadOptions(
-            api_base_url=settings.base_url,
-            proxy=settings.proxy,
-            ssl=hook.ssl,
-            max_attempts=settings.max_attempts,
-            max_backoff=settings.max_backoff,
-        ),
-        if_exists=if_exists,
-        fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,
-    )

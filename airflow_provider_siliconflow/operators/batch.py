@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import (
     BatchItem,
@@ -21,7 +22,6 @@ from airflow_provider_siliconflow.jobs.batch import (
 )
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitStore
 from airflow_provider_siliconflow.jobs.submit import OnUnknownSubmit
-from airflow_provider_siliconflow.operators.archive import IfExists
 from airflow_provider_siliconflow.polling.decision import FAILED_DEFERRAL
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.archive.publish import find_archived
+from airflow_provider_siliconflow.archive.threads import run_archive
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
@@ -18,9 +20,9 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoTimeoutError,
 )
+from airflow_provider_siliconflow.jobs.archive import archive_manifest
 from airflow_provider_siliconflow.jobs.batch import BatchItem, ItemState, PendingVideo, Progress
 from airflow_provider_siliconflow.jobs.record import SubmitStore
-from airflow_provider_siliconflow.operators.archive import IfExists, archive_manifest
 from airflow_provider_siliconflow.polling.decision import WaitResult, evaluate
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Archiver:
             for i, pending_video in self._progress.pending.items()
             if late or pending_video.request_id in ended
         }
-        looks = asyncio.run(self._look_at_all(list(pending_videos.values())))
+        looks = run_archive(lambda: self._look_at_all(list(pending_videos.values())))
         ready: dict[int, VideoStatus] = {}
         for (index, pending_video), look in zip(pending_videos.items(), looks, strict=True):
             now = time.time()
@@ -83,7 +85,7 @@ class Archiver:
                 ready[index] = video
             elif not outcome and isinstance(look, VideoStatus):
                 self._progress.polled({pending_video.request_id: now})
-        asyncio.run(self._archive_all(ready))
+        run_archive(lambda: self._archive_all(ready))
 
     def _ready(self, index: int, outcome: WaitResult) -> VideoStatus | None:
         """Return a video that is ready; what became of another becomes its row."""

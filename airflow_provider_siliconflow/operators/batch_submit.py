@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.publish import check_destination
+from airflow_provider_siliconflow.archive.publish import prepare_destination
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
     ImageUnavailableError,
@@ -111,7 +111,7 @@ class Submitter:
         """
         missing = self._missing()
         if missing:
-            check_destination(self._folder, if_exists=self._task.if_exists)
+            prepare_destination(self._folder, owner=None, if_exists=self._task.if_exists)
         patience = time.monotonic() + _PATIENCE
         for index in missing:
             try:

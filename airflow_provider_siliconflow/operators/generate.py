@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     VideoFailedError,
     VideoTimeoutError,
 )
+from airflow_provider_siliconflow.jobs.archive import archive
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore
-from airflow_provider_siliconflow.operators.archive import IfExists, archive
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
@@ -80,9 +81,9 @@ class GenerateVideoOperator(SubmitVideoOperator):
 
     def before_paying(self) -> None:
         """Find out now, while it is free, whether the video could be archived."""
-        from airflow_provider_siliconflow.archive.publish import check_destination
+        from airflow_provider_siliconflow.archive.publish import prepare_destination
 
-        if there := check_destination(self.destination, if_exists=self.if_exists):
+        if there := prepare_destination(self.destination, owner=None, if_exists=self.if_exists):
             raise _AlreadyThereError(there)
 
     def after_submit(self, context: Context, record: SubmitRecord, hook: SiliconFlowHook) -> str:

@@ -62,7 +62,7 @@ def _archive(url: str, folder: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF)
     begun = time.perf_counter()
     facts = VideoFacts(request_id="clip")
-    made = asyncio.run(archive_video(f"{folder}/", url=f"{url}/clip.mp4", video=facts, network=network))
+    made = asyncio.run(archive_video(f"{folder}/", url=f"{url}/clip.mp4", video=facts, options=network))
     gone = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

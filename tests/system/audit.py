@@ -141,7 +141,7 @@ class ArchivedFiles:
 def _request_id(path: Path, sha256: Mapping[str, str]) -> str | None:
     """Return the request id of a video file; None if its bytes or its manifest are another's."""
     try:
-        manifest = json.loads(path.with_suffix(".json").read_text())
+        manifest = json.loads(path.with_name(f"{path.name}.json").read_text())
     except FileNotFoundError:
         return None
     request_id, digest = manifest["request_id"], hashlib.sha256(path.read_bytes()).hexdigest()

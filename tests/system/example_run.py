@@ -100,7 +100,7 @@ class ExampleRun:
         return ArchivedVideo(
             prompt=job["prompt"],
             path=path,
-            manifest=json.loads(path.with_suffix(".json").read_text()),
+            manifest=json.loads(path.with_name(f"{path.name}.json").read_text()),
             made=job["ready_at"] - job["accepted_at"],
         )
 

@@ -77,7 +77,7 @@ def test_each_video_is_paid_once_and_fetched_without_the_key(ledger: dict[str, A
 
 
 def test_archive_holds_the_videos_and_their_manifests_alone(videos: list[ArchivedVideo], archive: Path) -> None:
-    expected = {path for video in videos for path in (video.path, video.path.with_suffix(".json"))}
+    expected = {path for video in videos for path in (video.path, video.path.with_name(f"{video.path.name}.json"))}
     assert {path for path in archive.rglob("*") if path.is_file()} == expected
 
 

@@ -60,7 +60,7 @@ def test_example_archives_every_video_it_submits(
     assert ledger.key_leaks == 0
     assert {video.stem for video in videos} == {job["request_id"] for job in ledger.jobs}
     for job in ledger.jobs:
-        manifest = json.loads(next(tmp_path.rglob(f"{job['request_id']}.json")).read_text())
+        manifest = json.loads(next(tmp_path.rglob(f"{job['request_id']}.mp4.json")).read_text())
         assert manifest["sha256"] == job["sha256"]
         assert manifest["prompt"] == job["prompt"]
         assert "Signature" not in json.dumps(manifest)

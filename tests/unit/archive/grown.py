@@ -13,7 +13,7 @@ import resource
 import sys
 
 from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
-from airflow_provider_siliconflow.archive.publish import resolve_destination
+from airflow_provider_siliconflow.archive.destination import understand
 
 
 def peak() -> int:
@@ -22,10 +22,10 @@ def peak() -> int:
 
 def main(base_url: str, destination: str) -> None:
     # Airflow's modules are loaded by this: they are not the archive's memory.
-    resolve_destination(destination, None)
+    understand(destination, None)
     before = peak()
     link = base_url.removesuffix("/v1") + "/x"
-    done = asyncio.run(archive_video(destination, url=link, video=VideoFacts(), network=DownloadOptions(base_url)))
+    done = asyncio.run(archive_video(destination, url=link, video=VideoFacts(), options=DownloadOptions(base_url)))
     print(json.dumps({"bytes": done["bytes"], "grown": peak() - before}))
 
 

@@ -17,8 +17,9 @@ import signal
 import sys
 from pathlib import Path
 
-from airflow_provider_siliconflow.archive.atomic_write import staging
-from airflow_provider_siliconflow.archive.publish import publish, resolve_destination
+from airflow_provider_siliconflow.archive.destination import understand
+from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.archive.staging import staging
 
 BEFORE, LAST = 60, 80
 OLD, NEW = b"old" * 1000, bytes(range(256)) * 2000
@@ -29,12 +30,12 @@ def facts(body: bytes, request_id: str) -> dict[str, object]:
 
 
 def work(folder: Path) -> None:
-    path = resolve_destination(f"{folder}/clip.mp4", "new")
-    with staging(path) as stage:
+    destination = understand(f"{folder}/clip.mp4", "new")
+    with staging(destination.path) as stage:
         with stage.open("wb") as file:
             for start in range(0, len(NEW), 100_000):
                 file.write(NEW[start : start + 100_000])
-        publish(stage, path, facts(NEW, "new"), "overwrite")
+        publish(stage, destination, facts(NEW, "new"), "overwrite")
 
 
 def run(folder: Path, last: float) -> int:
@@ -63,19 +64,21 @@ def run(folder: Path, last: float) -> int:
 
 
 def evaluate(folder: Path, had_old: bool) -> str:
-    for name in {found.name for found in folder.iterdir()} - {"clip.mp4", "clip.json"}:
-        if not re.fullmatch(r"\.siliconflow-[0-9a-f]{16}\.part", name):
+    for name in {found.name for found in folder.iterdir()} - {"clip.mp4", "clip.mp4.json"}:
+        if not re.fullmatch(r"\.siliconflow-[0-9a-f]{16}\.(part|manifest)", name):
             return f"broken: {name}"
-    video, manifest = folder / "clip.mp4", folder / "clip.json"
+    video, manifest = folder / "clip.mp4", folder / "clip.mp4.json"
     told = json.loads(manifest.read_text()) if manifest.exists() else None
     body = video.read_bytes() if video.exists() else None
     if body == NEW:
-        return "both" if told == facts(NEW, "new") else "broken: the new video without its manifest"
+        return {None: "new, unpaired", "new": "both"}.get(
+            told and told["request_id"], "broken: new video, old manifest"
+        )
     if body != (OLD if had_old else None):
         return "broken: half a video"
-    if told == facts(NEW, "new"):
-        return "manifest only"
-    return ("old" if had_old else "nothing") if told in (None, facts(OLD, "old")) else "broken: half a manifest"
+    if not had_old:
+        return "broken: a manifest alone" if told else "nothing"
+    return {None: "old, unpaired", "old": "old"}.get(told and told["request_id"], "broken: a wrong pair")
 
 
 def main(folder: Path) -> None:
@@ -101,7 +104,7 @@ def prepared(folder: Path, had_old: bool) -> Path:
     folder.mkdir()
     if had_old:
         (folder / "clip.mp4").write_bytes(OLD)
-        (folder / "clip.json").write_text(json.dumps(facts(OLD, "old")))
+        (folder / "clip.mp4.json").write_text(json.dumps(facts(OLD, "old")))
     return folder
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.atomic_write import staging
+from airflow_provider_siliconflow.archive.destination import Destination
 from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.archive.staging import staging
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -20,4 +21,4 @@ def put(path: ObjectStoragePath, body: bytes = BYTES, if_exists: Any = "fail", *
     manifest = MANIFEST | {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} | facts
     with staging(path) as stage:
         stage.write_bytes(body)
-        return publish(stage, path, manifest, if_exists)
+        return publish(stage, Destination(path, is_folder=False), manifest, if_exists)

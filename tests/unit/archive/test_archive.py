@@ -41,7 +41,7 @@ async def archive(origin: Origin, destination: object, **changes: Any) -> dict[s
     given: dict[str, Any] = {
         "url": origin.url(),
         "video": VideoFacts(request_id="abc"),
-        "network": DownloadOptions(origin.base_url, max_backoff=0, max_attempts=2),
+        "options": DownloadOptions(origin.base_url, max_backoff=0, max_attempts=2),
         "clock": lambda: NOW,
     }
     return await archive_video(str(destination), **(given | changes))
@@ -52,6 +52,7 @@ async def test_archives_with_a_manifest_of_all_that_is_known(tmp_path: Path) -> 
     async with Origin() as origin:
         manifest = await archive(origin, f"{tmp_path}/", video=video)
     assert manifest == {
+        "schema_version": 1,
         "request_id": "abc",
         "model": "Wan",
         "prompt": "一只猫",
@@ -67,7 +68,7 @@ async def test_archives_with_a_manifest_of_all_that_is_known(tmp_path: Path) -> 
         "provider_version": __version__,
     }
     assert read(tmp_path / "abc.mp4") == BODY
-    assert json.loads(read(tmp_path / "abc.json")) == manifest
+    assert json.loads(read(tmp_path / "abc.mp4.json")) == manifest
 
 
 async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ async def test_no_manifest_shows_a_signature(tmp_path: Path) -> None:
     async with Origin() as origin:
         manifest = await archive(origin, tmp_path)
     assert SECRET not in str(manifest)
-    assert SECRET.encode() not in read(tmp_path / "abc.json")
+    assert SECRET.encode() not in read(tmp_path / "abc.mp4.json")
 
 
 @pytest.fixture

@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_siliconflow.archive.atomic_write import place, staging
-from airflow_provider_siliconflow.archive.publish import (
-    check_destination,
-    manifest_path,
-    publish,
-    resolve_destination,
-    resolve_existing,
-)
+from airflow_provider_siliconflow.archive.destination import Destination, understand
+from airflow_provider_siliconflow.archive.existing import resolve_existing
+from airflow_provider_siliconflow.archive.publish import prepare_destination, publish
+from airflow_provider_siliconflow.archive.staging import staging
+from airflow_provider_siliconflow.archive.stores import replace
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.published import BYTES, MANIFEST, put
 from tests.unit.archive.stores import FailingStore, Store, StubbornStore
@@ -34,34 +31,36 @@ if TYPE_CHECKING:
 
 
 def test_publishes_video_and_manifest_and_nothing_else(tmp_path: Path) -> None:
-    path = resolve_destination(f"{tmp_path}/new/folder/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/new/folder/clip.mp4", "abc").path
     old = os.umask(0o022)
     try:
         put(path)
     finally:
         os.umask(old)
-    video, manifest = Path(path.path), Path(manifest_path(path).path)
-    assert sorted(video.parent.iterdir()) == [manifest, video]
+    video, manifest = Path(path.path), Path(f"{path.path}.json")
+    assert sorted(video.parent.iterdir()) == [video, manifest]
     assert video.read_bytes() == BYTES
     assert json.loads(manifest.read_text("utf-8")) == MANIFEST
     assert "一只猫" in manifest.read_text("utf-8")
     assert (video.stat().st_mode & 0o777, manifest.stat().st_mode & 0o777) == (0o644, 0o644)
 
 
-def test_the_manifest_comes_first(in_store: InStore) -> None:
+def test_the_manifest_waits_hidden_until_the_video_has_its_name(in_store: InStore) -> None:
     store = Store()
     put(in_store(store, "s3://bucket/a/clip.mp4"))
-    assert [name for _, name in store.done] == ["bucket/a/clip.json", "bucket/a/clip.mp4"]
-    assert store.names() == ["/bucket/a/clip.json", "/bucket/a/clip.mp4"]
+    hidden, *named = [name for _, name in store.done]
+    assert re.fullmatch(r"bucket/a/\.siliconflow-[0-9a-f]{16}\.manifest", hidden)
+    assert named == ["bucket/a/clip.mp4", "bucket/a/clip.mp4.json"]
+    assert store.names() == ["/bucket/a/clip.mp4", "/bucket/a/clip.mp4.json"]
 
 
 def test_other_stores_get_a_hidden_file_and_a_move(in_store: InStore) -> None:
     store = Store()
     path = in_store(store, "memory://bucket/a/clip.mp4")
     put(path)
-    assert [what for what, _ in store.done] == ["put", "mv"] * 2
+    assert [what for what, _ in store.done] == ["put", "mv"] * 3
     assert all("/.siliconflow-" in name for what, name in store.done if what == "put")
-    assert store.names() == ["/bucket/a/clip.json", "/bucket/a/clip.mp4"]
+    assert store.names() == ["/bucket/a/clip.mp4", "/bucket/a/clip.mp4.json"]
     assert path.fs.cat_file(path.path) == BYTES
 
 
@@ -71,7 +70,7 @@ def test_a_store_that_does_not_move_onto_files_is_overwritten(in_store: InStore)
     put(path)
     put(path, b"other", if_exists="overwrite", request_id="other")
     assert path.fs.cat_file(path.path) == b"other"
-    assert store.names() == ["/bucket/clip.json", "/bucket/clip.mp4"]
+    assert store.names() == ["/bucket/clip.mp4", "/bucket/clip.mp4.json"]
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/clip.mp4", "memory://bucket/clip.mp4"])
@@ -117,7 +116,7 @@ def test_a_failed_rename_names_path_and_cause(
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(DestinationError, match=words) as caught:
-        put(resolve_destination(f"{tmp_path}/clip.mp4", None))
+        put(understand(f"{tmp_path}/clip.mp4", None).path)
     assert f"{tmp_path}/clip." in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -128,80 +127,92 @@ def test_a_full_disk_under_the_manifest(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(DestinationError, match="no space left"):
-        put(resolve_destination(f"{tmp_path}/clip.mp4", None))
+        put(understand(f"{tmp_path}/clip.mp4", None).path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_video_in_the_way(tmp_path: Path) -> None:
-    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
     put(path)
     with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
-        resolve_existing(path, "other", "fail")
+        resolve_existing(Destination(path, is_folder=False), "other", "fail")
     with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
-        check_destination(str(path), if_exists="fail")
-    assert resolve_existing(path, "other", "skip") == MANIFEST
-    assert check_destination(str(path), if_exists="skip") == MANIFEST
-    assert resolve_existing(path, "other", "overwrite") is None
+        prepare_destination(str(path), owner=None, if_exists="fail")
+    assert resolve_existing(Destination(path, is_folder=False), "other", "skip") == MANIFEST
+    assert prepare_destination(str(path), owner=None, if_exists="skip") == MANIFEST
+    assert resolve_existing(Destination(path, is_folder=False), "other", "overwrite") is None
     put(path, b"new", if_exists="overwrite", request_id="other")
     assert Path(path.path).read_bytes() == b"new"
 
 
 def test_a_file_without_manifest_in_the_way(tmp_path: Path) -> None:
-    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
     Path(path.path).write_bytes(b"holiday")
     with pytest.raises(DestinationRefusedError, match="a file of unknown origin"):
-        resolve_existing(path, "abc", "fail")
-    assert resolve_existing(path, "abc", "skip") == {"request_id": None, "path": str(path), "bytes": 7}
-    assert resolve_existing(path, "abc", "overwrite") is None
+        resolve_existing(Destination(path, is_folder=False), "abc", "fail")
+    assert resolve_existing(Destination(path, is_folder=False), "abc", "skip") == {
+        "request_id": None,
+        "path": str(path),
+        "bytes": 7,
+    }
+    assert resolve_existing(Destination(path, is_folder=False), "abc", "overwrite") is None
 
 
 @pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
 def test_the_very_video_is_done_in_every_mode(tmp_path: Path, if_exists: Any) -> None:
-    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
     put(path)
     inode = Path(path.path).stat().st_ino
-    assert resolve_existing(path, "abc", if_exists) == MANIFEST
+    assert resolve_existing(Destination(path, is_folder=False), "abc", if_exists) == MANIFEST
     assert put(path, b"another download of it", if_exists) == MANIFEST
     assert Path(path.path).stat().st_ino == inode
 
 
 @pytest.mark.parametrize("body", [BYTES[:-1], BYTES[:-1] + b"?"])
 def test_damaged_bytes_are_not_the_very_video(tmp_path: Path, body: bytes) -> None:
-    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
     put(path)
     Path(path.path).write_bytes(body)
-    assert resolve_existing(path, "abc", "overwrite") is None
+    assert resolve_existing(Destination(path, is_folder=False), "abc", "overwrite") is None
     with pytest.raises(DestinationRefusedError):
-        resolve_existing(path, "abc", "fail")
+        resolve_existing(Destination(path, is_folder=False), "abc", "fail")
 
 
 @pytest.mark.parametrize("text", ["{}", "not json", "[1]", '{"sha256": "' + "x" * (1 << 20) + '"}'])
 @pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
 def test_a_json_file_of_others_is_never_replaced(tmp_path: Path, text: str, if_exists: Any) -> None:
-    (tmp_path / "clip.json").write_text(text)
-    with pytest.raises(DestinationRefusedError, match=r"clip\.json.* holds something else"):
-        put(resolve_destination(f"{tmp_path}/clip.mp4", "abc"), if_exists=if_exists)
-    assert (tmp_path / "clip.json").read_text() == text
+    (tmp_path / "clip.mp4.json").write_text(text)
+    with pytest.raises(DestinationRefusedError, match=r"clip\.mp4\.json.* holds something else"):
+        put(understand(f"{tmp_path}/clip.mp4", "abc").path, if_exists=if_exists)
+    assert (tmp_path / "clip.mp4.json").read_text() == text
 
 
-def test_a_manifest_without_its_video_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "clip.json").write_text(json.dumps(MANIFEST | {"request_id": "older"}))
-    put(resolve_destination(f"{tmp_path}/clip.mp4", "abc"))
-    assert json.loads((tmp_path / "clip.json").read_text())["request_id"] == "abc"
+def test_a_manifest_of_another_video_is_replaced_only_when_told(tmp_path: Path) -> None:
+    path, beside = understand(f"{tmp_path}/clip.mp4", "abc").path, tmp_path / "clip.mp4.json"
+    beside.write_text(json.dumps(MANIFEST | {"request_id": "older"}))
+    for if_exists in ("fail", "skip"):
+        with pytest.raises(DestinationRefusedError, match="manifest of the video older"):
+            prepare_destination(str(path), owner=None, if_exists=if_exists)  # type: ignore[arg-type]
+        with pytest.raises(DestinationRefusedError, match="manifest of the video older"):
+            put(path, if_exists=if_exists)
+    put(path, if_exists="overwrite")
+    assert json.loads(beside.read_text())["request_id"] == "abc"
+    Path(path.path).unlink()
+    assert put(path) == MANIFEST
 
 
 def test_a_video_that_appears_meanwhile_is_seen(tmp_path: Path) -> None:
-    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
     with staging(path) as stage:
         stage.write_bytes(BYTES)
         put(path, b"faster", request_id="other")
         with pytest.raises(DestinationRefusedError, match="the video other"):
-            publish(stage, path, MANIFEST, "fail")
+            publish(stage, Destination(path, is_folder=False), MANIFEST, "fail")
     assert Path(path.path).read_bytes() == b"faster"
 
 
 def test_stages_are_removed_on_every_way_out(tmp_path: Path) -> None:
-    path = resolve_destination(f"{tmp_path}/clip.mp4", "abc")
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
 
     def leave(end: type[BaseException]) -> None:
         with staging(path) as stage:
@@ -213,7 +224,7 @@ def test_stages_are_removed_on_every_way_out(tmp_path: Path) -> None:
         with pytest.raises(end):
             leave(end)
     with staging(path) as stage:
-        place(stage, path)
+        replace(stage, path)
     assert [found.name for found in tmp_path.iterdir()] == ["clip.mp4"]
 
 
@@ -225,5 +236,5 @@ def test_no_sigkill_leaves_half_a_file(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
     assert found["broken"] == []
-    # The kills really hit before, between and after the two renames.
-    assert min(found["nothing"], found["old"], found["manifest only"], found["both"]) > 0
+    # The kills really hit before, between and after the steps.
+    assert min(found[what] for what in ("nothing", "old", "old, unpaired", "new, unpaired", "both")) > 0

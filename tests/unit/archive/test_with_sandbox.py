@@ -42,7 +42,7 @@ class House:
 
     async def archive(self, folder: Path, **changes: Any) -> dict[str, Any]:
         network = DownloadOptions(self.sandbox.base_url, max_backoff=0, stall_timeout=1)
-        given: dict[str, Any] = {"url": self.url, "network": network, "fresh_status": self.look} | changes
+        given: dict[str, Any] = {"url": self.url, "options": network, "fresh_status": self.look} | changes
         now = datetime.fromtimestamp(NOON, UTC) + timedelta(seconds=self.late)
         video = VideoFacts(request_id=self.request_id)
         return await archive_video(f"{folder}/", video=video, clock=lambda: now, **given)

@@ -35,6 +35,6 @@ def made(run: TaskRun, sandbox: Sandbox) -> Report:
 
 def is_archived(clip: Path, sandbox: Sandbox, job: int = 0) -> bool:
     sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
-    manifest = json.loads(clip.with_suffix(".json").read_text())
+    manifest = json.loads(clip.with_name(f"{clip.name}.json").read_text())
     wanted: str = sandbox.ledger().jobs[job]["sha256"]
     return sha256 == wanted == manifest["sha256"] and list(clip.parent.glob(".*")) == []

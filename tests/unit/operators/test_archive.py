@@ -62,7 +62,7 @@ def test_id_or_link_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_ur
     (job,) = still.ledger().jobs
     manifest = run.xcoms["manifest"]
     assert run.xcoms["return_value"] == manifest["path"] == str(clip)
-    assert manifest == json.loads(clip.with_suffix(".json").read_text())
+    assert manifest == json.loads(clip.with_name("clip.mp4.json").read_text())
     assert manifest["sha256"] == job["sha256"]
     assert (manifest["model"], manifest["prompt"]) == (MODEL, "a cat")
     assert manifest["request_id"] == (ready.request_id if gives_id else None)
@@ -122,7 +122,7 @@ def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
     made = ready.expires_at - timedelta(seconds=600)
     for fact in (ready.expires_at.isoformat(), "Request has expired", outcome, f"It was made {made.isoformat()}"):
         assert fact in said
-    assert re.search(r"This try of the task started at 20\S+, when the link had waited for it for 3[3-9]\d\d s\.", said)
+    assert re.search(r"This try of the task started at 20\S+, when the URL had waited for it for 3[3-9]\d\d s\.", said)
     for advice in ("priority_weight", "pool", "GenerateVideoOperator"):
         assert said.count(advice) == 1
     assert "Signature" not in said

@@ -43,7 +43,7 @@ def test_from_prompt_to_file_in_two_worker_processes(still: Sandbox, clip: Path)
     assert run.xcoms["return_value"] == str(clip)
     assert run.xcoms["submission"]["request_id"] == run.xcoms["video"]["request_id"] == job["request_id"]
     manifest = run.xcoms["manifest"]
-    assert manifest == json.loads(clip.with_suffix(".json").read_text())
+    assert manifest == json.loads(clip.with_name("clip.mp4.json").read_text())
     assert (manifest["prompt"], manifest["model"], manifest["seed"]) == ("a cat", MODEL, job["seed"])
     assert manifest["trace_ids"] == [run.xcoms["submission"]["trace_id"], run.xcoms["video"]["trace_id"]]
     assert "Signature" not in json.dumps([run.xcoms, run.store])
@@ -96,7 +96,7 @@ def file_in_the_way(folder: Path) -> Path:
         pytest.param(file_in_the_way, {}, "holds a file of unknown origin already", id="exists"),
         pytest.param(lambda folder: file_in_the_way(folder) / "clip.mp4", {}, "Cannot archive", id="below a file"),
         pytest.param(lambda folder: Path("/proc/nobody/may/write/clip.mp4"), {}, "Cannot archive", id="no rights"),
-        pytest.param(lambda folder: folder / "clip.json", {}, "is no place for a video", id="the manifest's name"),
+        pytest.param(lambda folder: folder / "clip.json", {}, "is no name for a video", id="the manifest's name"),
         pytest.param(lambda folder: "  ", {}, "destination is empty", id="empty"),
         pytest.param(
             lambda folder: folder / "clip.mp4", {"if_exists": "maybe"}, "if_exists is 'maybe'", id="if_exists"

@@ -91,7 +91,7 @@ def archive(tmp_path: Path) -> ArchivedFiles:
     for request_id, body in ((FIRST, FIRST), (OTHER, OTHER[:-1])):
         (tmp_path / f"{request_id}.mp4").write_text(body)
         manifest = {"request_id": request_id, "sha256": hashlib.sha256(request_id.encode()).hexdigest()}
-        (tmp_path / f"{request_id}.json").write_text(json.dumps(manifest))
+        (tmp_path / f"{request_id}.mp4.json").write_text(json.dumps(manifest))
     return ArchivedFiles(tmp_path, [job(), job(OTHER)])
 
 
@@ -143,7 +143,7 @@ def test_a_video_without_its_own_manifest_is_a_stray(tmp_path: Path, manifest: s
     (tmp_path / "pair-0.mp4").write_text(FIRST)
     if manifest:
         sha256 = hashlib.sha256(FIRST.encode()).hexdigest()
-        (tmp_path / "pair-0.json").write_text(json.dumps({"request_id": manifest, "sha256": sha256}))
+        (tmp_path / "pair-0.mp4.json").write_text(json.dumps({"request_id": manifest, "sha256": sha256}))
     files = ArchivedFiles(tmp_path, [job(), job(OTHER)])
     assert (files.ids, files.strays) == (set(), ["pair-0.mp4"])
 

@@ -21,8 +21,8 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.hooks import http, siliconflow
 from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.jobs.archive import archive_manifest
 from airflow_provider_siliconflow.operators import batch_archive
-from airflow_provider_siliconflow.operators.archive import archive_manifest
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock

@@ -51,7 +51,7 @@ def test_one_trigger_and_one_resume_for_all(still: Sandbox, tmp_path: Path) -> N
         assert row["request_id"] == job["request_id"]
         assert row["path"] == str(tmp_path / f"{job['request_id']}.mp4")
         assert row["cost"] == "the price of a video"
-        manifest = json.loads((tmp_path / f"{job['request_id']}.json").read_text())
+        manifest = json.loads((tmp_path / f"{job['request_id']}.mp4.json").read_text())
         assert (manifest["sha256"], manifest["prompt"]) == (still.ledger().jobs[row["index"]]["sha256"], job["prompt"])
         assert len(manifest["trace_ids"]) == 2
     assert jobs[1]["seed"] == 7

@@ -1,0 +1,185 @@
+"""What a user means by a destination, or why it is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_siliconflow.archive.errors import destination_error, shorten
+from airflow_provider_siliconflow.exceptions import DestinationRefusedError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+#: Stores on which an object appears under its name when its upload is complete, and not before.
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "oss"})
+#: Bytes of a key at most: S3 and Google 1,024, Alibaba OSS 1,023, Azure 1,024 characters.
+_KEY_LIMIT = 1023
+_LOCAL = ("", "file", "local")
+#: File systems that know no bucket or share: their client ignores a host in the URI.
+_WITHOUT_HOST = ("sftp", "ssh")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ONE_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+_VARIABLE = re.compile(r"(^|/)\$(\{\w+\}|[A-Z_][A-Z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """
+    The place of one video, understood.
+
+    :param path: The path of the video.
+    :param is_folder: Whether the user gave a folder, so that the video is named after its request id.
+    """
+
+    path: ObjectStoragePath
+    is_folder: bool
+
+    @property
+    def manifest(self) -> ObjectStoragePath:
+        """Return the path of the manifest: ``clip.mp4`` has ``clip.mp4.json``."""
+        return self.path.parent / manifest_name(self.path.name)
+
+
+def manifest_name(name: str) -> str:
+    """Return the name of a video's manifest; two videos never share one."""
+    return f"{name}.json"
+
+
+def is_local(path: ObjectStoragePath) -> bool:
+    """Tell whether a path is on a file system of this machine."""
+    return path.protocol in _LOCAL
+
+
+def understand(destination: Any, request_id: str | None) -> Destination:
+    """
+    Return what a destination means, by the rules of a shell or of the store.
+
+    :param destination: A local path or object-storage URI (``s3://conn_id@bucket/key``), as text,
+        :class:`~pathlib.Path` or ``ObjectStoragePath``. A folder (a trailing ``/``, or one that exists) stands for
+        ``<request_id>.mp4`` in it.
+    :param request_id: The video's id, if known.
+    :return: The path of the video.
+    :raises DestinationRefusedError: for what is no destination of a video; the message names what to write instead.
+    :raises DestinationError: if its file system cannot be reached.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    text = _text_of(destination)
+    try:
+        if isinstance(destination, ObjectStoragePath) and not is_local(destination):
+            path = ObjectStoragePath(destination)
+        elif _SCHEME.match(text) and not text.lower().startswith(("file://", "local://")):
+            path = ObjectStoragePath(_checked_uri(text))
+        else:
+            path = ObjectStoragePath(_absolute(text))
+        ends_as_folder = text.endswith(("/", "/.", "/..")) or text in (".", "..")
+        is_folder = ends_as_folder or not path.name or path.fs.isdir(path.path)
+    except DestinationRefusedError:
+        raise
+    except Exception as error:
+        raise destination_error(text, error) from error
+    return _named(path, text, request_id) if is_folder else _checked_file(path)
+
+
+def _text_of(destination: Any) -> str:
+    """Return a destination as text, without the white space that templates leave around it."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    if isinstance(destination, str | PurePath | ObjectStoragePath):
+        text = str(destination).strip()
+    elif destination is None:
+        text = ""
+    else:
+        kind = type(destination).__name__
+        raise _refused(destination, f"destination is of type {kind}: give a path or an object-storage URI")
+    if text in ("", "None"):
+        raise DestinationRefusedError("The destination is empty.")
+    if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text):
+        raise _refused(text, "it has characters that no file name can have")
+    return text
+
+
+def _checked_uri(text: str) -> str:
+    """Refuse URIs that a store would read as something else than they look like."""
+    scheme = text.partition("://")[0].lower()
+    parts = urlsplit(text)
+    user, at, host = parts.netloc.rpartition("@")
+    if scheme in _WITHOUT_HOST and host:
+        right = f"{scheme}://{user}{at}/{host}{parts.path}"
+        raise _refused(text, f"an SFTP path has no host part, which would be left out of the path: write {right}")
+    if scheme in OBJECT_STORES and not host:
+        raise _refused(text, f"it names no bucket: write {scheme}://{user or 'conn_id'}@bucket/key")
+    key = text.partition("://")[2].partition("/")[2]
+    segments = key.split("/")
+    if "" in segments[:-1]:
+        raise _refused(text, "it has an empty folder name (//)")
+    if {".", ".."} & set(segments):
+        raise _refused(text, "it has . or .. in it, which a store takes for names")
+    return text
+
+
+def _absolute(text: str) -> str:
+    """Return a local path as a shell reads it, absolute: a manifest names it for good, a working directory does not."""
+    scheme, _, rest = text.rpartition("://")
+    if not scheme and _ONE_SLASH.match(text):
+        wanted = re.sub(":/", "://", text, count=1)
+        raise _refused(text, f"it is neither a path nor a URI: write {wanted}, or ./{text} for a folder of that name")
+    if scheme and not rest.startswith("/"):
+        raise _refused(text, f"a local URI has three slashes and an absolute path: write {scheme}:///…")
+    if _VARIABLE.search(rest):
+        raise _refused(text, "environment variables are not expanded: give the path itself, or a template")
+    if not scheme and rest.startswith("~"):
+        expanded = os.path.expanduser(rest)
+        if expanded.startswith("~"):
+            raise _refused(text, "there is no such home folder")
+        rest = expanded
+    path = re.sub("^/+", "/", os.path.abspath(rest))
+    if os.path.lexists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise _refused(text, "it is a device, a pipe or a broken link, not a regular file")
+    return f"{'file://' if scheme else ''}{path}"
+
+
+def _named(folder: ObjectStoragePath, text: str, request_id: str | None) -> Destination:
+    if not request_id:
+        raise _refused(
+            text, "it is a folder, and without a request_id there is no name for the video: give a file name"
+        )
+    return Destination(_within_limits(folder / f"{file_name(request_id)}.mp4"), is_folder=True)
+
+
+def _checked_file(path: ObjectStoragePath) -> Destination:
+    if path.name.lower().endswith(".json"):
+        raise _refused(path, "it is no name for a video: manifests have .json")
+    return Destination(_within_limits(path), is_folder=False)
+
+
+def _within_limits(path: ObjectStoragePath) -> ObjectStoragePath:
+    if path.protocol in OBJECT_STORES:
+        key = manifest_name(path.path.partition("/")[2])
+        if len(key.encode()) > _KEY_LIMIT:
+            raise _refused(path, f"the key of its manifest would be longer than {_KEY_LIMIT} bytes")
+    return path
+
+
+def file_name(request_id: str) -> str:
+    """
+    Return a file name made of an id; two ids never share one.
+
+    :param request_id: Any text.
+    :return: 113 ASCII characters at most.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", request_id)[:100]
+    if safe == request_id:
+        return safe
+    digest = hashlib.sha256(request_id.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{safe}-{digest[:12]}"
+
+
+def _refused(destination: object, why: str) -> DestinationRefusedError:
+    return DestinationRefusedError(f"{shorten(destination, 200)} cannot be a destination: {why}.")

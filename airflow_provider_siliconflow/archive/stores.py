@@ -1,0 +1,190 @@
+"""Files and objects under their final names: created exclusively or replaced, whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import inspect
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, is_local
+from airflow_provider_siliconflow.archive.staging import hidden_name
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+#: Seconds to wait for another process that publishes in the same folder.
+_LOCK_TIMEOUT = 10.0
+
+
+def exists(path: ObjectStoragePath) -> bool:
+    """Tell whether a name is taken, a broken link included; some clients remember listings, so they are asked anew."""
+    if is_local(path):
+        return os.path.lexists(path.path)
+    path.fs.invalidate_cache(path.parent.path)
+    return bool(path.fs.exists(path.path))
+
+
+def create(source: Path, path: ObjectStoragePath) -> None:
+    """
+    Publish a file under a name that nobody has.
+
+    Atomic on local file systems (a hard link) and on stores that know conditional writes (``If-None-Match`` on S3,
+    ``ifGenerationMatch`` on Google, a lease-free create on Azure). Elsewhere (SFTP, HDFS, SMB, stores that ignore the
+    condition) the name is looked up right before, which leaves a gap of milliseconds.
+
+    :param source: A local file, complete; for a local path it is on the same file system.
+    :param path: The final name.
+    :raises FileExistsError: if the name is taken, also if by these very bytes.
+    """
+    if is_local(path):
+        _create_locally(source, Path(path.path))
+        return
+    if exists(path):
+        raise FileExistsError(str(path))
+    if path.protocol not in OBJECT_STORES:
+        _move(source, path, overwrite=False)
+        return
+    conditional = _knows_mode(path.fs)
+    try:
+        # Never by `open(…, "wb")`: fsspec publishes a cut object when the block around it fails.
+        path.fs.put_file(str(source), path.path, **({"mode": "create"} if conditional else {}))
+    except Exception as error:
+        if conditional and _is_not_implemented(error):
+            log.warning("%s knows no conditional writes: two tasks at once are not told apart by it.", path.protocol)
+            path.fs.put_file(str(source), path.path)
+        elif conditional and exists(path):
+            raise FileExistsError(str(path)) from error
+        else:
+            raise
+
+
+def replace(source: Path, path: ObjectStoragePath, **conditions: Any) -> None:
+    """
+    Publish a file under a name, whoever has it.
+
+    :param source: A local file, complete; for a local path it is on the same file system.
+    :param path: The final name; its file is the old one or the new one at any time, and on file systems that do not
+        move onto files (HDFS, SMB) none for a moment.
+    :param conditions: Further arguments for an object store's client.
+    """
+    if is_local(path):
+        os.replace(source, path.path)
+    elif path.protocol in OBJECT_STORES:
+        path.fs.put_file(str(source), path.path, **conditions)
+    else:
+        _move(source, path, overwrite=True)
+
+
+def remove(path: ObjectStoragePath) -> None:
+    """Remove a file; one that is not there is no error."""
+    with suppress(FileNotFoundError):
+        if is_local(path):
+            os.unlink(path.path)
+        else:
+            path.fs.rm_file(path.path)
+
+
+def read_small(path: ObjectStoragePath, limit: int) -> bytes | None:
+    """
+    Read a small file.
+
+    :param path: Its path.
+    :param limit: Bytes at most.
+    :return: Its bytes; empty if it is larger; None if it is not there.
+    """
+    try:
+        if not exists(path):
+            return None
+        fs = path.fs
+        return bytes(fs.cat_file(path.path)) if fs.size(path.path) <= limit else b""
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def folder_lock(path: ObjectStoragePath) -> Iterator[None]:
+    """
+    Hold off other processes of this provider that publish in the same local folder; elsewhere do nothing.
+
+    :param path: A path in the folder, which exists. A file system without locks is used without them, and so is one
+        whose lock is held for longer than publishing takes.
+    """
+    if not is_local(path):
+        yield
+        return
+    folder = os.open(Path(path.path).parent, os.O_RDONLY)
+    try:
+        _lock(folder)
+        yield
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int) -> None:
+    end = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > end:
+                log.warning("The folder is locked by another process for more than %.0f s: going on.", _LOCK_TIMEOUT)
+                return
+            time.sleep(0.01)
+        except OSError:
+            return
+
+
+def _create_locally(source: Path, path: Path) -> None:
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network and FUSE mounts): the folder's lock is all there is.
+        if os.path.lexists(path):
+            raise FileExistsError(str(path)) from None
+        os.rename(source, path)
+
+
+def _move(source: Path, path: ObjectStoragePath, *, overwrite: bool) -> None:
+    """Upload under a hidden name and move: other file systems show a file while it is written."""
+    fs = path.fs
+    hidden = (path.parent / hidden_name()).path
+    fs.makedirs(path.parent.path, exist_ok=True)
+    try:
+        fs.put_file(str(source), hidden)
+        if not overwrite and exists(path):
+            raise FileExistsError(str(path))
+        try:
+            fs.mv(hidden, path.path)
+        except OSError:
+            if not overwrite or not fs.exists(path.path):
+                raise
+            # Some file systems (HDFS, SMB) do not move onto a file.
+            fs.rm_file(path.path)
+            fs.mv(hidden, path.path)
+    finally:
+        with suppress(Exception):
+            if fs.exists(hidden):
+                fs.rm_file(hidden)
+
+
+def _knows_mode(fs: Any) -> bool:
+    """Tell whether a client's upload can be exclusive; clients before 2024 ignore what they do not know."""
+    upload = getattr(fs, "_put_file", None) or fs.put_file
+    return "mode" in inspect.signature(upload).parameters
+
+
+def _is_not_implemented(error: Exception) -> bool:
+    text = f"{type(error).__name__} {error}".replace(" ", "").lower()
+    return "notimplemented" in text or "implementsfunctionalitythatisnot" in text

@@ -1,0 +1,108 @@
+"""Archive videos as a connection says: what the operators that archive share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_siliconflow.archive.existing import IfExists
+from airflow_provider_siliconflow.archive.threads import run_archive
+from airflow_provider_siliconflow.exceptions import VideoExpiredError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.archive.archiver import VideoFacts
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+
+def owner_of(context: Context) -> str:
+    """
+    Return who holds the claims of a task instance, the same for all its tries: ``dag_id/run_id/task_id/map_index``.
+
+    :param context: The task's context.
+    """
+    ti = context["ti"]
+    map_index = -1 if ti.map_index is None else ti.map_index
+    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{map_index}"
+
+
+def archive(
+    context: Context, hook: SiliconFlowHook, destination: Any, url: str | None, video: VideoFacts, if_exists: IfExists
+) -> str:
+    """
+    Archive a video from a worker, push its manifest, and return its path.
+
+    :param context: The task's context.
+    :param hook: The service.
+    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
+    :param url: The video's signed URL; None to ask the service for one.
+    :param video: What is known of it.
+    :param if_exists: What to do if another video is there.
+    :return: The published path.
+    :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
+    """
+    owner = owner_of(context)
+    try:
+        manifest = run_archive(lambda: archive_manifest(hook, destination, url, video, if_exists, owner))
+    except VideoExpiredError as error:
+        raise VideoExpiredError(
+            f"{error.message} {_began(context, error.made_at)} If it waited long for a slot: give it a higher"
+            " priority_weight or a pool of its own, or let GenerateVideoOperator submit, wait and archive in one task.",
+            made_at=error.made_at,
+        ) from error
+    context["ti"].xcom_push(key="manifest", value=manifest)
+    path: str = manifest["path"]
+    return path
+
+
+async def archive_manifest(
+    hook: SiliconFlowHook,
+    destination: Any,
+    url: str | None,
+    video: VideoFacts,
+    if_exists: IfExists,
+    owner: str | None = None,
+) -> dict[str, Any]:
+    """
+    Archive a video as its connection says, and return its manifest.
+
+    :param hook: The service.
+    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
+    :param url: The video's signed URL; None to ask the service for one.
+    :param video: What is known of it.
+    :param if_exists: What to do if another video is there.
+    :param owner: Who holds the claim on the destination; None where each video has a name of its own.
+    :return: The manifest.
+    :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
+    """
+    # Imported here, since it loads aiohttp, which a DAG file has no need of.
+    from airflow_provider_siliconflow.archive.archiver import DownloadOptions, archive_video
+
+    settings = hook.settings
+    request_id = video.request_id
+    return await archive_video(
+        destination,
+        url=url,
+        video=video,
+        options=DownloadOptions(
+            api_base_url=settings.base_url,
+            proxy=settings.proxy,
+            ssl=hook.ssl,
+            max_attempts=settings.max_attempts,
+            max_backoff=settings.max_backoff,
+        ),
+        if_exists=if_exists,
+        fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,
+        owner=owner,
+    )
+
+
+def _began(context: Context, made_at: datetime | None) -> str:
+    """Say when this try began, and how long the URL had waited for that: Airflow does not tell a task itself."""
+    began = context["ti"].start_date
+    waited = (began - made_at).total_seconds() if made_at else 0.0
+    after = f", when the URL had waited for it for {waited:.0f} s" if waited > 0 else ""
+    return f"This try of the task started at {began.isoformat(timespec='seconds')}{after}."
