@@ -192,7 +192,7 @@ def test_a_manifest_of_another_video_is_replaced_only_when_told(tmp_path: Path) 
     beside.write_text(json.dumps(MANIFEST | {"request_id": "older"}))
     for if_exists in ("fail", "skip"):
         with pytest.raises(DestinationRefusedError, match="manifest of the video older"):
-            prepare_destination(str(path), owner=None, if_exists=if_exists)  # type: ignore[arg-type]
+            prepare_destination(str(path), owner=None, if_exists=if_exists)
         with pytest.raises(DestinationRefusedError, match="manifest of the video older"):
             put(path, if_exists=if_exists)
     put(path, if_exists="overwrite")
