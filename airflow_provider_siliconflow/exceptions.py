@@ -42,7 +42,7 @@ the sentence of it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -160,7 +160,6 @@ class SiliconFlowAPIError(SiliconFlowError):
     :param message: The service's own words, verbatim but for masked secrets.
     :param status_code: The HTTP status.
     :param code: SiliconFlow's own code, where the response had one.
-    :param data: The ``data`` of the response, where it had one.
     :param trace_id: ``x-siliconcloud-trace-id``, for the vendor's support.
     :param host: The base URL that was asked.
     :param retry_after: Seconds the service asked to wait, where it did.
@@ -176,7 +175,6 @@ class SiliconFlowAPIError(SiliconFlowError):
         *,
         status_code: int = 0,
         code: int | None = None,
-        data: Any = None,
         trace_id: str | None = None,
         host: str = "",
         retry_after: float | None = None,
@@ -184,7 +182,6 @@ class SiliconFlowAPIError(SiliconFlowError):
         super().__init__(message)
         self.status_code = status_code
         self.code = code
-        self.data = data
         self.trace_id = trace_id
         self.host = host
         self.retry_after = retry_after

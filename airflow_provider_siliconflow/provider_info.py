@@ -29,6 +29,11 @@ def get_provider_info() -> dict[str, Any]:
                         "Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0
                     ),
                     "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
+                    "allow_http": _field(
+                        "Allow plain http",
+                        "boolean",
+                        "Send the API key unencrypted to a public host (default false; private hosts need no consent).",
+                    ),
                     "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
                     "price": _field(
                         "Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ssl import SSLContext
-from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
@@ -21,6 +20,7 @@ from airflow_provider_siliconflow.exceptions import (
     UnsafeUrlError,
     VideoIntegrityError,
 )
+from airflow_provider_siliconflow.hooks.http import proxy_for
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -98,7 +98,7 @@ class Storage:
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 url = self._admit(url, redirected)
-                proxy = self._proxy_for(url)
+                proxy = proxy_for(url, self._network)
                 self._guard.expect(to_proxy=proxy is not None)
                 target = URL(url, encoded=True)
                 answer = self._session.get(target, headers=headers, allow_redirects=False, proxy=proxy)
@@ -130,13 +130,6 @@ class Storage:
             return self._rules.check(url)
         except UnsafeUrlError as error:
             raise UnsafeUrlError(f"{error.message}{redirected}") from None
-
-    def _proxy_for(self, url: str) -> str | None:
-        # Not aiohttp's trust_env: it would also send a password from ~/.netrc along.
-        if self._network.proxy:
-            return self._network.proxy
-        parts = urlsplit(url)
-        return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def is_passing(status: int) -> bool:

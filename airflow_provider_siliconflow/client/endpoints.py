@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from airflow_provider_siliconflow.client import parsing
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
-from airflow_provider_siliconflow.client.parsing import Response
+from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.client.retry import Route, final_submit_error
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, InvalidVideoRequestError, SiliconFlowError
 
@@ -39,7 +40,7 @@ class Endpoint(Generic[T]):
     method: str
     path: str
     read: Callable[[Response], T]
-    body: dict[str, Any] | None = None
+    body: Any = None
     final_error: Callable[[SiliconFlowError], SiliconFlowError] = _unchanged
 
 
@@ -89,3 +90,21 @@ def models(type: str) -> Endpoint[list[str]]:
 def balance() -> Endpoint[Decimal]:
     """Make the call that reads the account's balance."""
     return Endpoint(Route.FREE, "GET", "/user/info", parsing.read_balance)
+
+
+def other(method: str, path: str, body: Any = None) -> Endpoint[Any]:
+    """
+    Return a call of a route that has no function here.
+
+    :param method: The HTTP method; any but GET and HEAD counts as one that may be paid.
+    :param path: Path and query below the base URL.
+    :param body: The JSON body, if any.
+    :return: The call; its result is the response's JSON.
+    :raises InvalidArgumentError: if method or path cannot be sent.
+    """
+    if not (isinstance(method, str) and method.isalpha() and method.isascii()):
+        raise InvalidArgumentError(f"method {str(method)[:20]!r} is not an HTTP method.")
+    if not (isinstance(path, str) and re.fullmatch(r"/[!-~]*", path)):
+        raise InvalidArgumentError(f"path {str(path)[:80]!r} is not a path such as /models, percent-encoded.")
+    route = Route.FREE if method.upper() in ("GET", "HEAD") else Route.SUBMIT
+    return Endpoint(route, method.upper(), path, parsing.read_json, body)

@@ -36,7 +36,14 @@ class VideoState(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> VideoState:
-        return cls.UNKNOWN
+        """Read the word in any casing; for a success also in the forms that clients in the field have met."""
+        return _STATES.get(re.sub(r"[\W_]", "", str(value)).lower(), cls.UNKNOWN)
+
+
+#: A failure ends the wait for a paid video, so it has no other words than the documented one.
+_STATES = {state.lower(): state for state in VideoState} | dict.fromkeys(
+    ("succeeded", "success", "successful", "completed", "complete", "finished", "done"), VideoState.SUCCEED
+)
 
 
 @dataclass(frozen=True)
@@ -116,11 +123,13 @@ class SubmittedVideo:
     :param request_id: The only handle on the video; opaque, and cannot be found again if lost.
     :param trace_id: ``x-siliconcloud-trace-id``, if it came.
     :param host: The base URL that accepted it.
+    :param oddity: What the answer had that is not documented, for the log; empty for nothing.
     """
 
     request_id: str
     trace_id: str | None
     host: str
+    oddity: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class VideoStatus:
     :param inference_seconds: Seconds of inference (unit inferred).
     :param seed: The seed that was used.
     :param trace_id: ``x-siliconcloud-trace-id``, if it came.
+    :param oddity: What the answer had that is not documented, for the log; empty for nothing.
     """
 
     request_id: str
@@ -148,6 +158,7 @@ class VideoStatus:
     inference_seconds: float | None = None
     seed: int | None = None
     trace_id: str | None = None
+    oddity: str = field(default="", compare=False)
 
     @property
     def url(self) -> str | None:

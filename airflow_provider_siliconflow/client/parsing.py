@@ -1,220 +1,183 @@
-"""Read answers: from status, headers and body to a result, or to the error that names its cause."""
+"""Read responses: from status, headers and body to a result, or to the error that names its cause."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from airflow_provider_siliconflow.client.failures import error_from, malformed
+from airflow_provider_siliconflow.client.finding import documented_urls, find_request_id, find_status, find_urls
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoState, VideoStatus
+from airflow_provider_siliconflow.client.response import Response
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
-    SiliconFlowAPIError,
-    SiliconFlowAuthenticationError,
-    SiliconFlowBadRequestError,
-    SiliconFlowBalanceError,
+    SiliconFlowConnectionError,
+    SiliconFlowError,
     SiliconFlowNotFoundError,
-    SiliconFlowOverloadedError,
-    SiliconFlowPermissionError,
-    SiliconFlowRateLimitError,
-    SiliconFlowServerError,
 )
 
-TRACE_HEADER = "x-siliconcloud-trace-id"
-
-_BY_STATUS: dict[int, type[SiliconFlowAPIError]] = {
-    401: SiliconFlowAuthenticationError,
-    402: SiliconFlowBalanceError,
-    403: SiliconFlowPermissionError,
-    404: SiliconFlowNotFoundError,
-    410: SiliconFlowNotFoundError,
-    429: SiliconFlowRateLimitError,
-    503: SiliconFlowOverloadedError,
-}
-_BY_CODE_RANGE: dict[int, type[SiliconFlowAPIError]] = {
-    20: SiliconFlowBadRequestError,
-    30: SiliconFlowBalanceError,
-    50: SiliconFlowOverloadedError,
-    60: SiliconFlowServerError,
-}
-#: Statuses that say what they mean whatever 20xxx code comes along.
-_OVER_20XXX = (401, 404, 429, 503)
-#: Characters of an unreadable body that are worth showing.
-_EXCERPT = 300
+#: Characters of a status word and of a reason that are kept.
+_WORD, _REASON = 80, 1000
 
 
-@dataclass(frozen=True)
-class Response:
+def read_submit(response: Response) -> SubmittedVideo:
     """
-    Hold an HTTP answer as the reader needs it.
+    Read the response to a submit.
 
-    :param status_code: The HTTP status.
-    :param headers: Header names in lower case.
-    :param body: The whole body.
-    :param host: The base URL that was asked.
+    An id that was given is never lost: wherever it stands, however the response is broken. In a response that leaves
+    open whether the submit was accepted, and in any 5xx, it counts as accepted. Should it be the id of the failed call
+    and not of a video, polling says so and nothing was paid again; thrown away, a paid video would be lost. A
+    rejection stays one, and its message shows the id.
+
+    :param response: The response, whole or not.
+    :return: The accepted submit.
+    :raises SiliconFlowConnectionError: if the body was cut short before an id.
+    :raises SiliconFlowAPIError: for any other response without an id, and for a rejection.
     """
+    found = find_request_id(response)
+    is_success = 200 <= response.status_code < 300
+    if found and is_success and not found.where and not response.cut:
+        return SubmittedVideo(found.request_id, response.trace_id, response.host)
+    error: SiliconFlowError
+    if response.cut:
+        error = _cut_short(response)
+    else:
+        error = malformed(response, "the answer has no requestId") if is_success else error_from(response)
+    if not found:
+        raise error
+    rejected = 400 <= response.status_code < 500 or classify_failure(Route.SUBMIT, error) is FailureKind.PERMANENT
+    if rejected and response.status_code < 500:
+        error.message += f" (it names the request id {found.request_id})"
+        raise error
+    cut = f", in a response that is not whole ({response.cut})" if response.cut else ""
+    where = found.where or "as requestId"
+    oddity = f"the submit was answered with HTTP {response.status_code} and its request id {where}{cut}"
+    return SubmittedVideo(found.request_id, response.trace_id, response.host, oddity)
 
-    status_code: int
-    headers: Mapping[str, str]
-    body: bytes
-    host: str
 
-    @property
-    def trace_id(self) -> str | None:
-        """Return the id by which the vendor's support finds the call."""
-        trace_id = self.headers.get(TRACE_HEADER)
-        return _clean(trace_id) if trace_id else None
-
-    def json(self) -> Any:
-        """Return the parsed body, or None if it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
-def read_submit(answer: Response) -> SubmittedVideo:
+def read_status(response: Response, request_id: str) -> VideoStatus:
     """
-    Read the answer to a submit.
+    Read the response to a poll. A video that is there is taken, in whatever form clients in the field have seen it.
 
-    :raises SiliconFlowAPIError: for anything without a request id.
-    """
-    body = _object_or_raise(answer)
-    request_id = body.get("requestId")
-    if isinstance(request_id, int) and not isinstance(request_id, bool):
-        request_id = str(request_id)
-    if not isinstance(request_id, str) or not request_id:
-        raise malformed(answer, "the answer has no requestId")
-    return SubmittedVideo(request_id=_clean(request_id), trace_id=answer.trace_id, host=answer.host)
-
-
-def read_status(answer: Response, request_id: str) -> VideoStatus:
-    """
-    Read the answer to a look at a video.
-
+    :param response: The response.
+    :param request_id: The video that was asked for.
+    :return: The video's status.
     :raises SiliconFlowNotFoundError: if this host and account do not know the id (404 and 400).
     :raises SiliconFlowServerError: for an answer without a status, or a success without a video.
+    :raises SiliconFlowConnectionError: if the body was cut short.
     :raises SiliconFlowAPIError: for any other error.
     """
-    if answer.status_code in (400, 404):
-        error = error_from(answer, as_class=SiliconFlowNotFoundError)
+    if response.status_code in (400, 404) and not response.cut:
+        error = error_from(response, as_class=SiliconFlowNotFoundError)
         error.hint = (
             f"- This host and account do not know the video {request_id}: was it submitted with another connection,"
             " or is it too old?"
         )
         raise error
-    body = _object_or_raise(answer)
-    word = body.get("status")
-    if not isinstance(word, str):
-        raise malformed(answer, "the answer has no status")
-    results = _dict(body.get("results"))
-    timings = _dict(results.get("timings"))
-    reason = body.get("reason")
-    status = VideoStatus(
+    body = _object_or_raise(response)
+    holder, word = find_status(body)
+    urls = documented_urls(body)
+    state, urls, oddity = _taken(body, word, urls or find_urls(body), documented=bool(urls))
+    if state is None:
+        raise malformed(response, "the answer has no status")
+    if state is VideoState.SUCCEED and not urls:
+        raise malformed(response, "the answer says Succeed, but names no video")
+    results = _dict(holder.get("results"))
+    reason = holder.get("reason")
+    return VideoStatus(
         request_id=request_id,
-        status=VideoState(word),
-        status_text=_clean(word),
-        reason=_clean(reason) if isinstance(reason, str) else "",
-        position=_integer(body.get("position")),
-        urls=_urls(results.get("videos")),
-        inference_seconds=_number(timings.get("inference")),
+        status=state,
+        status_text=response.shown(word or "", _WORD),
+        reason=response.shown(reason, _REASON) if isinstance(reason, str) else "",
+        position=_integer(holder.get("position")),
+        urls=urls,
+        inference_seconds=_number(_dict(results.get("timings")).get("inference")),
         seed=_integer(results.get("seed")),
-        trace_id=answer.trace_id,
+        trace_id=response.trace_id,
+        oddity=response.shown(oddity),
     )
-    if status.status is VideoState.SUCCEED and not status.urls:
-        raise malformed(answer, "the answer says Succeed, but names no video")
-    return status
 
 
-def read_models(answer: Response) -> list[str]:
+def read_models(response: Response) -> list[str]:
     """
     Read the ids of the models on offer.
 
-    :raises SiliconFlowAPIError: for anything but a list of models.
+    :param response: The response.
+    :return: The ids, in the service's order.
+    :raises SiliconFlowError: for anything but a list of models.
     """
-    models = _object_or_raise(answer).get("data")
+    models = _object_or_raise(response).get("data")
     if not isinstance(models, list):
-        raise malformed(answer, "the answer has no list of models")
+        raise malformed(response, "the answer has no list of models")
     ids = (_dict(model).get("id") for model in models)
-    return [_clean(model_id) for model_id in ids if isinstance(model_id, str)]
+    return [response.shown(model_id) for model_id in ids if isinstance(model_id, str)]
 
 
-def read_balance(answer: Response) -> Decimal:
+def read_balance(response: Response) -> Decimal:
     """
     Read the account's total balance, in the site's currency.
 
-    :raises SiliconFlowAPIError: for anything without an amount (410 on .cn since 2026-08).
+    :param response: The response.
+    :return: The balance.
+    :raises SiliconFlowError: for anything without an amount (410 on .cn since 2026-08).
     """
-    amount = _dict(_object_or_raise(answer).get("data")).get("totalBalance")
+    amount = _dict(_object_or_raise(response).get("data")).get("totalBalance")
     try:
-        balance = Decimal(str(amount))
-    except InvalidOperation:
-        raise malformed(answer, "the answer has no totalBalance") from None
+        balance = Decimal(amount if isinstance(amount, (str, int)) else str(amount))
+    except (InvalidOperation, ValueError):
+        raise malformed(response, "the answer has no totalBalance") from None
     if not balance.is_finite():
-        raise malformed(answer, "the answer has no totalBalance")
+        raise malformed(response, "the answer has no totalBalance")
     return balance
 
 
-def error_from(answer: Response, as_class: type[SiliconFlowAPIError] | None = None) -> SiliconFlowAPIError:
+def read_json(response: Response) -> Any:
     """
-    Make the error of an answer that is not a success, whatever its shape.
+    Read the response to a call that this provider does not know.
 
-    :param as_class: The class to use instead of the one that code and status tell.
+    :param response: The response.
+    :return: Its JSON as it came.
+    :raises SiliconFlowError: for anything but a success with JSON.
     """
-    body = answer.json()
-    code = _integer(body.get("code")) if isinstance(body, dict) else None
-    message = body.get("message") if isinstance(body, dict) else body
-    if not isinstance(message, str):
-        message = answer.body[:_EXCERPT].decode("utf-8", "replace")
-    return (as_class or _class_for(answer.status_code, code))(
-        _clean(message),
-        status_code=answer.status_code,
-        code=code,
-        data=body.get("data") if isinstance(body, dict) else None,
-        trace_id=answer.trace_id,
-        host=answer.host,
-        retry_after=_retry_after(answer.headers),
-    )
+    if not 200 <= response.status_code < 300:
+        raise error_from(response)
+    if response.json is None:
+        raise _cut_short(response) if response.cut else malformed(response, "the answer is not JSON")
+    return response.json
 
 
-def _class_for(status: int, code: int | None) -> type[SiliconFlowAPIError]:
-    """Classify by code first, by HTTP status second (api.md, Errors)."""
-    by_status = _BY_STATUS.get(status)
-    by_code = _BY_CODE_RANGE.get(code // 1000) if code is not None else None
-    if by_code is SiliconFlowBadRequestError and status in _OVER_20XXX:
-        by_code = by_status
-    if by_code or by_status:
-        return by_code or by_status or SiliconFlowAPIError
-    if 300 <= status < 400:
-        return SiliconFlowNotFoundError
-    if 400 <= status < 500:
-        return SiliconFlowBadRequestError
-    return SiliconFlowServerError if status >= 500 else SiliconFlowAPIError
+def _taken(
+    body: dict[str, Any], word: str | None, urls: tuple[str, ...], *, documented: bool
+) -> tuple[VideoState | None, tuple[str, ...], str]:
+    """Decide on the state: a documented one that is not final holds; else a video that is there is a success."""
+    state = VideoState(word) if word is not None else None
+    if state in (VideoState.IN_QUEUE, VideoState.IN_PROGRESS):
+        return state, (urls if documented else ()), "" if word == state else f"the state {word!r} is read as {state}"
+    code = body.get("code")
+    if not urls or (state is None and not documented and isinstance(code, int) and code not in (0, 200, 20000)):
+        # With a code of an error, a URL may as well lead to an explanation.
+        return state, (), "" if state is None or word == state else f"the state {word!r} is read as {state}"
+    if documented and word == VideoState.SUCCEED:
+        return state, urls, ""
+    place = "" if documented else ", found where it is not documented to be"
+    return VideoState.SUCCEED, urls, f"the state {word!r} comes with a video{place}, and is read as Succeed"
 
 
-def _object_or_raise(answer: Response) -> dict[str, Any]:
-    if not 200 <= answer.status_code < 300:
-        raise error_from(answer)
-    body = answer.json()
-    if not isinstance(body, dict):
-        raise malformed(answer, "the answer is not a JSON object")
-    return body
+def _object_or_raise(response: Response) -> dict[str, Any]:
+    """Return the JSON object of a success. One that is whole is taken from a response that was cut."""
+    body = response.json
+    is_success = 200 <= response.status_code < 300
+    if is_success and isinstance(body, dict):
+        return body
+    if response.cut:
+        raise _cut_short(response)
+    raise malformed(response, "the answer is not a JSON object") if is_success else error_from(response)
 
 
-def malformed(answer: Response, what: str) -> SiliconFlowAPIError:
-    """Return the error for a response that cannot be understood."""
-    error = error_from(answer, as_class=SiliconFlowServerError)
-    error.hint = f"- {what}."
-    return error
-
-
-def _urls(videos: Any) -> tuple[str, ...]:
-    urls = (_dict(video).get("url") for video in videos) if isinstance(videos, list) else ()
-    return tuple(url for url in urls if isinstance(url, str) and url)
+def _cut_short(response: Response) -> SiliconFlowConnectionError:
+    what = f"the answer (HTTP {response.status_code}) was cut short: {response.cut}"
+    return SiliconFlowConnectionError(response.shown(what), host=response.host)
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -232,21 +195,3 @@ def _number(value: Any) -> float | None:
         return float(value) if math.isfinite(value) else None
     except OverflowError:
         return None
-
-
-def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON may carry and no log, XCom or file can."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read ``Retry-After`` in seconds; a date counts from the answer's own ``Date``, so that no clock is needed."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        until: datetime = parsedate_to_datetime(value)
-        wait = (until - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return max(wait, 0.0)

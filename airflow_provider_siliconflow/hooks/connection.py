@@ -2,141 +2,73 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from dataclasses import field
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
+from airflow_provider_siliconflow.hooks.base_url import read_base_url
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 DEFAULT_CONN_NAME = "siliconflow_default"
-DEFAULT_BASE_URL = "https://api.siliconflow.cn/v1"
 
 #: What one Wan2.2 clip costs, by site, as third parties reported it in 2026. No answer of the API carries a price;
 #: the connection's field ``price`` says it better.
 PRICES = {"api.siliconflow.cn": "2.00 CNY", "api.siliconflow.com": "0.29 USD", "api.ap.siliconflow.com": "0.29 USD"}
+#: Seconds. Beyond a day a duration is a mistake, and beyond 292 years the operating system's timers fail.
+_DAY = 86400.0
+#: Fields whose value no message shows: they may carry a key or a password.
+_SECRET_FIELDS = ("api_key", "proxy")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """
-    Hold how the API is reached.
-
-    :param base_url: The API's address with its version, without a trailing slash.
-    :param api_key: The key; no ``repr`` shows it.
-    :param timeout: Seconds for one call.
-    :param max_attempts: Times a call is tried while that is free.
-    :param max_backoff: Seconds between two tries at most.
-    :param proxy: URL of an HTTP proxy, or None for what the environment says.
-    :param verify: Whether to check TLS certificates, or the path of a CA bundle.
-    :param price: What one video costs, in words, for messages.
-    :param requests_per_minute: Looks at waiting videos in a minute at most, in each triggerer.
-    :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
-    """
-
-    base_url: str
-    api_key: str = field(repr=False)
-    timeout: float = 60.0
-    max_attempts: int = 5
-    max_backoff: float = 30.0
-    proxy: str | None = field(default=None, repr=False)
-    verify: bool | str = True
-    price: str = "the price of a video"
-    requests_per_minute: float = 3000.0
-    image_folders: tuple[str, ...] | None = None
-
-    @classmethod
-    def from_connection(cls, conn: Connection, extra: Mapping[str, Any]) -> Settings:
-        """
-        Read a connection.
-
-        :param conn: The connection; password is the API key, host the base URL.
-        :param extra: The connection's extra, already parsed.
-        :raises SiliconFlowConfigError: with what is wrong, never showing the key.
-        """
-        name = f"Airflow connection {conn.conn_id!r}"
-        key = (conn.password or "").strip()
-        if not key:
-            raise SiliconFlowConfigError(f"{name} has no API key: put it into the password.")
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise SiliconFlowConfigError(f"{name}: the API key has characters that no key has.")
-        given = {name: value for name, value in extra.items() if value not in (None, "")}
-        try:
-            base_url = _base_url(conn)
-            return cls(
-                base_url=base_url,
-                api_key=key,
-                timeout=_number(given, "timeout", cls.timeout, above=0),
-                max_attempts=int(_number(given, "max_attempts", cls.max_attempts, least=1)),
-                max_backoff=_number(given, "max_backoff", cls.max_backoff, least=0),
-                proxy=_proxy(given.get("proxy")),
-                verify=_verify(given.get("verify", True)),
-                price=str(given.get("price") or PRICES.get(urlsplit(base_url).hostname or "", cls.price)),
-                requests_per_minute=_number(given, "requests_per_minute", cls.requests_per_minute, least=1),
-                image_folders=_folders(given.get("image_folders")),
-            )
-        except ValueError as error:
-            raise SiliconFlowConfigError(f"{name}: {error}") from None
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("it must be a number")
+    return value.strip() if isinstance(value, str) else value
 
 
-def _base_url(conn: Connection) -> str:
-    """Put together the base URL, which a connection URI tears into host, port and schema."""
-    url = (conn.host or DEFAULT_BASE_URL).strip()
-    if "://" not in url:
-        url = f"https://{url}"
-    parts = urlsplit(url)
-    if not _usable(parts):
-        raise ValueError(f"host {conn.host!r} is not a URL like {DEFAULT_BASE_URL}")
-    netloc = parts.netloc.rpartition("@")[2]
-    if conn.port and not parts.port:
-        netloc = f"{netloc}:{conn.port}"
-    path = parts.path.rstrip("/") or "/" + (conn.schema or "v1").strip("/")
-    return f"{parts.scheme}://{netloc}{path}"
-
-
-def _usable(parts: SplitResult) -> bool:
-    """Tell whether a call can be made to it, which must not be found out in the midst of a call."""
-    try:
-        host = (parts.hostname or "").encode("idna")
-        return parts.scheme in ("http", "https") and host != b"" and not set(b" \t") & set(host) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _number(
-    given: Mapping[str, Any], name: str, default: float, *, above: float | None = None, least: float | None = None
-) -> float:
-    value = given.get(name, default)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} {value!r} is not a number") from None
-    if not ((above is None or number > above) and (least is None or number >= least) and number < float("inf")):
-        raise ValueError(f"{name} {value!r} is out of range")
-    return number
+def _key(value: Any) -> str:
+    key = str(value or "").strip()
+    if not key:
+        raise ValueError("it has no API key: put it into the password")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("the API key has characters that no key has")
+    return key
 
 
 def _proxy(value: Any) -> str | None:
     if value is None:
         return None
-    parts = urlsplit(str(value).strip())
-    if not _usable(parts):
-        # Not shown: it may carry a password.
-        raise ValueError("proxy is not a URL like http://host:3128")
-    return parts.geturl()
+    text = str(value).strip() if isinstance(value, str) else ""
+    text = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        usable = parts.scheme in ("http", "https") and host != b"" and " " not in text and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("it must be the URL of an http or https proxy, such as http://host:3128")
+    return text
 
 
 def _verify(value: Any) -> bool | str:
     if isinstance(value, bool):
         return value
-    word = str(value).strip().lower()
-    if word in ("true", "1", "yes"):
+    word = str(value).strip()
+    if word.lower() in ("true", "1", "yes"):
         return True
-    return False if word in ("false", "0", "no") else str(value)
+    return False if word.lower() in ("false", "0", "no") else word
 
 
 def _folders(value: Any) -> tuple[str, ...] | None:
@@ -150,3 +82,103 @@ def _folders(value: Any) -> tuple[str, ...] | None:
     if relative := [folder for folder in folders if not os.path.isabs(folder)]:
         raise ValueError(f"image_folders: {relative[0][:60]!r} is not an absolute path")
     return folders
+
+
+def _text(value: Any) -> str:
+    return str(value)[:80]
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, config=ConfigDict(hide_input_in_errors=True))
+class Settings:
+    """
+    How the API is reached.
+
+    :param base_url: The API's address with its version, in ASCII, without a trailing slash.
+    :param api_key: The key; no ``repr`` shows it.
+    :param timeout: Seconds for one call as a whole: connection, TLS, request and answer.
+    :param max_attempts: Times a call is tried while that is free.
+    :param max_backoff: Seconds between two tries at most.
+    :param proxy: URL of an HTTP proxy, or None for what the environment says.
+    :param verify: Whether to check TLS certificates, or the path of a CA bundle.
+    :param price: What one video costs, in words, for messages.
+    :param requests_per_minute: Polls in a minute at most, in each triggerer.
+    :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
+    """
+
+    base_url: str
+    api_key: Annotated[str, BeforeValidator(_key)] = field(repr=False)
+    timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 60.0
+    max_attempts: Annotated[int, BeforeValidator(_number), Field(ge=1, le=1000)] = 5
+    max_backoff: Annotated[Number, Field(ge=0, le=_DAY)] = 30.0
+    proxy: Annotated[str | None, BeforeValidator(_proxy)] = field(default=None, repr=False)
+    verify: Annotated[bool | str, BeforeValidator(_verify)] = True
+    price: Annotated[str, BeforeValidator(_text)] = "the price of a video"
+    requests_per_minute: Annotated[Number, Field(ge=1, le=1e9)] = 3000.0
+    image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what no message, log or store may show."""
+        if not self.proxy:
+            return (self.api_key,)
+        userinfo = urlsplit(self.proxy).netloc.rpartition("@")[0]
+        password = unquote(userinfo.partition(":")[2])
+        basic = base64.b64encode(unquote(userinfo).encode()).decode() if userinfo else ""
+        return (self.api_key, self.proxy, userinfo, password, basic)
+
+    @classmethod
+    def from_connection(cls, conn: Connection) -> Settings:
+        """
+        Read a connection.
+
+        :param conn: The connection; password is the API key, host the base URL.
+        :return: Its settings.
+        :raises SiliconFlowConfigError: with all that is wrong, never showing the key.
+        """
+        problems = []
+        given: Mapping[str, Any] = {}
+        base_url = ""
+        try:
+            given = _extra(conn)
+        except ValueError as error:
+            problems.append(str(error))
+        try:
+            base_url = read_base_url(conn.host, conn.port, conn.schema, given.get("allow_http"))
+        except ValueError as error:
+            problems.append(str(error))
+        fields = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
+        fields |= {"base_url": base_url, "api_key": conn.password}
+        fields.setdefault("price", PRICES.get(urlsplit(base_url).hostname or "", cls.price))
+        try:
+            settings = cls(**fields)
+        except ValidationError as error:
+            problems += _described(error)
+        if problems:
+            raise SiliconFlowConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.") from None
+        return settings
+
+
+def _extra(conn: Connection) -> dict[str, Any]:
+    """Return the fields of the extra that are filled in. JSON that was encoded twice is read for what it is."""
+    extra: Any = conn.extra or "{}"
+    try:
+        for _ in range(2):
+            extra = json.loads(extra) if isinstance(extra, str) else extra
+    except (ValueError, RecursionError):
+        raise ValueError("the extra is not JSON") from None
+    if not isinstance(extra, dict):
+        raise ValueError('the extra is not a JSON object such as {"timeout": 60}')
+    return {name: value for name, value in extra.items() if value is not None and value != ""}
+
+
+def _described(error: ValidationError) -> list[str]:
+    problems = []
+    for detail in error.errors(include_url=False):
+        name = str(detail["loc"][0])
+        value = "" if name in _SECRET_FIELDS else f" {str(detail['input'])[:60]!r}"
+        what = detail["msg"].removeprefix("Value error, ").replace("Input should", "it must")
+        problems.append(what if name in ("api_key", "image_folders") else f"{name}{value}: {what}")
+    return problems

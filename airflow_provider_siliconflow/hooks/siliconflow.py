@@ -1,15 +1,15 @@
-"""The SiliconFlow API from a worker, with requests: I/O and nothing else."""
+"""The SiliconFlow API from a worker: I/O and nothing else."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from ssl import SSLCertVerificationError, SSLContext
-from typing import Any, TypeVar
+from http.client import HTTPException
+from json import dumps
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import requests
 import tenacity
-import urllib3
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_siliconflow.client import endpoints
@@ -17,26 +17,20 @@ from airflow_provider_siliconflow.client.endpoints import Endpoint
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.http import answer, connection_error, ssl_of
+from airflow_provider_siliconflow.hooks.exchange import NotSentError, Request, exchange
+from airflow_provider_siliconflow.hooks.http import check_proxies, connection_error, proxy_for, response, tls_context
+from airflow_provider_siliconflow.hooks.oddities import log_oddity
 from airflow_provider_siliconflow.hooks.retrying import policy
+from airflow_provider_siliconflow.hooks.session import new_session
+
+if TYPE_CHECKING:
+    import requests
 
 T = TypeVar("T")
 
 #: Seconds for a connection test; a person waits for it.
 _TEST_TIMEOUT = 10.0
 _GONE = 410
-
-
-class _Bearer(requests.auth.AuthBase):
-    """Carry the key as requests' own auth, since a ``~/.netrc`` entry would replace a plain header."""
-
-    def __init__(self, api_key: str) -> None:
-        self._api_key = api_key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign the request."""
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
 
 
 class SiliconFlowHook(BaseHook):
@@ -61,26 +55,52 @@ class SiliconFlowHook(BaseHook):
     @cached_property
     def settings(self) -> Settings:
         """
-        Return what the connection says.
+        Return what the connection says, checked as far as that goes before a call.
 
         :raises SiliconFlowConfigError: if it cannot be used.
         """
-        conn = self.get_connection(self.siliconflow_conn_id)
-        settings = Settings.from_connection(conn, conn.extra_dejson)
-        # Here, and not in the midst of a call, where nobody could tell whether anything was sent; and kept, for all
-        # authorities are read, which the downloads of a batch would do anew for each video.
-        self._ssl = ssl_of(settings)
+        settings = Settings.from_connection(self.get_connection(self.siliconflow_conn_id))
+        # Here, and not in the midst of a call or after a video was paid for.
+        check_proxies(settings)
+        tls_context(settings.verify)
         return settings
 
     @property
-    def ssl(self) -> SSLContext | bool:
+    def ssl(self) -> SSLContext:
         """
-        Return what aiohttp's ``ssl`` wants for this connection.
+        Return the TLS context of this connection, shared by all connections with the same ``verify``.
 
         :raises SiliconFlowConfigError: if the connection cannot be used.
         """
-        _ = self.settings  # which reads it
-        return self._ssl
+        return tls_context(self.settings.verify)
+
+    def get_conn(self) -> requests.Session:
+        """
+        Return an HTTP session that sends the API key to the API's host, and to no other.
+
+        For calls of one's own. The calls of this hook do not use it, see ``hooks/exchange.py``: a paid call that fails
+        in a session cannot be told from one that was accepted.
+
+        :return: A session with the connection's key, proxy, certificates and time limit for each read.
+        :raises SiliconFlowConfigError: if the connection cannot be used.
+        """
+        return new_session(self.settings)
+
+    def run(self, method: str, path: str, json: Any = None) -> Any:
+        """
+        Call a route of the API that this hook has no method for.
+
+        A GET is repeated like a poll. Any other method may be a paid one, so it is sent again only if it is known not
+        to have been accepted.
+
+        :param method: The HTTP method.
+        :param path: Path and query below the base URL, such as ``/images/generations``.
+        :param json: The JSON body; None for none.
+        :return: The response's JSON.
+        :raises InvalidArgumentError: if the path does not begin with a slash, or has characters that no URL has.
+        :raises SiliconFlowError: for any failure.
+        """
+        return self._call(endpoints.other(method, path, json))
 
     def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
         """
@@ -161,45 +181,22 @@ class SiliconFlowHook(BaseHook):
 
     def _send(self, call: Endpoint[T], timeout: float) -> T:
         settings = self.settings
+        headers = {"Authorization": f"Bearer {settings.api_key}", "Accept": "application/json"}
+        body = None
+        if call.body is not None:
+            body = dumps(call.body).encode()
+            headers["Content-Type"] = "application/json"
+        request = Request(call.method, settings.base_url + call.path, headers, body)
+        proxy = proxy_for(settings.base_url, settings)
         try:
-            # Without a session, so each call has a connection of its own: on a kept-alive one that the server has
-            # just closed, "never arrived" and "answer lost" look alike, and for a submit that is free or paid.
-            response = requests.request(
-                call.method,
-                settings.base_url + call.path,
-                json=call.body,
-                auth=_Bearer(settings.api_key),
-                timeout=timeout,
-                verify=settings.verify,
-                proxies={"http": settings.proxy, "https": settings.proxy} if settings.proxy else None,
-                allow_redirects=False,
-            )
-        # requests lets a ValueError through, of a redirect's malformed address for one, even if it is not to follow.
-        except (requests.RequestException, OSError, ValueError) as error:
-            failure = connection_error(settings, error, sent=not _never_sent(error))
+            reply = exchange(request, proxy=proxy, context=self.ssl, timeout=timeout)
+        except NotSentError as error:
+            failure = connection_error(settings, error.__cause__ or error, sent=False)
+        except (OSError, HTTPException, ValueError) as error:
+            failure = connection_error(settings, error, sent=True)
         else:
-            return call.read(answer(settings, response.status_code, response.headers, response.content))
+            result = call.read(response(settings, reply.status, reply.headers, reply.body, reply.cut))
+            log_oddity(self.log, result)
+            return result
         # Out here the library's own error is no context of ours; it may hold the key.
         raise failure
-
-
-_NEVER_SENT = (
-    requests.ConnectTimeout,
-    requests.exceptions.InvalidURL,
-)
-#: urllib3 raises ProxyError only before the proxy is connected to.
-_NEVER_SENT_REASONS = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-)
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Tell whether a failure is certain to have come before the first byte of the request left."""
-    if isinstance(error, _NEVER_SENT):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return bool(reason.args) and isinstance(reason.args[0], SSLCertVerificationError)
-    return isinstance(reason, _NEVER_SENT_REASONS)

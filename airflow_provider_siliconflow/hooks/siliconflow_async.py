@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import tenacity
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_siliconflow.client import endpoints
 from airflow_provider_siliconflow.client.endpoints import Endpoint
-from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
-from airflow_provider_siliconflow.client.retry import Route
+from airflow_provider_siliconflow.client.models import VideoStatus
+from airflow_provider_siliconflow.client.response import MAX_BODY, Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.http import answer, connection_error, proxy_of, ssl_of
+from airflow_provider_siliconflow.hooks.http import connection_error, proxy_for, response, tls_context
+from airflow_provider_siliconflow.hooks.oddities import log_oddity
 from airflow_provider_siliconflow.hooks.retrying import policy
 
 if TYPE_CHECKING:
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Failures that are certain to come before the first byte of the request leaves.
-_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+#: Bytes of a body that are parsed on the event loop: a few milliseconds at worst. A real one has less than 2 kB.
+_READ_ON_LOOP = 1 << 15
 
 
 class SiliconFlowAsyncHook(BaseHook):
     """
-    Call the SiliconFlow API from an event loop; an asynchronous context manager that holds one HTTP session.
+    Polls from an event loop; an asynchronous context manager that holds one HTTP session.
+
+    It submits nothing: a submit must not share a connection with other calls, and belongs to a worker.
 
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
     """
@@ -43,26 +47,23 @@ class SiliconFlowAsyncHook(BaseHook):
         self.siliconflow_conn_id = siliconflow_conn_id
 
     async def __aenter__(self) -> SiliconFlowAsyncHook:
-        self.settings = await self._read_settings()
-        self._ssl = await asyncio.to_thread(ssl_of, self.settings)
-        self._proxy = await asyncio.to_thread(proxy_of, self.settings)
+        self.settings = Settings.from_connection(await self._find_connection())
+        self._proxy = proxy_for(self.settings.base_url, self.settings)
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.timeout / 2)
-        self._sessions = {
-            Route.FREE: aiohttp.ClientSession(timeout=timeout),
-            # No connection is used twice, for the reason given in hooks/siliconflow.py.
-            Route.SUBMIT: aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)),
-        }
+        # No Content-Encoding is asked for, and none is undone while the body comes in: a small body may be a huge one.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=await self._tls()),
+            timeout=timeout,
+            headers={"Accept-Encoding": "identity", "Accept": "application/json"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for session in self._sessions.values():
-            await session.close()
-
-    async def submit_video(self, video: VideoRequest, attempts: int | None = None) -> SubmittedVideo:
-        """Do as :meth:`.SiliconFlowHook.submit_video`."""
-        return await self._call(endpoints.submit(video), attempts)
+        await self._session.close()
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """
@@ -72,9 +73,11 @@ class SiliconFlowAsyncHook(BaseHook):
         """
         return await self._call(endpoints.status(request_id), attempts)
 
-    async def _read_settings(self) -> Settings:
-        conn = await self._find_connection()
-        return Settings.from_connection(conn, await get_async_extra_dejson(conn))
+    async def _tls(self) -> SSLContext | bool:
+        urls = (self.settings.base_url, self._proxy or "")
+        if not any(url.startswith("https:") for url in urls):
+            return True
+        return await asyncio.to_thread(tls_context, self.settings.verify)
 
     async def _find_connection(self) -> Connection:
         try:
@@ -98,19 +101,38 @@ class SiliconFlowAsyncHook(BaseHook):
     async def _send(self, call: Endpoint[T]) -> T:
         settings = self.settings
         try:
-            async with self._sessions[call.route].request(
+            async with self._session.request(
                 call.method,
                 settings.base_url + call.path,
                 json=call.body,
                 headers={"Authorization": f"Bearer {settings.api_key}"},
                 proxy=self._proxy,
-                ssl=self._ssl,
                 allow_redirects=False,
-            ) as response:
-                body = await response.read()
+            ) as came:
+                body, cut = await _read_body(came.content)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            failure = connection_error(settings, error, sent=not isinstance(error, _NEVER_SENT))
+            failure = connection_error(settings, error, sent=True)
         else:
-            return call.read(answer(settings, response.status, response.headers, body))
+            result = await self._read(call, response(settings, came.status, came.headers, body, cut))
+            log_oddity(self.log, result)
+            return result
         # As in hooks/siliconflow.py.
         raise failure
+
+    async def _read(self, call: Endpoint[T], came: Response) -> T:
+        if len(came.body) > _READ_ON_LOOP or "content-encoding" in came.headers:
+            return await asyncio.to_thread(call.read, came)
+        return call.read(came)
+
+
+async def _read_body(content: aiohttp.StreamReader) -> tuple[bytes, str]:
+    """Return the body, or what came of it and why it is not whole."""
+    body = bytearray()
+    try:
+        async for part in content.iter_any():
+            body += part
+            if len(body) > MAX_BODY:
+                return bytes(body[:MAX_BODY]), f"the body has more than {MAX_BODY} bytes"
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        return bytes(body), f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return bytes(body), ""

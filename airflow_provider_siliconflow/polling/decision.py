@@ -91,7 +91,7 @@ def evaluate(
             return ended(WaitStatus.READY)
         if look.status is VideoState.FAILED:
             return ended(WaitStatus.FAILED)
-    elif classify_failure(Route.FREE, look) is FailureKind.FINAL:
+    elif classify_failure(Route.FREE, look) is FailureKind.PERMANENT:
         return ended(WaitStatus.REJECTED)
     return ended(WaitStatus.TIMED_OUT) if deadline is not None and now >= deadline else None
 

@@ -65,8 +65,8 @@ def test_the_truth_about_the_money_comes_last() -> None:
 
 
 def test_facts_are_kept_and_said() -> None:
-    error = SiliconFlowAPIError("no", status_code=400, code=20012, data=[1], trace_id="ti", host="h", retry_after=2.0)
-    assert (error.message, error.status_code, error.code, error.data) == ("no", 400, 20012, [1])
+    error = SiliconFlowAPIError("no", status_code=400, code=20012, trace_id="ti", host="h", retry_after=2.0)
+    assert (error.message, error.status_code, error.code) == ("no", 400, 20012)
     assert (error.trace_id, error.host, error.retry_after) == ("ti", "h", 2.0)
     assert str(error) == "h answered HTTP 400, code 20012, trace id ti: no"
     assert str(SiliconFlowConnectionError("refused", host="h")) == "No answer from h: refused."

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow.client.models import VideoStatus
-from airflow_provider_siliconflow.client.parsing import Response, read_balance, read_models, read_status, read_submit
+from airflow_provider_siliconflow.client.parsing import read_balance, read_models, read_status, read_submit
+from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure, final_submit_error
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.polling.decision import describe, evaluate, event_of
@@ -127,7 +128,7 @@ def test_a_result_or_an_error_of_ours(seed: int, read: Callable[[Response], Any]
             f"{result} {result!r}".encode()
             if isinstance(result, VideoStatus):
                 follow(result)
-    assert free_verdicts == {FailureKind.RETRY, FailureKind.FINAL}
+    assert free_verdicts == {FailureKind.RETRY, FailureKind.PERMANENT}
     # Both ways must have been walked often, else the generator is asleep.
     assert min(results, errors) > ANSWERS / 100, (results, errors)
 

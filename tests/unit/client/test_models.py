@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,10 +106,20 @@ def test_requests_and_results_are_frozen_and_show_no_picture() -> None:
 
 
 @pytest.mark.parametrize("word", ["InQueue", "InProgress", "Succeed", "Failed"])
-def test_the_four_words_are_known_to_the_letter(word: str) -> None:
+def test_the_four_words_are_known_in_any_casing(word: str) -> None:
     assert VideoState(word) == word
-    assert VideoState(word.lower()) is VideoState.UNKNOWN
-    assert VideoState(word + " ") is VideoState.UNKNOWN
+    for form in (word.lower(), word.upper(), f" {word}\n", re.sub("(?<=[a-z])(?=[A-Z])", "_", word)):
+        assert VideoState(form) == word
+
+
+@pytest.mark.parametrize("word", ["Succeeded", "SUCCESS", "completed", "done"])
+def test_a_success_has_other_words(word: str) -> None:
+    assert VideoState(word) is VideoState.SUCCEED
+
+
+@pytest.mark.parametrize("word", ["", "Reviewing", "Failure", "error", "Fail", "cancelled", "not found", "Fâiled"])
+def test_a_failure_has_no_other_word(word: str) -> None:
+    assert VideoState(word) is VideoState.UNKNOWN
 
 
 def test_a_status_keeps_every_link_and_shows_none() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.client.parsing import Response, error_from
+from airflow_provider_siliconflow.client.failures import error_from
+from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure, final_submit_error
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
@@ -17,7 +18,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 
 HOST = "https://api.siliconflow.cn/v1"
-AGAIN, UNKNOWN, FINAL = FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.FINAL
+RETRY, AMBIGUOUS, PERMANENT = FailureKind.RETRY, FailureKind.AMBIGUOUS, FailureKind.PERMANENT
 BODIES = {
     "no body": b"",
     "bare string": b'"Forbidden"',
@@ -30,38 +31,45 @@ BODIES = {
 }
 #: By status: what it means for a submit, and for a free call. Exceptions by code stand below.
 BY_STATUS = {
-    200: (UNKNOWN, AGAIN),
-    202: (UNKNOWN, AGAIN),
-    302: (FINAL, FINAL),
-    307: (FINAL, FINAL),
-    400: (FINAL, FINAL),
-    401: (FINAL, FINAL),
-    402: (FINAL, FINAL),
-    403: (FINAL, FINAL),
-    404: (FINAL, FINAL),
-    407: (FINAL, FINAL),
-    408: (UNKNOWN, AGAIN),
-    410: (FINAL, FINAL),
-    413: (FINAL, FINAL),
-    425: (UNKNOWN, AGAIN),
-    429: (AGAIN, AGAIN),
-    451: (FINAL, FINAL),
-    499: (UNKNOWN, FINAL),
-    500: (UNKNOWN, AGAIN),
-    502: (UNKNOWN, AGAIN),
-    503: (UNKNOWN, AGAIN),
-    504: (UNKNOWN, AGAIN),
-    520: (UNKNOWN, AGAIN),
-    599: (UNKNOWN, AGAIN),
+    200: (AMBIGUOUS, RETRY),
+    202: (AMBIGUOUS, RETRY),
+    300: (AMBIGUOUS, PERMANENT),
+    301: (PERMANENT, PERMANENT),
+    302: (AMBIGUOUS, PERMANENT),
+    303: (AMBIGUOUS, PERMANENT),
+    304: (AMBIGUOUS, PERMANENT),
+    305: (AMBIGUOUS, PERMANENT),
+    307: (PERMANENT, PERMANENT),
+    308: (PERMANENT, PERMANENT),
+    399: (AMBIGUOUS, PERMANENT),
+    400: (PERMANENT, PERMANENT),
+    401: (PERMANENT, PERMANENT),
+    402: (PERMANENT, PERMANENT),
+    403: (PERMANENT, PERMANENT),
+    404: (PERMANENT, PERMANENT),
+    407: (PERMANENT, PERMANENT),
+    408: (AMBIGUOUS, RETRY),
+    410: (PERMANENT, PERMANENT),
+    413: (PERMANENT, PERMANENT),
+    425: (AMBIGUOUS, RETRY),
+    429: (RETRY, RETRY),
+    451: (PERMANENT, PERMANENT),
+    499: (AMBIGUOUS, PERMANENT),
+    500: (AMBIGUOUS, RETRY),
+    502: (AMBIGUOUS, RETRY),
+    503: (AMBIGUOUS, RETRY),
+    504: (AMBIGUOUS, RETRY),
+    520: (AMBIGUOUS, RETRY),
+    599: (AMBIGUOUS, RETRY),
 }
 
 
 def submit_meaning(status: int, body: str) -> FailureKind:
     if status == 503 and body == "50505":
-        return AGAIN
-    # A server error in the service's own words outweighs a status that would say "refused".
-    if body == "60000" and status != 429:
-        return UNKNOWN
+        return RETRY
+    # A server error in the service's own words outweighs a status that would say "rejected".
+    if body == "60000":
+        return AMBIGUOUS
     return BY_STATUS[status][0]
 
 
@@ -71,7 +79,7 @@ def error(status: int, body: str) -> SiliconFlowAPIError:
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("status", BY_STATUS)
-def test_every_status_and_shape_has_its_verdict(status: int, body: str) -> None:
+def test_every_status_and_shape_has_its_kind(status: int, body: str) -> None:
     failure = error(status, body)
     assert classify_failure(Route.SUBMIT, failure) is submit_meaning(status, body)
     assert classify_failure(Route.FREE, failure) is BY_STATUS[status][1]
@@ -80,10 +88,10 @@ def test_every_status_and_shape_has_its_verdict(status: int, body: str) -> None:
 @pytest.mark.parametrize(
     ("failure", "submit", "free"),
     [
-        (SiliconFlowConnectionError("refused", host=HOST, sent=False), AGAIN, AGAIN),
-        (SiliconFlowConnectionError("reset", host=HOST), UNKNOWN, AGAIN),
-        (InvalidVideoRequestError("bad"), FINAL, FINAL),
-        (SiliconFlowConfigError("no key"), FINAL, FINAL),
+        (SiliconFlowConnectionError("refused", host=HOST, sent=False), RETRY, RETRY),
+        (SiliconFlowConnectionError("reset", host=HOST), AMBIGUOUS, RETRY),
+        (InvalidVideoRequestError("bad"), PERMANENT, PERMANENT),
+        (SiliconFlowConfigError("no key"), PERMANENT, PERMANENT),
     ],
 )
 def test_failures_without_an_answer(failure: SiliconFlowError, submit: FailureKind, free: FailureKind) -> None:
@@ -91,21 +99,21 @@ def test_failures_without_an_answer(failure: SiliconFlowError, submit: FailureKi
     assert classify_failure(Route.FREE, failure) is free
 
 
-def test_only_a_known_refusal_may_be_sent_again() -> None:
+def test_only_a_known_rejection_may_be_sent_again() -> None:
     again = {
         (status, body)
         for status in range(200, 600)
         for body in BODIES
-        if classify_failure(Route.SUBMIT, error(status, body)) is AGAIN
+        if classify_failure(Route.SUBMIT, error(status, body)) is RETRY
     }
-    assert again == {(429, body) for body in BODIES} | {(503, "50505")}
+    assert again == {(429, body) for body in BODIES if body != "60000"} | {(503, "50505")}
 
 
 @pytest.mark.parametrize("status", BY_STATUS)
 def test_a_submit_ends_with_the_truth_about_the_money(status: int) -> None:
     failure = error(status, "message")
     last = final_submit_error(failure, model="m")
-    if BY_STATUS[status][0] is UNKNOWN:
+    if BY_STATUS[status][0] is AMBIGUOUS:
         assert isinstance(last, SubmitOutcomeUnknownError)
         assert (last.host, last.model) == (HOST, "m")
         assert last.billing is Billing.UNKNOWN

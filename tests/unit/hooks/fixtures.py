@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -86,8 +87,25 @@ def call_async(method: str, *args: Any, **kwargs: Any) -> Any:
     return asyncio.run(call())
 
 
+def submit(video: VideoRequest = VIDEO, **kwargs: Any) -> Any:
+    """Submit with the one hook that does; the other only polls."""
+    return call_sync("submit_video", video, **kwargs)
+
+
 @pytest.fixture(params=[call_sync, call_async], ids=["sync", "async"])
 def call(request: pytest.FixtureRequest) -> Caller:
-    """Call either hook, one after the other."""
+    """Poll with either hook, one after the other."""
     caller: Caller = request.param
     return caller
+
+
+#: Each call there is, with the route it takes.
+CALLS = pytest.mark.parametrize(
+    ("route", "ask"),
+    [
+        ("submit", submit),
+        ("status", partial(call_sync, "get_video_status", "gs6fhi8yrhxt")),
+        ("status", partial(call_async, "get_video_status", "gs6fhi8yrhxt")),
+    ],
+    ids=["submit", "poll", "async poll"],
+)

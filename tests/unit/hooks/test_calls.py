@@ -19,16 +19,26 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
-from tests.unit.hooks.fixtures import ATTEMPTS, MAX_BACKOFF, VIDEO, Caller, Connect, call_async, call_sync
+from tests.unit.hooks.fixtures import (
+    ATTEMPTS,
+    CALLS,
+    MAX_BACKOFF,
+    VIDEO,
+    Caller,
+    Connect,
+    call_async,
+    call_sync,
+    submit,
+)
 from tests.unit.hooks.wire import KEY, Step, Wire, reply
 
 ID = "gs6fhi8yrhxt"
 LIMITED = {"message": "Request was rejected due to rate limiting.", "data": None}
 
 
-def test_a_submit_is_one_post_with_the_key_and_the_fields(call: Caller, connected: Wire) -> None:
+def test_a_submit_is_one_post_with_the_key_and_the_fields(connected: Wire) -> None:
     connected.script = [reply(200, {"requestId": ID}, {"X-Siliconcloud-Trace-Id": "ti_1"})]
-    submitted = call("submit_video", VIDEO)
+    submitted = submit(VIDEO)
     assert (submitted.request_id, submitted.trace_id, submitted.host) == (ID, "ti_1", connected.url)
     (request,) = connected.requests
     assert (request.method, request.target) == ("POST", "/v1/video/submit")
@@ -46,16 +56,16 @@ def test_a_look_is_a_post_with_the_id_alone(call: Caller, connected: Wire) -> No
     assert (request.method, request.target, request.json()) == ("POST", "/v1/video/status", {"requestId": ID})
 
 
-def test_prompts_of_any_script_arrive(call: Caller, connected: Wire) -> None:
+def test_prompts_of_any_script_arrive(connected: Wire) -> None:
     connected.script = [reply(200, {"requestId": ID})]
     for prompt in ("猫在跳舞 💃", 'quote " and \\ and \n', "lone \ud800", "x" * 100_000):
-        call("submit_video", VideoRequest(VIDEO.model, prompt, "960x960"))
+        submit(VideoRequest(VIDEO.model, prompt, "960x960"))
         assert connected.requests[-1].json()["prompt"] == prompt
 
 
-def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(call: Caller, connected: Wire) -> None:
+def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(connected: Wire) -> None:
     with pytest.raises(InvalidVideoRequestError) as caught:
-        call("submit_video", VideoRequest("Wan-AI/Wan2.2-I2V-A14B", "", "big"))
+        submit(VideoRequest("Wan-AI/Wan2.2-I2V-A14B", "", "big"))
     for fact in ("prompt is empty", "image_size 'big'", "image is missing", "Nothing was submitted"):
         assert fact in str(caught.value)
     assert connected.requests == []
@@ -80,11 +90,11 @@ def test_an_unknown_model_is_warned_of_and_sent(connected: Wire, monkeypatch: py
     assert len(connected.requests) == 1
 
 
-@pytest.mark.parametrize("method", ["submit_video", "get_video_status"])
-def test_a_refusal_is_waited_out(call: Caller, connected: Wire, naps: list[float], method: str) -> None:
+@CALLS
+def test_a_temporary_rejection_is_waited_out(route: str, ask: Caller, connected: Wire, naps: list[float]) -> None:
     good = reply(200, {"requestId": ID, "status": "InQueue"})
     connected.script = [reply(429, LIMITED), reply(503, {"code": 50508, "message": "busy"}), good]
-    call(method, VIDEO if method == "submit_video" else ID)
+    ask()
     assert len(connected.requests) == 3
     assert len(naps) == 2
     assert all(0 <= nap <= MAX_BACKOFF for nap in naps)
@@ -94,33 +104,27 @@ def test_a_refusal_is_waited_out(call: Caller, connected: Wire, naps: list[float
     ("header", "nap"),
     [("0", 0.0), ("3", 3.0), ("3600", MAX_BACKOFF), ("Sat, 01 Aug 2026 12:00:02 GMT", 2.0)],
 )
-def test_retry_after_is_honoured_and_capped(
-    call: Caller, connected: Wire, naps: list[float], header: str, nap: float
-) -> None:
+def test_retry_after_is_honoured_and_capped(connected: Wire, naps: list[float], header: str, nap: float) -> None:
     limited = reply(429, LIMITED, {"Retry-After": header, "Date": "Sat, 01 Aug 2026 12:00:00 GMT"})
     connected.script = [limited, reply(200, {"requestId": ID})]
-    call("submit_video", VIDEO)
+    submit(VIDEO)
     assert naps == [nap]
 
 
-def test_back_off_without_retry_after_grows_and_has_jitter(
-    call: Caller, connect: Connect, wire: Wire, naps: list[float]
-) -> None:
+def test_back_off_without_retry_after_grows_and_has_jitter(connect: Connect, wire: Wire, naps: list[float]) -> None:
     connect(wire.url, max_attempts=12, max_backoff=64)
     wire.script = [reply(429, LIMITED)]
     with pytest.raises(SiliconFlowRateLimitError):
-        call("submit_video", VIDEO)
+        submit(VIDEO)
     assert len(wire.requests) == 12
     assert all(0 <= nap <= min(64, 2**place) for place, nap in enumerate(naps))
     assert len(set(naps)) == len(naps)
 
 
-def test_an_outcome_that_becomes_unknown_after_a_refusal_ends_the_submit(
-    call: Caller, connected: Wire, naps: list[float]
-) -> None:
+def test_an_outcome_that_becomes_unknown_after_a_refusal_ends_the_submit(connected: Wire, naps: list[float]) -> None:
     connected.script = [reply(429, LIMITED), Step.RESET, reply(200, {"requestId": ID})]
     with pytest.raises(SiliconFlowError, match="may be running and billed"):
-        call("submit_video", VIDEO)
+        submit(VIDEO)
     assert connected.posts("/video/submit") == 2
 
 
@@ -234,13 +238,13 @@ async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
         assert (await hook.get_video_status(ID)).status is VideoState.IN_QUEUE
 
 
-async def test_the_async_hook_closes_its_sessions(connected: Wire) -> None:
+async def test_the_async_hook_closes_its_session(connected: Wire) -> None:
     connected.script = [reply(200, {"status": "InQueue"})]
     async with SiliconFlowAsyncHook() as hook:
         await hook.get_video_status(ID)
-        sessions = list(hook._sessions.values())
-        assert not any(session.closed for session in sessions)
-    assert all(session.closed for session in sessions)
+        session = hook._session
+        assert not session.closed
+    assert session.closed
 
 
 async def test_the_async_hook_raises_on_entry_what_is_wrong_with_the_connection(connect: Connect) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
-from airflow_provider_siliconflow.hooks.connection import DEFAULT_BASE_URL, Settings
+from airflow_provider_siliconflow.hooks.base_url import DEFAULT_BASE_URL
+from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from tests.unit.hooks.fixtures import CONNECTION
 from tests.unit.hooks.wire import KEY
@@ -50,6 +51,17 @@ CN, COM = "https://api.siliconflow.cn/v1", "https://api.siliconflow.com/v1"
         (form(host="127.0.0.1", port=0, schema="/v3/"), "https://127.0.0.1/v3"),
         (form(host="https://user:word@api.siliconflow.cn/v1"), CN),
         (form(host="http://[::1]:8765/v1"), "http://[::1]:8765/v1"),
+        (form(host="api.siliconflow.com", schema="https"), COM),
+        (form(host="api.siliconflow.com", schema="HTTPS", port=443), "https://api.siliconflow.com:443/v1"),
+        (form(host="127.0.0.1", schema="http", port=8765), "http://127.0.0.1:8765/v1"),
+        (form(host="127.0.0.1/v2", schema="http", port=8765), "http://127.0.0.1:8765/v2"),
+        (form(host="https://api.siliconflow.com", schema="http"), COM),
+        (form(host="api.siliconflow.com", schema="v2"), "https://api.siliconflow.com/v2"),
+        (form(schema="https"), DEFAULT_BASE_URL),
+        (form(host="https://视频.example/v1"), "https://xn--cy2a840a.example/v1"),
+        (f"siliconflow://:{KEY}@api.siliconflow.com/https", COM),
+        (f"siliconflow://:{KEY}@127.0.0.1:8765/http", "http://127.0.0.1:8765/v1"),
+        (f"siliconflow://https://:{KEY}@api.siliconflow.com", COM),
         (f"siliconflow://:{KEY}@", DEFAULT_BASE_URL),
         (f"siliconflow://:{KEY}@/", DEFAULT_BASE_URL),
         (f"siliconflow://:{KEY}@api.siliconflow.com", COM),
@@ -82,6 +94,10 @@ def test_every_form_of_the_extra_fields(monkeypatch: pytest.MonkeyPatch, connect
     settings = read(monkeypatch, connection)
     assert (settings.timeout, settings.max_attempts, settings.max_backoff) == (5.0, 2, 7.0)
     assert (settings.proxy, settings.verify) == ("http://p:3128", False)
+
+
+def test_a_proxy_may_lack_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch, form(extra={"proxy": "user:word@p:3128"})).proxy == "http://user:word@p:3128"
 
 
 @pytest.mark.parametrize("empty", [None, ""])
@@ -124,19 +140,43 @@ def test_verify_in_words(monkeypatch: pytest.MonkeyPatch, given: object, verify:
         (form(host="http://127.0.0.1:99999/v1"), "is not a URL like"),
         (form(host="http://127.0.0.1:0/v1"), "is not a URL like"),
         (form(host="http://127.0.0.1:port/v1"), "is not a URL like"),
-        (form(host="http://[::1/v1"), "Invalid IPv6 URL"),
+        (form(host="http://[::1/v1"), "is not a URL like"),
         (form(host=f"http://{'a' * 64}.cn/v1"), "is not a URL like"),
-        (form(extra={"timeout": "soon"}), "timeout 'soon' is not a number"),
-        (form(extra={"timeout": 0}), "timeout 0 is out of range"),
-        (form(extra={"timeout": "inf"}), "timeout 'inf' is out of range"),
-        (form(extra={"timeout": "nan"}), "timeout 'nan' is out of range"),
-        (form(extra={"timeout": [1]}), "is not a number"),
-        (form(extra={"max_attempts": 0}), "max_attempts 0 is out of range"),
-        (form(extra={"max_backoff": -1}), "max_backoff -1 is out of range"),
-        (form(extra={"proxy": "p:3128"}), "proxy is not a URL like http://host:3128"),
-        (form(extra={"proxy": "socks5://p:1080"}), "proxy is not a URL"),
-        (form(extra={"proxy": 3128}), "proxy is not a URL"),
-        (form(extra={"proxy": "http://[::1"}), "Invalid IPv6 URL"),
+        (form(host="https://api.siliconflow.cn/v 1"), "is not a URL like"),
+        (form(host="https://api.siliconflow.cn/版本"), "is not a URL like"),
+        (form(host="https://api.siliconflow.cn/v1?key=1"), "is not a URL like"),
+        (form(host="https://api.siliconflow.cn", port=70000), "is not a URL like"),
+        (form(host="http://api.siliconflow.cn/v1"), "would travel unencrypted to api.siliconflow.cn"),
+        (form(host="api.siliconflow.cn", schema="http"), "would travel unencrypted to api.siliconflow.cn"),
+        (form(host="http://93.184.216.34/v1"), "would travel unencrypted to 93.184.216.34"),
+        (form(host="http://[2606:4700::1111]/v1"), "would travel unencrypted to 2606:4700::1111"),
+        (form(host="http://api.siliconflow.cn/v1", extra={"allow_http": "no"}), "would travel unencrypted"),
+        (form(extra="[1]"), "the extra is not a JSON object"),
+        (form(extra=[1]), "the extra is not a JSON object"),
+        (form(extra="5"), "the extra is not a JSON object"),
+        (form(extra="true"), "the extra is not a JSON object"),
+        (form(extra="{"), "the extra is not JSON"),
+        (form(extra="timeout=5"), "the extra is not JSON"),
+        (form(extra=json.dumps(json.dumps(json.dumps({"timeout": 5})))), "the extra is not a JSON object"),
+        (form(extra={"timeout": "soon"}), "timeout 'soon': it must be a valid number"),
+        (form(extra={"timeout": 0}), "timeout '0': it must be greater than 0"),
+        (form(extra={"timeout": 1e12}), "timeout '1000000000000.0': it must be less than or equal to 86400"),
+        (form(extra={"timeout": "1e400"}), "timeout '1e400': it must be a finite number"),
+        (form(extra={"timeout": "inf"}), "timeout 'inf': it must be a finite number"),
+        (form(extra={"timeout": "nan"}), "timeout 'nan': it must be a finite number"),
+        (form(extra={"timeout": True}), "timeout 'True': it must be a number"),
+        (form(extra={"timeout": [1]}), "timeout '[1]': it must be a valid number"),
+        (form(extra={"timeout": "9" * 10_000}), "timeout '" + "9" * 60 + "'"),
+        (form(extra={"max_attempts": 0}), "max_attempts '0': it must be greater than or equal to 1"),
+        (form(extra={"max_attempts": 2.5}), "max_attempts '2.5': it must be a valid integer"),
+        (form(extra={"max_attempts": 10**30}), "max_attempts '1000"),
+        (form(extra={"max_backoff": -1}), "max_backoff '-1': it must be greater than or equal to 0"),
+        (form(extra={"requests_per_minute": 0}), "requests_per_minute '0'"),
+        (form(extra={"proxy": "socks5://p:1080"}), "proxy: it must be the URL of an http or https proxy"),
+        (form(extra={"proxy": 3128}), "proxy: it must be the URL"),
+        (form(extra={"proxy": "http://[::1"}), "proxy: it must be the URL"),
+        (form(extra={"proxy": "http://:3128"}), "proxy: it must be the URL"),
+        (form(extra={"proxy": "p:0"}), "proxy: it must be the URL"),
     ],
 )
 def test_a_connection_that_cannot_be_used_says_why(
@@ -151,8 +191,39 @@ def test_a_connection_that_cannot_be_used_says_why(
 
 def test_a_proxy_that_cannot_be_used_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SiliconFlowConfigError) as caught:
-        read(monkeypatch, form(extra={"proxy": "user:s3cr3t@p:3128"}))
+        read(monkeypatch, form(extra={"proxy": "socks5://user:s3cr3t@p:3128"}))
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_all_that_is_wrong_is_named_at_once_and_no_key_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SiliconFlowConfigError) as caught:
+        read(monkeypatch, form(host="ftp://x", password=f"{KEY} {KEY}", extra={"timeout": 0, "max_attempts": "many"}))
+    for fact in ("ftp://x", "the API key has characters", "timeout '0'", "max_attempts 'many'", "siliconflow_default"):
+        assert fact in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("encode", [json.dumps, lambda extra: json.dumps(json.dumps(extra)), dict])
+def test_an_extra_that_was_encoded_twice_is_read(monkeypatch: pytest.MonkeyPatch, encode: Any) -> None:
+    assert read(monkeypatch, form(extra=encode({"timeout": 7}))).timeout == 7
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("http://localhost:8765", "http://sandbox", "http://127.0.0.2/v1", "http://10.1.2.3", "http://[fd00::1]/v1"),
+        *("http://sandbox.internal", "http://a.svc.cluster.local/v1", "http://api.test"),
+    ],
+)
+def test_plain_http_within_a_private_network(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    assert read(monkeypatch, form(host=host)).base_url.startswith("http://")
+
+
+def test_plain_http_to_a_public_host_by_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in (True, "true", "yes", 1):
+        settings = read(monkeypatch, form(host="http://api.siliconflow.cn/v1", extra={"allow_http": word}))
+        assert settings.base_url == "http://api.siliconflow.cn/v1"
 
 
 def test_settings_show_neither_key_nor_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,8 +244,8 @@ class Connection:
     schema = None
     password = KEY
 
-    def __init__(self, host: str, port: int | None) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str, port: int | None, extra: str) -> None:
+        self.host, self.port, self.extra = host, port, extra
 
 
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()))
@@ -184,7 +255,7 @@ FIELDS = st.dictionaries(st.sampled_from(["timeout", "max_attempts", "max_backof
 @given(st.one_of(st.text(), st.text().map("http://{}".format)), st.one_of(st.none(), st.integers(0, 70000)), FIELDS)
 def test_whatever_was_typed_gives_settings_or_our_own_error(host: str, port: int | None, extra: dict[str, Any]) -> None:
     try:
-        settings = Settings.from_connection(Connection(host, port), extra)  # type: ignore[arg-type]
+        settings = Settings.from_connection(Connection(host, port, json.dumps(extra)))  # type: ignore[arg-type]
     except SiliconFlowConfigError:
         return
     assert settings.base_url.startswith(("http://", "https://"))

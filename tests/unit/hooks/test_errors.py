@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_siliconflow import exceptions as e
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError, SubmitOutcomeUnknownError
-from tests.unit.hooks.fixtures import ATTEMPTS, CONNECTION, VIDEO, Caller, call_sync
+from tests.unit.hooks.fixtures import ATTEMPTS, CALLS, CONNECTION, Caller, call_sync, submit
 from tests.unit.hooks.wire import KEY, Request, Wire, reply
 
 UNKNOWN = SubmitOutcomeUnknownError
@@ -91,10 +91,14 @@ SHAPES = {
     "410": final(410, coded(20099, "gone"), e.SiliconFlowBadRequestError, "gone", 20099),
     "413 20043": final(413, coded(20043, "too large"), e.SiliconFlowBadRequestError, "too large", 20043),
     "451": final(451, {"message": "no"}, e.SiliconFlowBadRequestError, "no"),
-    "302": final(302, b"moved", e.SiliconFlowNotFoundError, "moved"),
+    "301": final(301, b"moved", e.SiliconFlowNotFoundError, "moved"),
+    "302": Shape(302, b"moved", UNKNOWN, 1, e.SiliconFlowNotFoundError, 1, "moved"),
+    "303": Shape(303, b"moved", UNKNOWN, 1, e.SiliconFlowNotFoundError, 1, "moved"),
     "429 no code": refused_for_now(429, NAMELESS, e.SiliconFlowRateLimitError, str(NAMELESS["message"])),
     "429 20015": refused_for_now(429, coded(20015, "slow"), e.SiliconFlowRateLimitError, "slow", 20015),
     "429 html": refused_for_now(429, HTML, e.SiliconFlowRateLimitError, HTML.decode()),
+    "429 50604": refused_for_now(429, coded(50604, "IPM"), e.SiliconFlowRateLimitError, "IPM", 50604),
+    "429 60000": Shape(429, coded(60000, "?"), UNKNOWN, 1, e.SiliconFlowRateLimitError, ATTEMPTS, "?", 60000),
     "503 50505": refused_for_now(503, coded(50505, "overloaded"), e.SiliconFlowOverloadedError, "overloaded", 50505),
     "503 50508": refused_for_now(503, coded(50508, BUSY), e.SiliconFlowOverloadedError, BUSY, 50508),
     "503 html": unknown(503, HTML, HTML.decode(), look=e.SiliconFlowOverloadedError),
@@ -107,17 +111,17 @@ SHAPES = {
     "200 empty": unknown(200, b"", ""),
     "200 html": unknown(200, HTML, HTML.decode()),
     "200 list": unknown(200, [], "[]"),
-    "200 no id": unknown(200, {"id": "gs6fhi8yrhxt"}, '{"id": "gs6fhi8yrhxt"}'),
+    "200 no id": unknown(200, {"name": "gs6fhi8yrhxt"}, '{"name": "gs6fhi8yrhxt"}'),
     "200 60000": unknown(200, coded(60000, "Unknown error"), "Unknown error", 60000),
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("route", ["submit", "status"])
+@CALLS
 def test_each_error_shape(
     route: str,
+    ask: Caller,
     shape: Shape,
-    call: Caller,
     connected: Wire,
     naps: list[float],
     caplog: pytest.LogCaptureFixture,
@@ -126,7 +130,7 @@ def test_each_error_shape(
     caplog.set_level(logging.DEBUG)
     connected.script = [reply(shape.status, shape.body, {"X-SiliconCloud-Trace-Id": "ti_1"})]
     with pytest.raises(SiliconFlowError) as caught:
-        call("submit_video", VIDEO) if route == "submit" else call("get_video_status", "gs6fhi8yrhxt")
+        ask()
     kind, posts = (shape.submit, shape.submits) if route == "submit" else (shape.look, shape.looks)
     assert type(caught.value) is kind
     assert (connected.posts(f"/video/{route}"), len(connected.requests), len(naps)) == (posts, posts, posts - 1)
@@ -169,11 +173,11 @@ UNKIND = {
 
 
 @pytest.mark.parametrize("step", UNKIND.values(), ids=UNKIND)
-@pytest.mark.parametrize("route", ["submit", "status", "test"])
+@CALLS
 def test_a_service_that_repeats_the_key_does_not_make_us_show_it(
     route: str,
+    ask: Caller,
     step: object,
-    call: Caller,
     connected: Wire,
     naps: list[float],
     caplog: pytest.LogCaptureFixture,
@@ -181,20 +185,18 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     connected.script = [step]  # type: ignore[list-item]
-    if route == "test":
-        worked, said = call_sync("test_connection")
-        assert not worked
-        assert KEY not in said
-        return
     with pytest.raises(SiliconFlowError) as caught:
-        call("submit_video", VIDEO) if route == "submit" else call("get_video_status", "gs6fhi8yrhxt")
+        ask()
     no_key_in(caught.value, caplog.text, *capfd.readouterr())
     assert connected.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    worked, said = call_sync("test_connection")
+    assert not worked
+    assert KEY not in said
 
 
 @pytest.mark.parametrize("key", ["k", "e", "1"])
-def test_a_made_up_short_key_is_not_blotted_out_of_a_paid_id(key: str, call: Caller, wire: Wire) -> None:
+def test_a_made_up_short_key_is_not_blotted_out_of_a_paid_id(key: str, wire: Wire) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CONNECTION, json.dumps({"conn_type": "siliconflow", "host": wire.url, "password": key}))
         wire.script = [reply(200, {"requestId": "k1e2"})]
-        assert call("submit_video", VIDEO).request_id == "k1e2"
+        assert submit().request_id == "k1e2"

@@ -19,7 +19,8 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.operators.video import SubmitVideoOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.hooks.fixtures import VIDEO, Caller, Connect
+from tests.unit.hooks.fixtures import Connect
+from tests.unit.hooks.fixtures import submit as submit_video
 from tests.unit.hooks.wire import KEY
 from tests.unit.worker import TaskRun, in_dag
 
@@ -47,10 +48,10 @@ HIDING = (
 
 
 @pytest.mark.parametrize("kind", HIDING)
-def test_an_answer_lost_after_the_service_billed_it(connected: Sandbox, call: Caller, kind: str) -> None:
+def test_an_answer_lost_after_the_service_billed_it(connected: Sandbox, kind: str) -> None:
     connected.script(Fault("submit", kind, after=True))
     with pytest.raises(SubmitOutcomeUnknownError) as caught:
-        call("submit_video", VIDEO)
+        submit_video()
     ledger = connected.ledger()
     assert (ledger.submit_calls, ledger.accepted, ledger.billed) == (1, 1, 1)
     for fact in (T2V, connected.base_url, "may be running and billed", "The bill on", "clear the task"):
@@ -58,21 +59,19 @@ def test_an_answer_lost_after_the_service_billed_it(connected: Sandbox, call: Ca
     assert connected.key not in str(caught.value)
 
 
-def test_a_slow_answer_that_is_not_waited_for(connected: Sandbox, connect: Connect, call: Caller) -> None:
+def test_a_slow_answer_that_is_not_waited_for(connected: Sandbox, connect: Connect) -> None:
     connect(connected.base_url, password=connected.key, timeout=0.3)
     connected.script(Fault("submit", "slow", after=True, seconds=1.5))
     with pytest.raises(SubmitOutcomeUnknownError):
-        call("submit_video", VIDEO)
+        submit_video()
     ledger = connected.ledger()
     assert (ledger.submit_calls, ledger.billed) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "overloaded", "busy"])
-def test_a_refusal_is_submitted_again_and_paid_once(
-    connected: Sandbox, call: Caller, naps: list[float], kind: str
-) -> None:
+def test_a_refusal_is_submitted_again_and_paid_once(connected: Sandbox, naps: list[float], kind: str) -> None:
     connected.script(Fault("submit", kind, times=2))
-    assert call("submit_video", VIDEO).request_id
+    assert submit_video().request_id
     ledger = connected.ledger()
     assert (ledger.submit_calls, ledger.accepted, ledger.billed, len(naps)) == (3, 1, 1, 2)
 

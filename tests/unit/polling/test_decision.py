@@ -92,7 +92,7 @@ def test_without_a_deadline_it_goes_on(now: float, look: VideoStatus | SiliconFl
 def test_a_refused_look_ends_the_wait_exactly_if_looking_again_is_no_use(status: int, code: int | None) -> None:
     error = SiliconFlowAPIError("m", status_code=status, code=code)
     ended = evaluate(ID, error, now=0.0, deadline=1.0) is not None
-    assert ended == (classify_failure(Route.FREE, error) is FailureKind.FINAL)
+    assert ended == (classify_failure(Route.FREE, error) is FailureKind.PERMANENT)
 
 
 def outcome(look: VideoStatus | SiliconFlowError, deadline: float | None = 0.0) -> WaitResult:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from ssl import SSLContext
 from typing import Any
 
 import pytest
@@ -18,8 +17,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.hooks import http, siliconflow
-from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.jobs.archive import archive_manifest
 from airflow_provider_siliconflow.operators import batch_archive
@@ -109,22 +106,6 @@ def test_a_video_that_cannot_be_archived_harms_no_other_and_is_retried(
     assert retried(run, still).state == "success"
     assert archived(tmp_path) == all_ids(still)
     assert still.ledger().billed == 3
-
-
-def test_the_authorities_are_read_once_for_all_downloads(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[object] = []
-
-    def ssl_of(settings: Settings) -> SSLContext | bool:
-        read.append(settings)
-        return http.ssl_of(settings)
-
-    monkeypatch.setattr(siliconflow, "ssl_of", ssl_of)
-    run = batching(tmp_path, ["a", "b", "c"])
-    assert made(run, still).state == "success"
-    assert archived(tmp_path) == all_ids(still)
-    assert len(read) == 2, "one process submits, another archives"
 
 
 def test_a_mistake_while_archiving_breaks_off_no_other(
