@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_siliconflow.client import signed_urls
+from airflow_provider_siliconflow.client.masking import excerpt
 
 #: Models that make videos, as the vendor's submit page lists them (api-reference/videos/videos_submit). The list
 #: changes with notice, so an unknown model is a warning, never a refusal.
@@ -23,6 +24,10 @@ IMAGE_SIZES = ("1280x720", "720x1280", "960x960")
 LARGE_IMAGE = 5 * 1024 * 1024
 
 _IMAGE_FORM = re.compile(r"(https?://\S+|data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+={0,2})\Z", re.IGNORECASE)
+
+
+#: Characters of a user's value that a message shows.
+_SHOWN = 80
 
 
 class VideoState(StrEnum):
@@ -78,18 +83,18 @@ class VideoRequest:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
             problems.append("prompt is empty.")
         if self.image_size not in IMAGE_SIZES:
-            problems.append(f"image_size {self.image_size!r} is not one of {', '.join(IMAGE_SIZES)}.")
+            problems.append(f"image_size {_shown(self.image_size)} is not one of {', '.join(IMAGE_SIZES)}.")
         if self.negative_prompt is not None and not isinstance(self.negative_prompt, str):
             problems.append("negative_prompt is not a text.")
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
-            problems.append(f"seed {self.seed!r} is not an integer.")
+            problems.append(f"seed {_shown(self.seed)} is not an integer.")
         return problems + self._image_problems()
 
     def _image_problems(self) -> list[str]:
         if not isinstance(self.model, str):
             return []
         if self.model in IMAGE_TO_VIDEO_MODELS and not self.image:
-            return [f"{self.model} makes a video from a picture: image is missing."]
+            return [f"{self.model} makes a video from an image: image is missing."]
         if self.model in TEXT_TO_VIDEO_MODELS and self.image:
             return [f"{self.model} makes a video from text alone: image must not be given."]
         if self.image and not (isinstance(self.image, str) and _IMAGE_FORM.match(self.image)):
@@ -105,14 +110,18 @@ class VideoRequest:
         doubts = []
         if self.model not in KNOWN_MODELS:
             known = ", ".join(sorted(KNOWN_MODELS))
-            doubts.append(f"model {self.model!r} is not among those known to this release ({known}).")
-        if self.image and self.image.startswith("data:") and len(self.image) * 3 // 4 > LARGE_IMAGE:
+            doubts.append(f"model {_shown(self.model)} is not among those known to this release ({known}).")
+        if self.image and self.image[:5].lower() == "data:" and len(self.image) * 3 // 4 > LARGE_IMAGE:
             doubts.append("image is larger than 5 MB; SiliconFlow refuses such images on other routes (HTTP 413).")
         return doubts
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the submit: the fields that are set."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def _shown(value: object) -> str:
+    return excerpt(repr(value), length=_SHOWN)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_siliconflow.client.masking import excerpt
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _CHUNK = 1 << 20
-#: Characters of a user's text, or of a store's, that a message shows.
+#: Characters of a user's text that a message shows.
 _SHOWN = 80
 #: Without O_NONBLOCK, opening a FIFO waits for a writer.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -29,21 +30,11 @@ _OF_THE_PATH = frozenset({
 
 def shown(text: object) -> str:
     """
-    Return a user's text as a message may show it: quoted, cut, without what may be a password or a signature.
+    Return a user's text as a message may show it: quoted, masked and cut.
 
     :param text: A path or a URI.
     """
-    name = str(text).partition("?")[0]
-    scheme, separator, rest = name.partition("://")
-    if separator:
-        host, slash, path = rest.partition("/")
-        name = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-    return cut(repr(name))
-
-
-def cut(text: str) -> str:
-    """Return a text of at most 80 characters."""
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return excerpt(repr(str(text)), length=_SHOWN)
 
 
 def read_file(path: str, folders: Sequence[str] | None) -> bytes:

@@ -51,7 +51,7 @@ def test_a_good_request_has_no_problems_and_no_doubts(size: str) -> None:
         ({"negative_prompt": 3}, "negative_prompt is not a text."),
         ({"seed": "7"}, "seed '7' is not an integer."),
         ({"seed": True}, "seed True is not an integer."),
-        ({"model": I2V}, f"{I2V} makes a video from a picture: image is missing."),
+        ({"model": I2V}, f"{I2V} makes a video from an image: image is missing."),
         ({"model": I2V, "image": ""}, "image is missing."),
         ({"image": PICTURE}, f"{T2V} makes a video from text alone: image must not be given."),
         ({"model": I2V, "image": "/tmp/cat.png"}, "image is neither an http(s) URL nor a base64 data URI"),
@@ -82,8 +82,18 @@ def test_an_unknown_model_is_a_doubt_never_a_problem() -> None:
 
 @pytest.mark.parametrize(("size", "doubts"), [(LARGE_IMAGE - 60, 0), (LARGE_IMAGE + 60, 1)])
 def test_a_picture_above_5_mb_is_a_doubt(size: int, doubts: int) -> None:
-    picture = "data:image/png;base64," + "A" * (size // 3 * 4)
-    assert len(VideoRequest(I2V, "it moves", "960x960", image=picture).warnings()) == doubts
+    for head in ("data:image/png;base64,", "Data:image/PNG;base64,"):
+        image = head + "A" * (size // 3 * 4)
+        assert len(VideoRequest(I2V, "it moves", "960x960", image=image).warnings()) == doubts
+
+
+@pytest.mark.parametrize("field", ["model", "prompt", "image_size", "negative_prompt", "image", "seed"])
+def test_no_sentence_carries_more_of_the_user_than_80_characters(field: str) -> None:
+    for value in ("x" * 1_000_000, ["x" * 1_000_000], "https://h/x?Signature=s3cr3t"):
+        video = VideoRequest(**GOOD | {field: value})
+        told = video.validate() + video.warnings()
+        assert all(len(sentence) < 250 for sentence in told)
+        assert "s3cr3t" not in "".join(told)
 
 
 def test_the_body_has_the_fields_that_are_set_and_no_others() -> None:
