@@ -167,7 +167,13 @@ def scenario_prompt(dag_id: str, variant: Variant | Literal["no retries"], index
 
 
 #: Tasks that end in the middle of a submit, each by what its name says.
-INTERRUPTED = ("submit_terminated", "generate_terminated", "batch_terminated", "generate_timed_out", "generate_cleared")
+INTERRUPTED = (
+    "submit_marked_failed",
+    "generate_marked_failed",
+    "batch_marked_failed",
+    "generate_timed_out",
+    "generate_cleared",
+)
 #: The connection of these tasks, whose calls may take longer than the service holds its answers.
 INTERRUPTED_CONNECTION = "siliconflow_interrupted"
 

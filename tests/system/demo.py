@@ -18,9 +18,10 @@ from pathlib import Path
 
 import requests
 
+from tests.system.environment import USER
 from tests.system.example_run import ArchivedVideo, ExampleRun
 from tests.system.processes import ROOT, WaitTimeoutError
-from tests.system.stack import USER, Stack, StackFailedError, StackSettings, running
+from tests.system.stack import Stack, StackFailedError, StackSettings, running
 
 VIDEOS = ROOT / "demo-videos"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import secrets
 import signal
 import sys
@@ -17,12 +15,10 @@ from typing import Any, Literal
 
 import requests
 
-from airflow_provider_siliconflow.sandbox.settings import Settings
-from tests.system.processes import ROOT, Part, ReaperProcess, free_port, wait_until
+from tests.system.environment import USER, environment_of
+from tests.system.processes import Part, ReaperProcess, free_port, wait_until
 from tests.system.rest import AirflowApi, TaskInstance
 from tests.system.services import Postgres, Redis, account
-
-USER = "admin"
 
 
 class StackFailedError(Exception):
@@ -76,9 +72,9 @@ class Stack:
         #: Whether parts that end are started again, as an init system would do; answers may then fail meanwhile.
         self.supervised = False
         self.postgres = Postgres(home) if settings.database == "postgres" else None
-        self._redis = Redis(home) if settings.executor == "CeleryExecutor" else None
+        self.redis = Redis(home) if settings.executor == "CeleryExecutor" else None
         self._reaper = reaper
-        self._env = self._environment()
+        self._env = environment_of(self)
         self.parts: dict[str, Part] = {}
         self._add_parts()
 
@@ -113,60 +109,7 @@ class Stack:
         self.parts[name] = Part(name, argv, env=self._env, log=log, reaper=self._reaper, account=account(user))
 
     def _services(self) -> list[Postgres | Redis]:
-        return [service for service in (self.postgres, self._redis) if service]
-
-    def _environment(self) -> dict[str, str]:
-        """Return the environment of all parts: this one, less what configures another Airflow."""
-        passwords = self.home / "passwords.json"
-        passwords.write_text(json.dumps({USER: self.password}))
-        passwords.chmod(0o600)
-        connection = {
-            "conn_type": "siliconflow",
-            "password": Settings().key,
-            "host": f"{self.sandbox_url}/v1",
-            "extra": dict(self.settings.connection),
-        }
-        return {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
-            "AIRFLOW_HOME": str(self.home),
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
-            "AIRFLOW__API__BASE_URL": self.api.url,
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(self.settings.dags),
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.api.url}/execution/",
-            "AIRFLOW__CORE__EXECUTOR": self.settings.executor,
-            "AIRFLOW__CORE__FERNET_KEY": self.fernet_key,
-            "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": str(self.settings.parallelism),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database_url(),
-            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "AIRFLOW_CONN_SILICONFLOW_DEFAULT": json.dumps(connection),
-            "NO_PROXY": "127.0.0.1,localhost",
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-            **self._celery(),
-            **self.settings.env,
-        }
-
-    def _database_url(self) -> str:
-        return self.postgres.url if self.postgres else f"sqlite:///{self.home / 'airflow.db'}"
-
-    def _celery(self) -> dict[str, str]:
-        if not self._redis:
-            return {}
-        return {
-            "AIRFLOW__CELERY__BROKER_URL": self._redis.url,
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{self._database_url()}",
-            "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
-            "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(max(1, self.settings.parallelism // self.settings.workers)),
-        }
+        return [service for service in (self.postgres, self.redis) if service]
 
     def start(self) -> None:
         """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -46,26 +46,44 @@ def connect(stack: Stack) -> None:
     )
 
 
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def interrupt(run: Run, task_id: str) -> int:
+    """Interrupt a task by what its name says, and return the id of its process."""
+    path = f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
+    pid: int = run.stack.api.call("GET", path)["pid"]
+    if task_id.endswith("marked_failed"):
+        # Airflow sends SIGTERM, and SIGKILL some seconds later.
+        run.stack.api.call("PATCH", path, new_state="failed")
+    elif task_id.endswith("cleared"):
+        run.stack.api.clear(run.dag_id, run.run_id, [run.tasks()[task_id]])
+    return pid
+
+
 def test_a_try_that_ends_in_the_middle_of_a_submit(cluster: Cluster, echo: Echo) -> None:
     stack = cluster.stack
     connect(stack)
 
-    def paid(task_id: str) -> bool:
+    def has_paid(task_id: str) -> bool:
         return any(job["prompt"] == interrupt_prompt(task_id) for job in stack.sandbox("ledger")["jobs"])
 
     with answers_held(stack):
         run = Run(stack, "interrupts", cluster.archive)
+        pids = []
         for task_id in INTERRUPTED:
-            run.wait_until(f"the submit of {task_id}", lambda name=task_id: paid(name), seconds=120)  # type: ignore[misc]
-            if task_id.endswith("terminated"):
-                path = f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
-                os.kill(stack.api.call("GET", path)["pid"], signal.SIGTERM)
-            elif task_id.endswith("cleared"):
-                stack.api.clear(run.dag_id, run.run_id, [run.tasks()[task_id]])
-        run.wait(seconds=180)
+            run.wait_until(f"the submit of {task_id}", partial(has_paid, task_id), seconds=120)
+            pids.append(interrupt(run, task_id))
+        run.wait_until("the processes to end", lambda: not any(map(is_running, pids)), seconds=60)
+    run.wait(seconds=120)
     tasks, jobs = run.tasks(), stack.sandbox("ledger")["jobs"]
     wrong = []
-    echo("\n| ends in the middle of a submit | billed | result | retries |\n|---|---|---|---|")
+    echo("\n| interrupted in the middle of a submit | billed | result | retries |\n|---|---|---|---|")
     for task_id in INTERRUPTED:
         outcome = run.audit(interrupt_prompt(task_id), [task_id], tasks, jobs)
         echo(f"| {task_id} | {outcome.billed} | {outcome.result} | {outcome.retries} |")

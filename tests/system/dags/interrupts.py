@@ -20,15 +20,18 @@ VIDEO: dict[str, Any] = {
 DESTINATION = os.environ["DURABILITY_ARCHIVE"] + "/"
 
 with DAG("interrupts", schedule=None, default_args={"retry_delay": timedelta(seconds=1)}) as dag:
-    SubmitVideoOperator(task_id="submit_terminated", prompt=interrupt_prompt("submit_terminated"), **VIDEO)
+    SubmitVideoOperator(task_id="submit_marked_failed", prompt=interrupt_prompt("submit_marked_failed"), **VIDEO)
     GenerateVideoOperator(
-        task_id="generate_terminated",
-        prompt=interrupt_prompt("generate_terminated"),
+        task_id="generate_marked_failed",
+        prompt=interrupt_prompt("generate_marked_failed"),
         destination=DESTINATION,
         **VIDEO,
     )
     GenerateVideoBatchOperator(
-        task_id="batch_terminated", requests=[interrupt_prompt("batch_terminated")], destination=DESTINATION, **VIDEO
+        task_id="batch_marked_failed",
+        requests=[interrupt_prompt("batch_marked_failed")],
+        destination=DESTINATION,
+        **VIDEO,
     )
     GenerateVideoOperator(
         task_id="generate_timed_out",
