@@ -85,7 +85,7 @@ BOTH_VARIANTS = [
     Case("while deferred"),
     Case("on resume"),
     Case("mid-download"),
-    Case("after the manifest, before the video"),
+    Case("after the video, before its manifest"),
     Case("after publish, before success"),
     Case("after the intent", policy="resubmit"),
     Case("after the POST left", billed=2, policy="resubmit"),

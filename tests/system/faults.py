@@ -98,12 +98,7 @@ KILL_POINTS = {
     "mid-download": KillPoint(
         "archive", (f"{_PACKAGE}.archive.writer:FileWriter.write",), after=False, when=lambda writer, _: writer.size > 0
     ),
-    "after the manifest, before the video": KillPoint(
-        "archive",
-        (f"{_PACKAGE}.archive.publish:place",),
-        after=False,
-        when=lambda _, path: path.name.endswith(".mp4"),
-    ),
+    "after the video, before its manifest": KillPoint("archive", (f"{_PACKAGE}.archive.publish:_publish_video",)),
     "after publish, before success": KillPoint("archive", (f"{_PACKAGE}.archive.archiver:publish",)),
 }
 
