@@ -12,9 +12,10 @@ from typing import Any
 
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.archive import claim as claims
+from airflow_provider_siliconflow.archive.body import Downloaded
 from airflow_provider_siliconflow.archive.claim import Claim, ForeignClaimError
 from airflow_provider_siliconflow.archive.destination import Destination, understand
-from airflow_provider_siliconflow.archive.download import Downloaded, download, utc_now
+from airflow_provider_siliconflow.archive.download import download, utc_now
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
 from airflow_provider_siliconflow.archive.publish import publish
@@ -101,12 +102,24 @@ async def archive_video(
                 fetched = await download(url, stage, options, fresh_url=polls.fresh_url if polls else None, clock=clock)
                 facts = video.with_status(polls.last) if polls and polls.last else video
                 manifest = _manifest(facts, fetched, str(found.path), clock())
-                existing = await asyncio.to_thread(publish, stage, found, manifest, if_exists, claim)
+                publishing = asyncio.to_thread(publish, stage, found, manifest, if_exists, claim)
+                existing = await _within(publishing, options.time_for(fetched.size), found)
     else:
         log.info("%s is there already: nothing is downloaded.", found.path)
     if owner and not found.is_folder:
         await asyncio.to_thread(claims.release_quietly, found.path, owner)
     return existing
+
+
+async def _within(publishing: Awaitable[dict[str, Any]], seconds: float, destination: Destination) -> dict[str, Any]:
+    """Wait for a store no longer than the same download would be waited for; its thread holds nothing."""
+    try:
+        return await asyncio.wait_for(publishing, seconds)
+    except TimeoutError:
+        raise DestinationError(
+            f"Cannot archive: {destination.path}: the store did not take the video within {seconds:.0f} s. A retry"
+            " finds it there if it was taken all the same, and else downloads it again."
+        ) from None
 
 
 @asynccontextmanager

@@ -1,27 +1,30 @@
-"""Stream a link to a local file: resumed where it breaks off, checked to be a whole video."""
+"""Stream a URL to a local file: resumed where it breaks off, checked to be a whole video."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import aiohttp
 import tenacity
 
 from airflow_provider_siliconflow.archive import media_types
+from airflow_provider_siliconflow.archive.body import Body, Downloaded
 from airflow_provider_siliconflow.archive.storage import (
     DownloadOptions,
     Storage,
     TransientDownloadError,
     connection_error,
     explain,
-    is_passing,
     is_refusal,
+    is_transient,
 )
+from airflow_provider_siliconflow.archive.time_limit import TimeLimit
 from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
 from airflow_provider_siliconflow.archive.url_source import FreshUrl, RefreshableUrl
 from airflow_provider_siliconflow.archive.writer import FileWriter
@@ -29,31 +32,6 @@ from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import VideoIntegrityError
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Downloaded:
-    """
-    Describe a whole video in a local file.
-
-    :param path: The file, synced to disk.
-    :param size: Bytes.
-    :param sha256: In hexadecimal.
-    :param content_type: The storage's, or what the bytes tell where it says nothing of a video.
-    :param etag: The storage's, if any.
-    :param url: The link it came from, masked.
-    :param url_expires_at: When that link dies, if it tells.
-    :param resumed: Times the download was taken up in the middle.
-    """
-
-    path: Path
-    size: int
-    sha256: str
-    content_type: str
-    etag: str | None
-    url: str
-    url_expires_at: datetime | None
-    resumed: int
 
 
 def utc_now() -> datetime:
@@ -64,7 +42,7 @@ def utc_now() -> datetime:
 async def download(
     url: str | None,
     path: Path,
-    network: DownloadOptions,
+    options: DownloadOptions,
     *,
     fresh_url: FreshUrl | None = None,
     clock: Callable[[], datetime] = utc_now,
@@ -72,109 +50,120 @@ async def download(
     """
     Download a video.
 
-    :param url: Its signed link, used byte for byte; None to ask for one first.
+    :param url: Its signed URL, used byte for byte; None to ask for one first.
     :param path: An existing, empty local file.
-    :param network: How, and within which limits.
-    :param fresh_url: Asks the service for a link that lives.
+    :param options: How, and within which limits.
+    :param fresh_url: Asks the service for a URL that is valid.
     :param clock: Tells the time, aware.
-    :raises UnsafeUrlError: if the link, or where it redirects to, may not be followed.
-    :raises VideoExpiredError: if the link is dead and there is no other.
+    :return: What was downloaded.
+    :raises UnsafeUrlError: if the URL, or where it redirects to, may not be fetched.
+    :raises VideoExpiredError: if the URL is expired and there is no other.
     :raises VideoIntegrityError: if what came is no video, not whole, or too large.
-    :raises SiliconFlowConnectionError: if the storage kept failing.
+    :raises SiliconFlowConnectionError: if the storage kept failing, or was too slow.
     :raises DestinationError: if the file could not be written.
     """
-    rules = await UrlPolicy.of_api(network.api_base_url)
-    sink = FileWriter(path)
+    policy = await UrlPolicy.of_api(options.api_base_url)
+    writer = FileWriter(path)
     try:
-        async with Storage(network, rules) as storage:
-            job = _Job(storage, sink, RefreshableUrl(url, fresh_url, clock, network.link_margin), network)
-            return await job.run(path)
+        async with Storage(options, policy) as storage:
+            source = RefreshableUrl(url, fresh_url, clock, options.expiry_margin)
+            return await _Download(storage, writer, source, options, path).run()
     finally:
-        await sink.close()
+        await writer.close()
 
 
-class _Job:
-    """Bring one video into a sink, over as many connections as it takes."""
+class _Download:
+    """One video on its way into a file, over as many connections as it takes."""
 
-    def __init__(self, storage: Storage, sink: FileWriter, link: RefreshableUrl, network: DownloadOptions) -> None:
+    def __init__(
+        self, storage: Storage, writer: FileWriter, source: RefreshableUrl, options: DownloadOptions, path: Path
+    ) -> None:
         self._storage = storage
-        self._sink = sink
-        self._link = link
-        self._network = network
+        self._writer = writer
+        self._source = source
+        self._options = options
+        self._path = path
         self._url = ""
-        #: Size of the whole body, if known.
-        self._total: int | None = None
-        self._etag: str | None = None
+        self._body = Body()
         self._content_type = ""
         self._resumed = 0
+        self._limit = TimeLimit(options)
+        #: Whether this storage has answered to each Range as it should.
+        self._trusts_ranges = True
 
-    async def run(self, path: Path) -> Downloaded:
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(TransientDownloadError),
-            stop=tenacity.stop_after_attempt(self._network.max_attempts),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=self._network.max_backoff),
-            before_sleep=self._tell,
-            reraise=True,
-        )
+    async def run(self) -> Downloaded:
+        """Download within the time that the size allows."""
         try:
-            await retrying(self._attempt)
+            async with self._limit:
+                return await self._run()
         except TransientDownloadError as broken:
             raise broken.error from None
+        except TimeoutError:
+            if not self._limit.has_expired:
+                raise
+            came = f"{self._writer.size} of {_count(self._body.total)} bytes"
+            raise connection_error(self._url, f"{came} came within {self._limit}") from None
+
+    async def _run(self) -> Downloaded:
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(TransientDownloadError),
+            stop=tenacity.stop_after_attempt(self._options.max_attempts),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=self._options.max_backoff),
+            before_sleep=self._log_retry,
+            reraise=True,
+        )
+        await retrying(self._attempt)
         return Downloaded(
-            path=path,
-            size=self._sink.size,
-            sha256=await self._sink.finish(),
+            path=self._path,
+            size=self._writer.size,
+            sha256=await self._writer.finish(),
             content_type=self._content_type,
-            etag=self._etag,
+            etag=self._body.etag,
             url=signed_urls.mask(self._url),
-            url_expires_at=self._link.expires_at(),
+            url_expires_at=self._source.expires_at(),
             resumed=self._resumed,
         )
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
         why = state.outcome.exception() if state.outcome else None
         pause = state.next_action.sleep if state.next_action else 0
-        log.warning("Broke off at byte %d: %s Trying again in %.1f s.", self._sink.size, why, pause)
+        log.warning("Broke off at byte %d: %s Trying again in %.1f s.", self._writer.size, why, pause)
 
     async def _attempt(self) -> None:
         while True:
-            await self._take_link()
+            await self._take_url()
             async with self._storage.get(self._url, self._headers()) as response:
                 if not is_refusal(response.status):
                     await self._accept(response)
                     return
                 said = await explain(response)
-            await self._link.refused(self._sink.received, said)
+            await self._source.refused(self._writer.received, said)
 
-    async def _take_link(self) -> None:
-        url = await self._link.current(self._sink.received)
-        if url != self._url and not _is_strong(self._etag):
-            # Nothing would tell whether the rest behind another link is the rest of this video.
+    async def _take_url(self) -> None:
+        self._url = await self._source.current(self._writer.received)
+        if not (self._trusts_ranges and self._body.is_resumable):
+            # Nothing would tell whether the rest is the rest of this very body.
             await self._start_over()
-        self._url = url
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}
-        if self._sink.size:
-            headers["Range"] = f"bytes={self._sink.size}-"
-            if self._etag and _is_strong(self._etag):
-                headers["If-Range"] = self._etag
+        if self._writer.size:
+            headers |= {"Range": f"bytes={self._writer.size}-", "If-Range": self._body.etag or ""}
         return headers
 
     async def _start_over(self) -> None:
-        self._total = self._etag = None
-        await self._sink.restart()
+        self._body = Body()
+        await self._writer.restart()
 
     async def _accept(self, response: aiohttp.ClientResponse) -> None:
-        """Take the body of an answer, or say why it is none."""
-        if response.status == 206 and self._sink.size:
-            await self._check_range(response)
+        """Take the body of an answer, or raise why it is none."""
+        if response.status == 206 and self._writer.size:
+            await self._check_part(response)
         elif response.status == 200:
             await self._start_over()
-            self._total = None if response.headers.get("Transfer-Encoding") else response.content_length
-            self._etag = response.headers.get("ETag")
-            self._check_head_of(response)
-        elif is_passing(response.status):
+            self._body = Body.of(response)
+            self._check_length(response)
+        elif is_transient(response.status):
             if response.status == 416:
                 await self._start_over()
             raise TransientDownloadError(connection_error(self._url, f"it answered HTTP {response.status}"))
@@ -182,61 +171,76 @@ class _Job:
             raise VideoIntegrityError(f"{signed_urls.mask(self._url)} answered HTTP {response.status}: no video.")
         await self._receive(response)
 
-    def _check_head_of(self, response: aiohttp.ClientResponse) -> None:
-        """Check what the headers tell of a whole body."""
-        url = signed_urls.mask(self._url)
-        if self._total is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
-            raise VideoIntegrityError(f"{url} does not tell how long its body is: a cut one would pass for whole.")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise VideoIntegrityError(f"{url} answered with an encoded body, which was not asked for.")
-        self._check_size(self._total or 0)
+    def _check_length(self, response: aiohttp.ClientResponse) -> None:
+        """Check what the headers tell of the length of a whole body."""
+        if self._body.total is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
+            raise VideoIntegrityError(
+                f"{signed_urls.mask(self._url)} does not tell how long its body is: a cut one would pass for whole."
+            )
+        self._check_size(self._body.total or 0)
 
-    async def _check_range(self, response: aiohttp.ClientResponse) -> None:
-        """Check that a partial answer is the rest of the very body of which the sink holds the start."""
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        starts = int(found[1]) if found else None
-        total = int(found[2]) if found and found[2] != "*" else None
-        same = self._total is None or total in (None, self._total)
-        if starts != self._sink.size or not same or response.headers.get("ETag") != self._etag:
-            await self._start_over()
-            raise TransientDownloadError(connection_error(self._url, "it answered with a range that was not asked for"))
-        self._total = self._total if self._total is not None else total
+    async def _check_part(self, response: aiohttp.ClientResponse) -> None:
+        """Check that a partial answer is the rest of the very body of which the file has the start."""
+        size = self._writer.size
+        total = self._body.total_by_part(response, size)
+        if total is None:
+            await self._refuse_part("it answered with another range than was asked for")
+        self._body = replace(self._body, total=total)
         self._resumed += 1
-        log.info("Resuming %s at byte %d", signed_urls.mask(self._url), self._sink.size)
+        log.info("Resuming %s at byte %d", signed_urls.mask(self._url), size)
+
+    async def _refuse_part(self, why: str) -> NoReturn:
+        self._trusts_ranges = False
+        await self._start_over()
+        raise TransientDownloadError(connection_error(self._url, why))
 
     def _check_size(self, size: int) -> None:
-        if size > self._network.max_bytes:
-            limit = self._network.max_bytes
+        if size > self._options.max_bytes:
+            limit = self._options.max_bytes
             raise VideoIntegrityError(f"{signed_urls.mask(self._url)} is larger than the {limit} bytes allowed.")
 
     async def _receive(self, response: aiohttp.ClientResponse) -> None:
-        sink = self._sink
-        judged = sink.size >= media_types.ENOUGH
+        writer, total = self._writer, self._body.total
+        self._limit.allow_for(total or 0)
+        is_checked = writer.size >= media_types.ENOUGH
         async for chunk in response.content.iter_any():
-            await sink.write(chunk)
-            self._check_size(sink.size)
-            if not judged and sink.size >= media_types.ENOUGH:
+            await writer.write(chunk)
+            self._check_size(writer.size)
+            self._limit.allow_for(max(writer.size, total or 0))
+            if total is not None and writer.size > total:
+                await self._refuse_part(f"it sent more than the {total} bytes of the video")
+            if not is_checked and writer.size >= media_types.ENOUGH:
                 self._check_is_video(response)
-                judged = True
-        if self._total is not None and sink.size < self._total:
+                is_checked = True
+        if total is not None and writer.size < total:
             raise TransientDownloadError(
                 VideoIntegrityError(f"The body from {signed_urls.mask(self._url)} was cut short.")
             )
         self._check_is_video(response)
+        await self._check_is_whole()
 
     def _check_is_video(self, response: aiohttp.ClientResponse) -> None:
+        # Bytes are believed before headers.
         told = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        seen = media_types.video_type(self._sink.head)
+        seen = media_types.video_type(self._writer.head)
         if seen is None:
-            looks = media_types.describe(self._sink.head)
+            kind = media_types.describe(self._writer.head)
+            encoding = response.headers.get("Content-Encoding", "")[:40]
             raise VideoIntegrityError(
-                f"What {signed_urls.mask(self._url)} gave is no video: it is {looks}"
-                f" (content type {told or 'not given'},"
-                f" {self._total if self._total is not None else 'unknown'} bytes)."
+                f"What {signed_urls.mask(self._url)} gave is no video: it is {kind}"
+                f" (content type {told[:80] or 'not given'}{f', content encoding {encoding}' if encoding else ''},"
+                f" {_count(self._body.total)} bytes)."
             )
         self._content_type = told if told.startswith("video/") else seen
 
+    async def _check_is_whole(self) -> None:
+        await self._writer.flush()
+        if missing := await asyncio.to_thread(media_types.what_is_missing, self._path):
+            await self._start_over()
+            raise TransientDownloadError(
+                VideoIntegrityError(f"The video from {signed_urls.mask(self._url)} is not whole: {missing}.")
+            )
 
-def _is_strong(etag: str | None) -> bool:
-    """Tell whether an ETag vouches for the bytes."""
-    return etag is not None and not etag.startswith("W/")
+
+def _count(total: int | None) -> str:
+    return "an unknown number of" if total is None else str(total)

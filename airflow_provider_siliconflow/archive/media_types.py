@@ -1,11 +1,19 @@
-"""Tell a video from what storages and gateways send instead, by its first bytes."""
+"""Tell a video from what storages and gateways send instead, and a whole one from one that was cut."""
 
 from __future__ import annotations
 
-#: Bytes that suffice to judge.
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+#: Bytes that suffice to tell the kind.
 ENOUGH = 12
 _WORDS = {b"<?xml": "XML", b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"<": "markup"}
-_WORDS |= {b"{": "JSON", b"[": "JSON", b'"': "JSON"}
+_WORDS |= {b"{": "JSON", b"[": "JSON", b'"': "JSON", b"\x1f\x8b": "gzip data"}
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+#: Boxes of a file at most: a fragmented video has two for each second or so.
+_MOST_BOXES = 100_000
 
 
 def video_type(head: bytes) -> str | None:
@@ -16,7 +24,7 @@ def video_type(head: bytes) -> str | None:
     """
     if head[4:8] == b"ftyp":
         return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
-    return "video/webm" if head.startswith(b"\x1a\x45\xdf\xa3") else None
+    return "video/webm" if head.startswith(_EBML) else None
 
 
 def describe(head: bytes) -> str:
@@ -25,3 +33,79 @@ def describe(head: bytes) -> str:
         return "empty"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return next((word for start, word in _WORDS.items() if text.startswith(start)), "of an unknown kind")
+
+
+def what_is_missing(path: Path) -> str | None:
+    """
+    Say what a video lacks to be whole, by its container; reads the heads of its boxes only.
+
+    An MP4 or QuickTime file is whole if its boxes fill it exactly and ``moov`` and ``mdat`` are among them; a WebM file
+    if it has its header and a segment that is not longer than the file.
+
+    :param path: A file of one of the types that :func:`video_type` knows.
+    :return: None if nothing is missing.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        webm = file.read(4) == _EBML
+        return _missing_in_webm(file, size) if webm else _missing_in_mp4(file, size)
+
+
+def _missing_in_mp4(file: BinaryIO, size: int) -> str | None:
+    start, kinds = 0, set[bytes]()
+    for _ in range(_MOST_BOXES):
+        if start == size:
+            missing = next((kind for kind in ("moov", "mdat") if kind.encode() not in kinds), None)
+            return f"it has no {missing} box, without which it cannot be played" if missing else None
+        file.seek(start)
+        head = file.read(16)
+        if len(head) < 8:
+            return f"it ends in the head of a box at byte {start}"
+        length, kind = struct.unpack(">I4s", head[:8])
+        least = 8
+        if length == 1:
+            if len(head) < 16:
+                return f"it ends in the head of a box at byte {start}"
+            length, least = int.from_bytes(head[8:16]), 16
+        elif length == 0:
+            # To the end of the file.
+            length = size - start
+        if length < least:
+            return f"the box at byte {start} has an impossible length"
+        if start + length > size:
+            return f"the {_name(kind)} box at byte {start} is cut: it has {size - start} of {length} bytes"
+        kinds.add(kind)
+        start += length
+    return "it has too many boxes"
+
+
+def _missing_in_webm(file: BinaryIO, size: int) -> str | None:
+    header = _vint(file, size)
+    if header is None:
+        return "its header is cut"
+    file.seek(header, os.SEEK_CUR)
+    if file.read(4) != _SEGMENT:
+        return "it has no segment"
+    start = file.tell()
+    segment = _vint(file, size)
+    if segment is None:
+        return "the head of its segment is cut"
+    return f"the segment at byte {start} is cut" if file.tell() + segment > size else None
+
+
+def _vint(file: BinaryIO, size: int) -> int | None:
+    """Read a length as EBML writes it; one that is not known yet, as live streams have it, is what there is."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    width = 9 - first[0].bit_length()
+    rest = file.read(width - 1)
+    if len(rest) < width - 1:
+        return None
+    bits = 7 * width
+    value = int.from_bytes(first + rest) & ((1 << bits) - 1)
+    return size - file.tell() if value == (1 << bits) - 1 else value
+
+
+def _name(kind: bytes) -> str:
+    return kind.decode("ascii") if kind.isalnum() else "unnamed"

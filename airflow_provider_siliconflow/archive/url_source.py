@@ -1,4 +1,4 @@
-"""The link in use: when it dies, and how to come by a fresh one."""
+"""The URL in use: when it expires, and how to get a fresh one."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ FreshUrl = Callable[[], Awaitable[str | None]]
 
 class RefreshableUrl:
     """
-    Keep the link of one download; ask for a fresh one at most once without a byte gained in between.
+    The URL of one download; a fresh one is asked for at most once without a byte received in between.
 
-    :param url: The link at hand, if any.
-    :param fresh_url: Asks the service for a link now; None where nobody can be asked.
+    :param url: The URL at hand, if any.
+    :param fresh_url: Asks the service for a URL now; None where nobody can be asked.
     :param clock: Tells the time, aware.
-    :param margin: Seconds of life below which a link is not started with.
+    :param margin: Seconds before its expiry from which on a URL is not used.
     """
 
     def __init__(
         self, url: str | None, fresh_url: FreshUrl | None, clock: Callable[[], datetime], margin: float
     ) -> None:
         self._url = url
-        self._fresh_link = fresh_url
+        self._fresh_url = fresh_url
         self._clock = clock
         self._margin = timedelta(seconds=margin)
         self._asked_at: int | None = None
-        #: What came of asking for a fresh link.
-        self._outcome = "No fresh link could be asked for."
+        #: What the service gave when it was asked for a fresh URL.
+        self._outcome = "No fresh URL could be asked for."
 
     async def current(self, received: int) -> str:
         """
-        Return the link to use now.
+        Return the URL to use now.
 
-        :param received: Bytes gained so far.
-        :raises VideoExpiredError: if there is none. One that looks dead by our clock is returned when there is no
-            other: the storage's clock decides.
+        :param received: Bytes received so far.
+        :return: A URL; one that is expired by our clock where there is no other, for the storage's clock decides.
+        :raises VideoExpiredError: if there is none.
         """
-        if self._url is None or self._is_dying():
+        if self._url is None or self._expires_soon():
             try:
                 await self._ask(received)
             except SiliconFlowError as error:
@@ -51,48 +51,48 @@ class RefreshableUrl:
                     raise
                 self._outcome = f"Asking for a fresh one failed: {error}"
         if self._url is None:
-            raise VideoExpiredError(f"There is no link to the video. {self._outcome}")
+            raise VideoExpiredError(f"There is no URL of the video. {self._outcome}")
         return self._url
 
     async def refused(self, received: int, said: str) -> None:
         """
-        Take note that the storage refused the link, and change it for a fresh one.
+        Replace the URL by a fresh one, since the storage refused it.
 
-        :param received: Bytes gained so far.
+        :param received: Bytes received so far.
         :param said: What the storage said.
         :raises VideoExpiredError: if there is no other.
         """
         if not await self._ask(received):
-            raise VideoExpiredError(self._obituary(said), made_at=signed_urls.made_at(self._url or ""))
+            raise VideoExpiredError(self._describe_expired(said), made_at=signed_urls.made_at(self._url or ""))
 
     def expires_at(self) -> datetime | None:
-        """Return when the link in use dies, if it tells."""
+        """Return when the URL in use expires, if it tells."""
         return signed_urls.expires_at(self._url) if self._url else None
 
-    def _is_dying(self) -> bool:
-        dies = self.expires_at()
-        return dies is not None and dies - self._margin <= self._clock()
+    def _expires_soon(self) -> bool:
+        expires = self.expires_at()
+        return expires is not None and expires - self._margin <= self._clock()
 
     async def _ask(self, received: int) -> bool:
-        """Return whether another link was to be had."""
-        if self._fresh_link is None or self._asked_at == received:
+        """Return whether the service gave another URL."""
+        if self._fresh_url is None or self._asked_at == received:
             return False
         self._asked_at = received
-        fresh = await self._fresh_link()
+        fresh = await self._fresh_url()
         if not fresh or fresh == self._url:
-            self._outcome = "The service was asked again and gave " + ("the same link." if fresh else "none.")
+            self._outcome = "The service was asked again and gave " + ("the same URL." if fresh else "none.")
             return False
-        log.info("Took a fresh link: %s", signed_urls.mask(fresh))
+        log.info("Using a fresh URL: %s", signed_urls.mask(fresh))
         self._url = fresh
-        self._outcome = "The service had been asked again: this is its fresh link."
+        self._outcome = "The service had been asked again: this is its fresh URL."
         return True
 
-    def _obituary(self, said: str) -> str:
-        made, dies, now = signed_urls.made_at(self._url or ""), self.expires_at(), self._clock()
-        born = f"It was made {made.isoformat(timespec='seconds')}. " if made else ""
-        when = "It does not tell when it dies"
-        if dies is not None:
-            tense = "died" if dies <= now else "should live until"
-            when = f"It {tense} {dies.isoformat(timespec='seconds')}, now it is {now.isoformat(timespec='seconds')}"
-        facts = f"The link {signed_urls.mask(self._url or '')} is dead: the storage answered {said.rstrip('.')}."
-        return f"{facts} {born}{when}. {self._outcome}"
+    def _describe_expired(self, said: str) -> str:
+        made, expires, now = signed_urls.made_at(self._url or ""), self.expires_at(), self._clock()
+        when_made = f"It was made {made.isoformat(timespec='seconds')}. " if made else ""
+        when = "It does not tell when it expires"
+        if expires is not None:
+            tense = "expired" if expires <= now else "should be valid until"
+            when = f"It {tense} {expires.isoformat(timespec='seconds')}, now it is {now.isoformat(timespec='seconds')}"
+        facts = f"The URL {signed_urls.mask(self._url or '')} is expired: the storage answered {said.rstrip('.')}."
+        return f"{facts} {when_made}{when}. {self._outcome}"

@@ -1,4 +1,4 @@
-"""Where a download goes: to a file and through SHA-256, on a thread, while the network goes on."""
+"""Write a download to a file and through SHA-256, on a thread, while the network goes on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from airflow_provider_siliconflow.archive.errors import destination_error
 
 #: Bytes handed to the thread at a time: enough that the hand-over costs nothing, few enough to hold two of them.
 BLOCK = 1 << 20
+#: Seconds that closing waits for a disk.
+_CLOSE_TIMEOUT = 30.0
 
 
 class FileWriter:
     """
-    Take a body in order, hash it and write it; at most two blocks are in memory.
+    A file that a body is written to in order, with its hash; at most two blocks are in memory.
 
-    :param path: The file to write; it is there already and empty.
+    :param path: The file to write; it exists and is empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,15 +31,16 @@ class FileWriter:
         self._storing: asyncio.Future[None] | None = None
         #: Bytes of the body so far.
         self.size = 0
-        #: Bytes ever taken, those of bodies given up included.
+        #: Bytes ever written, those of bodies given up included.
         self.received = 0
         #: The first bytes of the body.
         self.head = b""
 
     async def write(self, chunk: bytes) -> None:
         """
-        Take the next bytes of the body.
+        Write the next bytes of the body.
 
+        :param chunk: Some bytes.
         :raises DestinationError: if an earlier block could not be written.
         """
         if len(self.head) < 64:
@@ -51,7 +54,7 @@ class FileWriter:
 
     async def restart(self) -> None:
         """
-        Forget the body so far.
+        Discard the body so far.
 
         :raises DestinationError: if the file cannot be emptied.
         """
@@ -69,7 +72,7 @@ class FileWriter:
 
     async def flush(self) -> None:
         """
-        Wait until all that was taken is written and hashed.
+        Wait until all bytes are written and hashed.
 
         :raises DestinationError: if it could not be written.
         """
@@ -78,7 +81,7 @@ class FileWriter:
 
     async def finish(self) -> str:
         """
-        Bring the file to the disk, power cuts included.
+        Flush the file to the disk, so that it survives a power cut.
 
         :return: The SHA-256 of the body, in hexadecimal.
         :raises DestinationError: if it could not be written.
@@ -91,12 +94,15 @@ class FileWriter:
         return self._hash.hexdigest()
 
     async def close(self) -> None:
-        """Let go of the file, after the thread did."""
+        """Close the file, after the thread is done with it."""
+        pending: set[asyncio.Future[None]] = set()
         try:
             if self._storing is not None:
-                await asyncio.wait({self._storing})
+                _, pending = await asyncio.wait({self._storing}, timeout=_CLOSE_TIMEOUT)
         finally:
-            self._file.close()
+            # A disk that hangs must not hold the task; and a thread must not write to what another file has become.
+            if not pending:
+                self._file.close()
 
     async def _hand_over(self) -> None:
         await self._stored()

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal
 
-#: A body that looks like a video and whose every part differs.
-BODY = b"\x00\x00\x00\x18ftypisom" + b"".join(hashlib.sha256(bytes([n % 256, n // 256])).digest() for n in range(8000))
+from tests.unit.archive.boxes import mp4
+
+#: A whole video, as to its boxes, whose every part differs.
+BODY = mp4(b"".join(hashlib.sha256(bytes([n % 256, n // 256])).digest() for n in range(8000)))
 SHA256 = hashlib.sha256(BODY).hexdigest()
 ETAG = '"v1"'
 SECRET = "s3cr3t%2Bsignature"
@@ -77,6 +79,10 @@ class Origin:
         self.script = list(replies)
         self.otherwise: Handler = honest
         self.requests: list[Request] = []
+        #: Sent before each answer.
+        self.interim = b""
+        #: Seconds between two bytes of a body; 0 to send it in one go.
+        self.trickle = 0.0
         self._tls = tls
 
     async def __aenter__(self) -> Origin:
@@ -118,8 +124,15 @@ class Origin:
         if reply.length:
             headers["Content-Length"] = str(len(reply.body))
         lines = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        writer.write("\r\n".join(lines).encode("latin-1") + reply.body[: reply.send])
+        body = reply.body[: reply.send]
+        sent = int(bool(self.trickle))
+        writer.write(self.interim + "\r\n".join(lines).encode("latin-1") + body[: sent or None])
         await writer.drain()
+        while self.trickle and sent < len(body):
+            await asyncio.sleep(self.trickle)
+            writer.write(body[sent : sent + 1])
+            sent += 1
+            await writer.drain()
         if reply.end == "stall":
             await self._over.wait()
         if reply.end == "reset":

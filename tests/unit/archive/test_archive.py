@@ -27,6 +27,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoExpiredError,
     VideoFailedPermanentlyError,
 )
+from tests.unit.archive.boxes import box, mp4
 from tests.unit.archive.files import names, read
 from tests.unit.archive.origin import BODY, SECRET, SHA256, Origin, Reply, Request, cut, honest, refusal, whole
 
@@ -195,7 +196,8 @@ def big(tmp_path: Path) -> Iterator[tuple[str, int]]:
     size = int(os.environ.get("ARCHIVE_TEST_BYTES", 256 << 20))
     source = tmp_path / "source.mp4"
     with source.open("wb") as file:
-        file.write(BODY)
+        head = mp4()[: -len(box(b"mdat", b"frames"))]
+        file.write(head + box(b"mdat", wide=True, length=size - len(head)))
         file.truncate(size)
     head = f'HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nETag: "big"\r\nConnection: close\r\n\r\n'.encode()
     with socket.create_server(("127.0.0.1", 0)) as server:

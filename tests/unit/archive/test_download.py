@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import logging
 from dataclasses import replace
@@ -16,6 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoExpiredError,
     VideoIntegrityError,
 )
+from tests.unit.archive.boxes import WEBM, box, mp4
 from tests.unit.archive.files import read
 from tests.unit.archive.origin import (
     BODY,
@@ -27,6 +29,7 @@ from tests.unit.archive.origin import (
     Request,
     chunked,
     cut,
+    honest,
     part,
     refusal,
     whole,
@@ -136,6 +139,15 @@ async def test_passing_statuses_are_tried_again(stage: Path, status: int) -> Non
         pytest.param(part(50_000, BODY + b"more"), id="another length"),
         pytest.param(Reply(206, BODY[50_000:], {"ETag": ETAG}), id="no Content-Range"),
         pytest.param(Reply(416), id="416"),
+        pytest.param(part(50_000, ETag=""), id="no ETag"),
+        pytest.param(part(50_000, Last_Modified="Mon, 02 Nov 2026 00:00:00 GMT"), id="another Last-Modified"),
+        pytest.param(part(50_000, Content_Encoding="gzip"), id="encoded"),
+        pytest.param(part(50_000, Content_Encoding="identity, GZIP"), id="encoded twice"),
+        pytest.param(replace(part(50_000), body=BODY[50_000:] + b"more"), id="more than asked for"),
+        pytest.param(replace(part(50_000), body=BODY), id="the whole body as the rest"),
+        pytest.param(part(50_000, Content_Range=f"bytes 50000-{len(BODY) - 1}/*"), id="total not told"),
+        pytest.param(part(50_000, Content_Range=f"bytes 50000-49999/{len(BODY)}"), id="an empty range"),
+        pytest.param(part(50_000, Content_Range=f"bytes 50000-{len(BODY)}/{len(BODY)}"), id="beyond the end"),
     ],
 )
 async def test_starts_over_when_the_rest_is_not_to_be_had(stage: Path, second: Reply) -> None:
@@ -147,11 +159,79 @@ async def test_starts_over_when_the_rest_is_not_to_be_had(stage: Path, second: R
     assert all("range" not in request.headers for request in origin.requests[2:])
 
 
-async def test_a_weak_etag_is_not_sent_as_condition(stage: Path) -> None:
-    async with Origin([cut(50_000, ETag='W/"v1"'), part(50_000, ETag='W/"v1"')]) as origin:
+@pytest.mark.parametrize(
+    "validators",
+    [
+        pytest.param({"ETag": 'W/"v1"'}, id="weak ETag"),
+        pytest.param({"ETag": ""}, id="none"),
+        pytest.param({"ETag": '""'}, id="empty ETag"),
+        pytest.param({"ETag": "v1"}, id="ETag without quotes"),
+        pytest.param({"ETag": "", "Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT"}, id="Last-Modified alone"),
+    ],
+)
+async def test_only_a_strong_etag_lets_resume(stage: Path, validators: dict[str, str]) -> None:
+    """The storage has another video meanwhile, and answers to a Range as if it were the same."""
+    other = mp4(bytes(len(BODY)))[: len(BODY)]
+
+    def changed(request: Request) -> Reply:
+        if "range" in request.headers:
+            return part(int(request.headers["range"].removeprefix("bytes=").rstrip("-")), other, **validators)
+        return whole(BODY, **validators)
+
+    async with Origin([replace(cut(50_000), headers={"Content-Type": "video/mp4"} | validators)]) as origin:
+        origin.otherwise = changed
         got = await fetch(origin, stage)
     assert_is_body(got, stage)
-    assert "if-range" not in origin.requests[1].headers
+    assert all("range" not in request.headers for request in origin.requests)
+
+
+async def test_a_storage_whose_ranges_are_wrong_is_asked_for_none(stage: Path) -> None:
+    wrong = replace(part(50_000), body=BODY)
+    async with Origin([cut(50_000), wrong, cut(60_000)]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert ["range" in request.headers for request in origin.requests] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity", " IDENTITY ", "aws-chunked", "AWS-Chunked,identity"])
+async def test_encodings_that_change_nothing_are_none(stage: Path, encoding: str) -> None:
+    async with Origin([cut(50_000, Content_Encoding=encoding), part(50_000, Content_Encoding=encoding)]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert got.resumed == 1
+
+
+async def test_bytes_are_believed_before_headers(stage: Path) -> None:
+    async with Origin([cut(50_000, Content_Encoding="gzip"), whole(Content_Encoding="gzip")]) as origin:
+        got = await fetch(origin, stage)
+    assert_is_body(got, stage)
+    assert "range" not in origin.requests[1].headers
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+async def test_interim_answers_are_passed_over(stage: Path, status: int) -> None:
+    async with Origin() as origin:
+        origin.interim = f"HTTP/1.1 {status} Wait\r\nLink: </x>; rel=preload\r\n\r\n".encode()
+        assert_is_body(await fetch(origin, stage), stage)
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        (BODY[:-1], "the mdat box at byte .* is cut"),
+        (mp4()[:16] + box(b"mdat"), "no moov box"),
+        (mp4() + b"tail", "ends in the head of a box"),
+        (mp4() + box(b"free", length=3), "impossible length"),
+    ],
+)
+async def test_a_video_that_its_storage_has_not_whole(stage: Path, body: bytes, missing: str) -> None:
+    async with Origin() as origin:
+        origin.otherwise = lambda request: whole(body)
+        with pytest.raises(VideoIntegrityError, match=f"not whole: .*{missing}"):
+            await fetch(origin, stage, max_attempts=2)
+        origin.script = [whole(body)]
+        origin.otherwise = honest
+        assert_is_body(await fetch(origin, stage), stage)
 
 
 async def test_gives_up_after_max_attempts(stage: Path) -> None:
@@ -195,11 +275,10 @@ async def test_refuses_what_is_no_video_whatever_its_type(stage: Path, body: byt
 @pytest.mark.parametrize(
     ("head", "told", "kind"),
     [
-        (b"\x1a\x45\xdf\xa3" + bytes(99), "binary/octet-stream", "video/webm"),
-        (b"\0\0\0\x14ftypqt  " + bytes(99), "", "video/quicktime"),
-        (b"\0\0\0\x14ftypmp42" + bytes(99), "text/html", "video/mp4"),
-        (b"\0\0\0\x14ftypmp42" + bytes(99), "video/x-own; a=b", "video/x-own"),
-        (b"\0\0\0\x0cftypmp42", "", "video/mp4"),
+        (WEBM, "binary/octet-stream", "video/webm"),
+        (mp4(brand=b"qt  "), "", "video/quicktime"),
+        (mp4(), "text/html", "video/mp4"),
+        (mp4(), "video/x-own; a=b", "video/x-own"),
     ],
 )
 async def test_content_type_is_of_a_video(stage: Path, head: bytes, told: str, kind: str) -> None:
@@ -217,7 +296,7 @@ async def test_chunked_bodies_are_whole_when_they_say_so(stage: Path) -> None:
     ("reply", "words"),
     [
         (replace(whole(), length=False), "how long"),
-        (whole(Content_Encoding="gzip"), "encoded"),
+        (whole(gzip.compress(BODY, 1), Content_Encoding="gzip"), "gzip data .* content encoding gzip"),
         (Reply(204), "HTTP 204"),
         (Reply(206, BODY), "HTTP 206"),
         (Reply(304), "HTTP 304"),
@@ -236,6 +315,26 @@ async def test_refuses_more_than_max_bytes(stage: Path, reply: Reply) -> None:
             await fetch(origin, stage, max_bytes=100_000)
         origin.script = [whole(BODY)]
         await fetch(origin, stage, max_bytes=len(BODY))
+
+
+@pytest.mark.parametrize("reply", [cut(1000, "stall"), Reply(503)], ids=["a stalled body", "a storage that is away"])
+async def test_a_slow_storage_has_a_limit(stage: Path, reply: Reply) -> None:
+    async with Origin() as origin:
+        origin.otherwise = lambda request: reply
+        with pytest.raises(SiliconFlowConnectionError, match=r"bytes came within 0 s, .*download_timeout.*min_rate"):
+            await fetch(origin, stage, max_attempts=10**6, timeout=0.2, min_rate=1e7, stall_timeout=0.01)
+
+
+async def test_bytes_that_trickle_have_a_limit(stage: Path) -> None:
+    async with Origin() as origin:
+        origin.trickle = 0.01
+        with pytest.raises(SiliconFlowConnectionError, match=r"\d+ of \d+ bytes came within"):
+            await fetch(origin, stage, timeout=0.2, min_rate=1e7)
+
+
+def test_the_limit_is_by_size() -> None:
+    options = DownloadOptions("http://localhost/v1", timeout=100, min_rate=1000)
+    assert [options.time_for(size) for size in (0, 50_000, 10**6)] == [100, 150, 1100]
 
 
 async def test_full_disk_is_no_network_error() -> None:

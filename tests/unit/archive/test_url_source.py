@@ -49,7 +49,7 @@ def names(origin: Origin) -> list[str]:
 async def fetch(
     origin: Origin, stage: Path, url: str | None, service: Service | None, clock: Callable[[], datetime] | None = None
 ) -> Downloaded:
-    network = DownloadOptions(origin.base_url, max_backoff=0, max_attempts=4, link_margin=15)
+    network = DownloadOptions(origin.base_url, max_backoff=0, max_attempts=4, expiry_margin=15)
     return await download(url, stage, network, fresh_url=service, clock=clock or Clock())
 
 
@@ -74,9 +74,9 @@ async def test_without_a_link_one_is_asked_for(stage: Path) -> None:
     async with Origin() as origin:
         await fetch(origin, stage, None, Service(link(origin, "fresh", 600)))
         assert names(origin) == ["fresh"]
-        with pytest.raises(VideoExpiredError, match=r"no link to the video. .* gave none"):
+        with pytest.raises(VideoExpiredError, match=r"no URL of the video. .* gave none"):
             await fetch(origin, stage, None, Service(None))
-        with pytest.raises(VideoExpiredError, match="No fresh link could be asked for"):
+        with pytest.raises(VideoExpiredError, match="No fresh URL could be asked for"):
             await fetch(origin, stage, None, None)
         with pytest.raises(SiliconFlowConnectionError):
             await fetch(origin, stage, None, Service(SiliconFlowConnectionError("down")))
@@ -95,9 +95,9 @@ async def test_a_refused_link_is_changed_once(stage: Path, status: int) -> None:
 @pytest.mark.parametrize(
     ("fresh", "outcome"),
     [
-        ("old", "gave the same link"),
+        ("old", "gave the same URL"),
         (None, "gave none"),
-        ("fresh", "this is its fresh link"),
+        ("fresh", "this is its fresh URL"),
     ],
 )
 async def test_a_dead_link_is_an_error_with_the_facts(stage: Path, fresh: str | None, outcome: str) -> None:
@@ -108,7 +108,7 @@ async def test_a_dead_link_is_an_error_with_the_facts(stage: Path, fresh: str | 
             await fetch(origin, stage, link(origin, "old", -60), service)
         said = str(caught.value)
         assert "HTTP 403 AccessDenied Request has expired." in said
-        assert "It died 2026-11-22T11:59:00+00:00, now it is 2026-11-22T12:00:00+00:00." in said
+        assert "It expired 2026-11-22T11:59:00+00:00, now it is 2026-11-22T12:00:00+00:00." in said
         assert outcome in said
         assert SECRET not in said
         assert service.asked == 1
@@ -117,10 +117,10 @@ async def test_a_dead_link_is_an_error_with_the_facts(stage: Path, fresh: str | 
 
 async def test_nobody_to_ask(stage: Path) -> None:
     async with Origin([refusal()]) as origin:
-        with pytest.raises(VideoExpiredError, match=r"should live until .* No fresh link could be asked for"):
+        with pytest.raises(VideoExpiredError, match=r"should be valid until .* No fresh URL could be asked for"):
             await fetch(origin, stage, link(origin, "old", 600), None)
         origin.script = [refusal()]
-        with pytest.raises(VideoExpiredError, match="does not tell when it dies"):
+        with pytest.raises(VideoExpiredError, match="does not tell when it expires"):
             await fetch(origin, stage, f"http://127.0.0.1:{origin.port}/x", None)
 
 
