@@ -100,8 +100,8 @@ def test_an_expired_link_is_changed_for_a_fresh_one(still: Sandbox, clip: Path) 
 @pytest.mark.parametrize(
     ("still", "gives_id", "outcome"),
     [
-        pytest.param(Settings(tiny=True, link_seconds=600), False, "No fresh link could be asked for", id="no id"),
-        pytest.param(ONE_LINK, True, "The service was asked again and gave the same link", id="the same link again"),
+        pytest.param(Settings(tiny=True, link_seconds=600), False, "No fresh URL could be asked for", id="no id"),
+        pytest.param(ONE_LINK, True, "The service was asked again and gave the same URL", id="the same URL again"),
     ],
     indirect=["still"],
 )
