@@ -44,6 +44,19 @@ def get_provider_info() -> dict[str, Any]:
                         "Looks at waiting videos in a minute at most, in each triggerer (default 3000).",
                         minimum=1,
                     ),
+                    "download_timeout": _field(
+                        "Download time-out",
+                        "number",
+                        "Seconds that the download of a video may take whatever its size (default 300).",
+                        exclusiveMinimum=0,
+                    ),
+                    "download_min_rate": _field(
+                        "Download rate",
+                        "number",
+                        "Bytes a second that a video must come with; its size by this is added to the time-out (default"
+                        " 65536).",
+                        minimum=1024,
+                    ),
                     "image_folders": _field(
                         "Image folders",
                         "string",

@@ -105,6 +105,9 @@ class Settings:
     :param verify: Whether to check TLS certificates, or the path of a CA bundle.
     :param price: What one video costs, in words, for messages.
     :param requests_per_minute: Polls in a minute at most, in each triggerer.
+    :param download_timeout: Seconds that the download of a video may take whatever its size.
+    :param download_min_rate: Bytes a second that a video must come with: its size by this is added to
+        ``download_timeout``.
     :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
     """
 
@@ -117,6 +120,8 @@ class Settings:
     verify: Annotated[bool | str, BeforeValidator(_verify)] = True
     price: Annotated[str, BeforeValidator(_text)] = "the price of a video"
     requests_per_minute: Annotated[Number, Field(ge=1, le=1e9)] = 3000.0
+    download_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 300.0
+    download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
     image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None
 
     @cached_property

@@ -93,6 +93,8 @@ async def archive_manifest(
             ssl=hook.ssl,
             max_attempts=settings.max_attempts,
             max_backoff=settings.max_backoff,
+            timeout=settings.download_timeout,
+            min_rate=settings.download_min_rate,
         ),
         if_exists=if_exists,
         fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,

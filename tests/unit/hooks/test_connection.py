@@ -172,6 +172,8 @@ def test_verify_in_words(monkeypatch: pytest.MonkeyPatch, given: object, verify:
         (form(extra={"max_attempts": 10**30}), "max_attempts '1000"),
         (form(extra={"max_backoff": -1}), "max_backoff '-1': it must be greater than or equal to 0"),
         (form(extra={"requests_per_minute": 0}), "requests_per_minute '0'"),
+        (form(extra={"download_timeout": 0}), "download_timeout '0'"),
+        (form(extra={"download_min_rate": "fast"}), "download_min_rate 'fast'"),
         (form(extra={"proxy": "socks5://p:1080"}), "proxy: it must be the URL of an http or https proxy"),
         (form(extra={"proxy": 3128}), "proxy: it must be the URL"),
         (form(extra={"proxy": "http://[::1"}), "proxy: it must be the URL"),
