@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _CHUNK = 1 << 20
-#: Characters of a user's text that a message shows.
+#: Characters of a user's text, and of a store's, that a message shows.
 _SHOWN = 80
 #: Without O_NONBLOCK, opening a FIFO waits for a writer.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -170,5 +170,7 @@ def _check_object(path: ObjectStoragePath, info: dict[str, Any]) -> None:
 
 
 def _unavailable(path: ObjectStoragePath, error: Exception) -> ImageUnavailableError:
-    # The store's own words may hold a signed URL or the whole key of the object, so only the class is told.
-    return ImageUnavailableError(f"image {shown(path)} cannot be read for now: {type(error).__name__}.")
+    words = excerpt(" ".join(str(error).split()), length=_SHOWN)
+    cause = f"{type(error).__name__}: {words.rstrip('.')}" if words else type(error).__name__
+    # Not chained: the store's own words may hold a signed URL.
+    return ImageUnavailableError(f"image {shown(path)} cannot be read for now: {cause}.")

@@ -49,12 +49,14 @@ OUTAGES = [
     EndpointConnectionError('Could not connect to "https://bucket.s3.example/cats/cat.png?X-Amz-Signature=s3cr3t"'),
     PermissionError("The AWS Access Key Id you provided does not exist in our records."),
     RuntimeError("503 Slow Down"),
+    RuntimeError("x" * 100_000),
+    RuntimeError(),
     ValueError("Invalid endpoint"),
 ]
 
 
 @pytest.mark.parametrize("where", ["info", "open", "read"])
-@pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: f"{type(error).__name__} {str(error)[:9]}")
 def test_an_outage_of_the_store_can_be_retried(store: Store, outage: Exception, where: str) -> None:
     store.failure, store.fails_at = outage, where
     with pytest.raises(ImageUnavailableError) as caught:
@@ -64,6 +66,8 @@ def test_an_outage_of_the_store_can_be_retried(store: Store, outage: Exception, 
     assert type(outage).__name__ in message
     assert "s3://bucket/cats/cat.png" in message
     assert "Nothing was submitted" in message
+    assert str(outage)[:20] in message
+    assert len(message) < 350
     assert "s3cr3t" not in message
     assert "Signature" not in message
     assert caught.value.__suppress_context__
