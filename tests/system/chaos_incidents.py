@@ -57,8 +57,8 @@ def _rotate_key(scene: Scene) -> Incident:
 
 def _remove_connection(scene: Scene) -> Incident:
     """Delete a connection while videos wait, restart the triggerers, and create it again later."""
-    while "deferred" not in scene.states("away").values():
-        if set(scene.states("away").values()) == {"success"}:
+    while "deferred" not in (states := set(scene.states("away").values())):
+        if states and states <= {"success", "failed"}:
             return
         yield
     scene.connections.delete("siliconflow_away")

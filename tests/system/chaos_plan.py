@@ -37,6 +37,8 @@ _ROUTES: tuple[Route, ...] = ("direct", "proxy", "direct", "direct", "tunnel", "
 #: Variants that exist for the sake of a fault.
 _FAULTY: tuple[Variant, ...] = ("pair", "cleared", "away")
 _AWAY_CONNECTION = "siliconflow_away"
+#: Videos of each group at least, so that a small scenario has every fault.
+_LEAST = 2
 #: Videos in one task of the batch operator, at most.
 _BATCH = 8
 #: Share of videos that end ``Failed`` however often they are submitted.
@@ -132,7 +134,7 @@ class Scenario:
     def _counts(self) -> dict[Group, int]:
         """Return how many videos each group has: each some, and pairs an even number."""
         shares = {group: share for group, share in _SHARES.items() if self.chance or group[0] not in _FAULTY}
-        counts = {group: max(1, round(share * self.count / 100)) for group, share in shares.items()}
+        counts = {group: max(_LEAST, round(share * self.count / 100)) for group, share in shares.items()}
         if self.chance:
             counts["pair", "fail"] += counts["pair", "fail"] % 2
         counts["batch", "fail"] += self.count - sum(counts.values())

@@ -14,5 +14,5 @@ SEED = 2
 
 
 def test_a_chaos_scenario(echo: Echo) -> None:
-    violations = run_scenarios(seed=SEED, videos=24, calm=0, minutes=15, echo=echo)
+    violations = run_scenarios(seed=SEED, videos=26, calm=0, minutes=15, echo=echo)
     assert not violations, "\n".join([f"seed {SEED}", *violations])
