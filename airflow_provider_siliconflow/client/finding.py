@@ -40,12 +40,12 @@ def find_request_id(response: Response) -> Found | None:
     :param response: Any response, whole or not.
     :return: The id, or None if there is none.
     """
-    body = _unwrapped_text(response.json)
+    body = response.json
     succeeded = 200 <= response.status_code < 300
     documented = _id_text(body.get("requestId")) if isinstance(body, dict) else None
     if documented and _is_unmasked(documented, response):
         return Found(documented)
-    for where, value in _candidates(body, succeeded):
+    for where, value in _candidates(_unwrapped_text(body), succeeded):
         text = _id_text(value)
         if text and _ID_FORM.fullmatch(text) and _is_unmasked(text, response):
             return Found(text, f"as {where}")
@@ -128,7 +128,7 @@ def _candidates(body: Any, succeeded: bool) -> Iterator[tuple[str, Any]]:
             for key, value in pairs:
                 seen += 1
                 if seen > _NODES:
-                    return
+                    break
                 where = f"{path}.{key}" if path else str(key)
                 if key in names:
                     yield where, value

@@ -46,8 +46,7 @@ def read_submit(response: Response) -> SubmittedVideo:
         error = malformed(response, "the answer has no requestId") if is_success else error_from(response)
     if not found:
         raise error
-    rejected = 400 <= response.status_code < 500 or classify_failure(Route.SUBMIT, error) is FailureKind.PERMANENT
-    if rejected and response.status_code < 500:
+    if response.status_code < 500 and classify_failure(Route.SUBMIT, error) is not FailureKind.AMBIGUOUS:
         error.message += f" (it names the request id {found.request_id})"
         raise error
     cut = f", in a response that is not whole ({response.cut})" if response.cut else ""

@@ -9,6 +9,8 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from urllib3.util.ssltransport import SSLTransport
@@ -33,8 +35,12 @@ class Deadline:
         """
         left = self._at - time.monotonic()
         if left <= 0:
-            raise TimeoutError(f"no whole answer within {self._seconds:g} s")
+            raise self.error()
         return left
+
+    def error(self) -> TimeoutError:
+        """Return the error of a call that was not over in time."""
+        return TimeoutError(f"no whole answer within {self._seconds:g} s")
 
 
 class Channel:
@@ -70,16 +76,16 @@ class Channel:
             # TLS to the service inside TLS to the proxy, for which Python has no socket.
             inner = SSLTransport(self, context, server_hostname=host)  # type: ignore[arg-type]
             return Channel(inner, self._deadline, self._max_bytes)
-        self._sock.settimeout(self._deadline.left())
-        self._sock = context.wrap_socket(self._sock, server_hostname=host)
+        with self._timed():
+            self._sock = context.wrap_socket(self._sock, server_hostname=host)
         return self
 
     def sendall(self, data: bytes) -> None:
         """Send bytes, as a socket does."""
         view = memoryview(data)
         while view:
-            self._sock.settimeout(self._deadline.left())
-            view = view[self._sock.send(view[: 1 << 16]) :]
+            with self._timed():
+                view = view[self._sock.send(view[: 1 << 16]) :]
 
     def recv(self, size: int) -> bytes:
         """Return the next bytes, none at the end, as a socket does."""
@@ -88,13 +94,21 @@ class Channel:
 
     def recv_into(self, buffer: Any) -> int:
         """Read the next bytes into a buffer and return how many, as a socket does."""
-        self._sock.settimeout(self._deadline.left())
-        count: int = self._sock.recv_into(buffer)
+        with self._timed():
+            count: int = self._sock.recv_into(buffer)
         self.ended = self.ended or not count
         self._count += count
         if self._count > self._max_bytes:
             raise OSError(f"more than {self._max_bytes} bytes came")
         return count
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        self._sock.settimeout(self._deadline.left())
+        try:
+            yield
+        except TimeoutError:
+            raise self._deadline.error() from None
 
     def settimeout(self, seconds: float | None) -> None:
         """Do nothing: each operation has its timeout already."""

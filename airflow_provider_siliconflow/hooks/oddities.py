@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 #: What was logged already, in this process. Bounded, for a word in it comes from the service.
 _logged: set[str] = set()
 _MAX_LOGGED = 256
 
 
-def log_oddity(log: Any, result: Any) -> None:
+def log_oddity(result: Any) -> None:
     """
     Log once what a response had that the service's documentation does not tell.
 
-    :param log: Where to.
     :param result: What the response was read as.
     """
     oddity = getattr(result, "oddity", "")

@@ -196,7 +196,7 @@ class SiliconFlowHook(BaseHook):
             failure = connection_error(settings, error, sent=True)
         else:
             result = call.read(response(settings, reply.status, reply.headers, reply.body, reply.cut))
-            log_oddity(self.log, result)
+            log_oddity(result)
             return result
         # Out here the library's own error is no context of ours; it may hold the key.
         raise failure

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
-import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+
+from tests.proxies.messages import Request, reply, reset
+
+__all__ = ["KEY", "PATIENCE", "Drip", "Request", "Script", "Step", "Wire", "reply"]
 
 KEY = "sk-" + "k3y" * 16
 #: Seconds until a test that hangs is given up.
 PATIENCE = 20.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """Hold a request as it arrived; header names in lower case."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Step:
@@ -39,16 +28,23 @@ class Step:
     HANG = "never answer"
 
 
+@dataclass(frozen=True)
+class Drip:
+    """
+    Send an answer slowly: its beginning at once, then a byte after each pause, so that no single read takes long.
+
+    :param answer: The answer.
+    :param at_once: Bytes of it that are sent at once.
+    :param pause: Seconds between two bytes.
+    """
+
+    answer: bytes
+    at_once: int = 0
+    pause: float = 0.1
+
+
 #: A reply, a step, or what makes a reply from the request.
-Script = bytes | str | Callable[[Request], bytes]
-
-
-def reply(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> bytes:
-    """Put a whole HTTP answer together; anything but bytes is sent as JSON."""
-    content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    lines = {"Content-Length": str(len(content)), "Connection": "close", **(headers or {})}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"HTTP/1.1 {status} Some Words\r\n{head}\r\n".encode("latin-1") + content
+Script = bytes | str | Drip | Callable[[Request], bytes]
 
 
 @dataclass
@@ -112,7 +108,7 @@ class Wire:
             if self.script[0] == Step.RESET_UNREAD:
                 connection.recv(1, socket.MSG_PEEK)
                 self.requests.append(Request("?", "?", {}, b""))
-                _reset(connection)
+                reset(connection)
                 return
             request = _read(connection)
             if request is None:
@@ -123,13 +119,22 @@ class Wire:
             if step == Step.HANG:
                 self._over.wait(PATIENCE)
             elif step == Step.RESET:
-                _reset(connection)
+                reset(connection)
+            elif isinstance(step, Drip):
+                self._drip(connection, step)
             elif not isinstance(step, str):
-                connection.sendall(step if isinstance(step, bytes) else step(request))
+                with suppress(OSError):  # the caller may have had enough
+                    connection.sendall(step if isinstance(step, bytes) else step(request))
 
-
-def _reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    def _drip(self, connection: socket.socket, drip: Drip) -> None:
+        try:
+            connection.sendall(drip.answer[: drip.at_once])
+            for byte in drip.answer[drip.at_once :]:
+                if self._over.wait(drip.pause):
+                    return
+                connection.sendall(bytes([byte]))
+        except OSError:
+            pass  # the caller did not wait
 
 
 def _read(connection: socket.socket) -> Request | None:
