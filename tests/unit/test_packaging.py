@@ -173,6 +173,7 @@ def test_wheel_says_what_it_is_and_needs(wheel: zipfile.ZipFile) -> None:
         "aiohttp",
         "apache-airflow",
         "apache-airflow-providers-common-compat",
+        "pydantic",
         "requests",
         "tenacity",
     }
