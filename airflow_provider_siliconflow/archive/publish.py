@@ -171,8 +171,8 @@ def publish(
             write_manifest(destination.manifest, facts)
     except Exception as error:
         with suppress(Exception):
-            # Where the video has its name, the manifest waits for a retry: an answer may have been lost.
-            if not stores.exists(destination.path):
+            # The upload may have succeeded and its answer be lost: then the manifest waits for a retry.
+            if isinstance(error, DestinationError) or not stores.exists(destination.path):
                 stores.remove(waiting)
         if isinstance(error, DestinationError):
             raise

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import threading
+from pathlib import Path
 from typing import Any
 
 from fsspec.implementations.memory import MemoryFileSystem
@@ -51,3 +55,33 @@ class StubbornStore(Store):
         if self.exists(path2):
             raise FileExistsError(path2)
         super().mv(path1, path2, *args, **kwargs)
+
+
+class S3Store(Store):
+    """
+    Be as strict as S3: conditional writes are atomic and answered as ``s3fs`` does; objects have ETags.
+
+    :param knows_conditions: Whether ``If-None-Match`` is implemented; some stores with S3's API answer 501.
+    """
+
+    def __init__(self, *, knows_conditions: bool = True) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self.knows_conditions = knows_conditions
+
+    def put_file(self, lpath: str, rpath: str, *args: Any, mode: str = "overwrite", **kwargs: Any) -> None:
+        body = Path(lpath).read_bytes()
+        if mode == "create" and not self.knows_conditions:
+            raise NotImplementedError("A header you provided implies functionality that is not implemented")
+        with self._lock:
+            there = super().exists(rpath)
+            if (mode == "create" and there) or ("IfMatch" in kwargs and kwargs["IfMatch"] != self._etag(rpath)):
+                raise OSError(errno.EINVAL, "At least one of the pre-conditions you specified did not hold")
+            self.done.append(("put", rpath))
+            self.pipe_file(rpath, body)
+
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        return {**super().info(path, **kwargs), "ETag": self._etag(path)}
+
+    def _etag(self, path: str) -> str:
+        return hashlib.md5(self.cat_file(path)).hexdigest() if super().isfile(path) else ""

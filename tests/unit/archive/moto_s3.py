@@ -1,0 +1,42 @@
+"""
+A bucket on a server that plays S3, reached by the client that Airflow uses.
+
+It needs ``moto[server]`` and ``s3fs``, whose ``botocore`` wants an older ``python-dateutil`` than is pinned here, so they
+are not among the development requirements: install them in an environment of their own and run these tests there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+IS_INSTALLED = bool(find_spec("moto") and find_spec("s3fs"))
+NEEDS_MOTO = pytest.mark.skipif(not IS_INSTALLED, reason="moto and s3fs do not install beside the pinned Airflow")
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def s3_server() -> Iterator[Any]:
+    """Run the server and give a client of it."""
+    server = import_module("moto.server").ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        options = {"key": "key", "secret": "secret", "endpoint_url": f"http://{host}:{port}"}
+        yield import_module("s3fs").S3FileSystem(**options, skip_instance_cache=True, use_listings_cache=False)
+    finally:
+        server.stop()
+
+
+def new_bucket(fs: Any) -> str:
+    """Make a bucket and return its name."""
+    name = f"bucket{next(_numbers)}"
+    fs.mkdir(name)
+    return name

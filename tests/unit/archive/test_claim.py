@@ -1,0 +1,311 @@
+"""A destination is claimed before paying, and only the holder of its claim publishes there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_siliconflow.archive import claim as claims
+from airflow_provider_siliconflow.archive.claim import claim_path
+from airflow_provider_siliconflow.archive.destination import Destination, understand
+from airflow_provider_siliconflow.archive.publish import prepare_destination, publish, release_claim
+from airflow_provider_siliconflow.archive.staging import staging
+from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
+from tests.unit.archive.moto_s3 import IS_INSTALLED, NEEDS_MOTO, new_bucket, s3_server
+from tests.unit.archive.published import MANIFEST, put
+from tests.unit.archive.stores import S3Store, Store
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    InStore = Callable[[Store, str], ObjectStoragePath]
+    Place = Callable[[], ObjectStoragePath]
+
+ONE, TWO = "a_dag/run 1/video/-1", "a_dag/run 2/video/-1"
+PAIRS = 25
+
+
+MOTO = pytest.param("moto", marks=NEEDS_MOTO)
+#: Stores on which two writers are kept apart by the store itself.
+EXCLUSIVE = pytest.mark.parametrize("place", ["local", "s3", MOTO], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def s3_client() -> Iterator[Any]:
+    with s3_server() if IS_INSTALLED else nullcontext() as fs:
+        yield fs
+
+
+@pytest.fixture(params=["local", "s3", "s3 without conditions", "other", MOTO])
+def place(request: pytest.FixtureRequest, tmp_path: Path, in_store: InStore, s3_client: Any) -> Place:
+    """Give new destinations, one after the other, in one kind of store."""
+    stores = {
+        "s3": lambda: in_store(S3Store(), "s3://bucket/clip.mp4"),
+        "s3 without conditions": lambda: in_store(S3Store(knows_conditions=False), "s3://bucket/clip.mp4"),
+        "other": lambda: in_store(Store(), "memory://folder/clip.mp4"),
+        "moto": lambda: in_store(s3_client, f"s3://{new_bucket(s3_client)}/clip.mp4"),
+    }
+
+    def make() -> ObjectStoragePath:
+        number = len(list(tmp_path.iterdir()))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        return stores.get(request.param, lambda: understand(f"{folder}/clip.mp4", None).path)()
+
+    return make
+
+
+@pytest.fixture
+def path(place: Place) -> ObjectStoragePath:
+    return place()
+
+
+def prepare(path: ObjectStoragePath, owner: str | None = ONE, if_exists: Any = "fail", **more: Any) -> Any:
+    return prepare_destination(str(path), owner=owner, if_exists=if_exists, **more)
+
+
+def age(path: ObjectStoragePath, days: float) -> None:
+    """Make a claim older."""
+    beside = claim_path(path)
+    content = json.loads(beside.fs.cat_file(beside.path))
+    content["claimed_at"] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    beside.fs.pipe_file(beside.path, json.dumps(content).encode())
+
+
+def names(path: ObjectStoragePath) -> set[str]:
+    with suppress(FileNotFoundError):
+        return {found["name"].rpartition("/")[2] for found in path.fs.ls(path.parent.path, detail=True)}
+    return set()
+
+
+def test_the_second_task_is_refused_before_it_pays(path: ObjectStoragePath) -> None:
+    assert prepare(path) is None
+    with pytest.raises(DestinationRefusedError, match="DAG a_dag, run run 1, task video since 20") as caught:
+        prepare(path, TWO)
+    assert str(claim_path(path)) in str(caught.value)
+    assert "mapped" not in str(caught.value)
+
+
+@pytest.mark.parametrize("if_exists", ["skip", "overwrite"])
+def test_where_others_may_be_waited_for_a_retry_may_succeed(path: ObjectStoragePath, if_exists: str) -> None:
+    prepare(path)
+    with pytest.raises(DestinationError, match="run 1") as caught:
+        prepare(path, TWO, if_exists)
+    assert not isinstance(caught.value, DestinationRefusedError)
+    release_claim(str(path), owner=ONE)
+    assert prepare(path, TWO, if_exists) is None
+
+
+def test_a_mapped_task_without_its_index_is_told(path: ObjectStoragePath) -> None:
+    prepare(path, "a_dag/run/video/0")
+    with pytest.raises(DestinationRefusedError, match=r"map index 0 since .*ti\.map_index"):
+        prepare(path, "a_dag/run/video/1")
+
+
+def test_a_retry_takes_its_own_claim_and_the_try_before_loses_it(path: ObjectStoragePath) -> None:
+    first = claims.take(path, ONE)
+    second = claims.take(path, ONE)
+    assert (first.is_renewed, second.is_renewed) == (False, True)
+    claims.check(path, second)
+    with pytest.raises(DestinationError, match="now held by DAG a_dag"):
+        claims.check(path, first)
+    with staging(path) as stage:
+        stage.write_bytes(b"late")
+        with pytest.raises(DestinationError, match="now held by"):
+            publish(stage, Destination(path, is_folder=False), MANIFEST, "fail", first)
+    assert names(path) == {claim_path(path).name}
+
+
+def test_a_claim_that_was_removed_is_lost(path: ObjectStoragePath) -> None:
+    claim = claims.take(path, ONE)
+    path.fs.rm_file(claim_path(path).path)
+    with pytest.raises(DestinationError, match="its file was removed"):
+        claims.check(path, claim)
+
+
+def test_a_released_claim_leaves_nothing_and_that_of_others_stays(path: ObjectStoragePath) -> None:
+    release_claim(str(path), owner=ONE)
+    prepare(path)
+    release_claim(str(path), owner=TWO)
+    assert names(path) == {claim_path(path).name}
+    release_claim(str(path), owner=ONE)
+    assert names(path) == set()
+
+
+def test_an_old_claim_is_taken_over_with_a_warning(path: ObjectStoragePath, caplog: pytest.LogCaptureFixture) -> None:
+    prepare(path)
+    age(path, 6.9)
+    with pytest.raises(DestinationRefusedError):
+        prepare(path, TWO)
+    age(path, 7.1)
+    assert prepare(path, TWO) is None
+    assert "Taking over the claim" in caplog.text
+    assert "run 1" in caplog.text
+    with pytest.raises(DestinationRefusedError, match="run 2"):
+        prepare(path, ONE)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"not json", b"\xff", b'{"version": 1, "owner": "x"}'])
+def test_a_claim_that_cannot_be_read_is_not_absent(path: ObjectStoragePath, content: bytes) -> None:
+    beside = claim_path(path)
+    if path.protocol == "":
+        Path(beside.path).write_bytes(content)
+    else:
+        beside.fs.pipe_file(beside.path, content)
+    with pytest.raises(DestinationRefusedError, match="cannot be read"):
+        prepare(path)
+    release_claim(str(path), owner=ONE)
+    assert names(path) == {beside.name}
+
+
+@pytest.mark.parametrize("claimed_at", ["", "yesterday", "2020-01-01T00:00:00"])
+def test_a_claim_of_unknown_age_never_expires(path: ObjectStoragePath, claimed_at: str) -> None:
+    prepare(path)
+    beside = claim_path(path)
+    content = json.loads(beside.fs.cat_file(beside.path)) | {"claimed_at": claimed_at}
+    beside.fs.pipe_file(beside.path, json.dumps(content).encode())
+    with pytest.raises(DestinationRefusedError):
+        prepare(path, TWO)
+    assert prepare(path, ONE) is None
+
+
+def test_folders_are_not_claimed(tmp_path: Path) -> None:
+    for owner in (ONE, TWO):
+        assert prepare_destination(f"{tmp_path}/", owner=owner, if_exists="fail") is None
+    release_claim(f"{tmp_path}/", owner=ONE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_claimed_by_nobody(path: ObjectStoragePath) -> None:
+    put(path)
+    with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
+        prepare(path)
+    assert prepare(path, if_exists="skip") == prepare(path, request_id="abc") == MANIFEST
+    assert names(path) == {"clip.mp4", "clip.mp4.json"}
+
+
+def test_a_claim_is_given_up_when_another_video_is_found(path: ObjectStoragePath) -> None:
+    prepare(path)
+    put(path)
+    with pytest.raises(DestinationRefusedError):
+        prepare(path)
+    assert names(path) == {"clip.mp4", "clip.mp4.json"}
+
+
+def test_a_store_without_the_right_to_remove_is_used_without_claims(
+    in_store: InStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise PermissionError("DeleteObject")
+
+    store = S3Store()
+    path = in_store(store, "s3://bucket/clip.mp4")
+    monkeypatch.setattr(store, "rm_file", forbidden)
+    for owner in (ONE, TWO):
+        assert prepare(path, owner) is None
+    assert "not claimed" in caplog.text
+    assert store.names() == ["/bucket/.siliconflow-probe"]
+    assert put(path) == MANIFEST
+
+
+def is_exclusive(path: ObjectStoragePath) -> bool:
+    """Tell whether the store keeps two writers apart."""
+    return path.protocol in ("", "s3") and getattr(path.fs, "knows_conditions", True)
+
+
+def race(*calls: Callable[[], Any]) -> list[Any]:
+    """Start calls at once and return what each returned or raised."""
+    outcomes: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls))
+
+    def run(index: int) -> None:
+        start.wait(10)
+        try:
+            outcomes[index] = calls[index]()
+        except Exception as error:
+            outcomes[index] = error
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return outcomes
+
+
+def assert_is_a_pair(path: ObjectStoragePath) -> str:
+    """Check that what stands at a destination is one video and its own manifest, and return its id."""
+    body = path.fs.cat_file(path.path)
+    manifest = json.loads(path.fs.cat_file(f"{path.path}.json"))
+    assert body == manifest["request_id"].encode()
+    return str(manifest["request_id"])
+
+
+def test_of_two_tasks_at_once_one_pays(place: Place) -> None:
+    for _ in range(PAIRS):
+        path = place()
+        outcomes = race(lambda: prepare(path, ONE), lambda: prepare(path, TWO))  # noqa: B023
+        refused = [outcome for outcome in outcomes if outcome]
+        # Where the store keeps nobody apart, both may pay, and publishing finds out.
+        assert len(refused) == 1 or not is_exclusive(path)
+        assert all(isinstance(error, DestinationRefusedError) for error in refused)
+        release_claim(str(path), owner=ONE)
+        release_claim(str(path), owner=TWO)
+        assert names(path) == set()
+
+
+@EXCLUSIVE
+def test_of_two_writers_at_once_one_publishes_and_no_video_is_destroyed(place: Place) -> None:
+    for _ in range(PAIRS):
+        path = place()
+        writers = [lambda name=name: put(path, name.encode(), request_id=name) for name in ("one", "two")]  # noqa: B023
+        outcomes = race(*writers)
+        (refused,) = (outcome for outcome in outcomes if isinstance(outcome, Exception))
+        assert isinstance(refused, DestinationRefusedError)
+        (won,) = (outcome["request_id"] for outcome in outcomes if isinstance(outcome, dict))
+        assert assert_is_a_pair(path) == won
+        assert names(path) == {"clip.mp4", "clip.mp4.json"}
+
+
+def test_two_tries_of_one_task_that_overwrite_never_mix(place: Place) -> None:
+    """Both hold the claim by turns: the last one to take it publishes."""
+    for _ in range(PAIRS):
+        path = place()
+        put(path, b"old", request_id="old")
+
+        def overwrite(name: str, path: ObjectStoragePath = path) -> None:
+            claim = claims.take(path, ONE)
+            with staging(path) as stage:
+                stage.write_bytes(name.encode())
+                facts = {"request_id": name, "bytes": len(name), "sha256": name}
+                with suppress(DestinationError):
+                    publish(stage, Destination(path, is_folder=False), facts, "overwrite", claim)
+
+        race(lambda: overwrite("one"), lambda: overwrite("two"))
+        release_claim(str(path), owner=ONE)
+        assert assert_is_a_pair(path) in ("one", "two")
+        assert names(path) == {"clip.mp4", "clip.mp4.json"}
+
+
+def test_of_many_that_take_over_an_old_claim_one_has_it(place: Place) -> None:
+    owners = [f"a_dag/run {number}/video/-1" for number in range(8)]
+    for _ in range(5):
+        path = place()
+        prepare(path)
+        age(path, 8)
+        outcomes = race(*(lambda owner=owner: claims.take(path, owner) for owner in owners))  # noqa: B023
+        holders = [outcome for outcome in outcomes if isinstance(outcome, claims.Claim)]
+        valid = []
+        for claim in holders:
+            with suppress(DestinationError):
+                claims.check(path, claim)
+                valid.append(claim)
+        assert len(valid) == 1
+        assert holders == valid or not is_exclusive(path)
