@@ -56,16 +56,17 @@ def run_archive(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     :return: What the coroutine returned.
     """
     run = _Run(make)
-    outcome = _in_thread(run)
+    outcomes: list[Future[_T]] = []
     try:
-        while not wait([outcome], timeout=_TICK).done:
+        outcomes.append(_in_thread(run))
+        while not wait(outcomes, timeout=_TICK).done:
             pass
     except BaseException:
         run.cancel()
-        if not wait([outcome], timeout=CLEANUP_TIMEOUT).done:
+        if wait(outcomes, timeout=CLEANUP_TIMEOUT).not_done:
             log.warning("Archiving was interrupted and does not end within %.0f s: leaving it.", CLEANUP_TIMEOUT)
         raise
-    return outcome.result()
+    return outcomes[0].result()
 
 
 class _Run(Generic[_T]):
@@ -112,6 +113,8 @@ class _DaemonExecutor(ThreadPoolExecutor):
 
 def _in_thread(call: Callable[[], _T]) -> Future[_T]:
     outcome: Future[_T] = Future()
+    # From now on nobody can cancel it: a thread that runs cannot be stopped.
+    outcome.set_running_or_notify_cancel()
     context = contextvars.copy_context()
 
     def run() -> None:

@@ -1,8 +1,8 @@
 """
 A bucket on a server that plays S3, reached by the client that Airflow uses.
 
-It needs ``moto[server]`` and ``s3fs``, whose ``botocore`` wants an older ``python-dateutil`` than is pinned here, so they
-are not among the development requirements: install them in an environment of their own and run these tests there.
+It needs ``moto[server]`` and ``s3fs``, whose ``botocore`` wants an older ``python-dateutil`` than is pinned here, so
+they are not among the development requirements: install them in an environment of their own and run these tests there.
 """
 
 from __future__ import annotations
