@@ -74,8 +74,9 @@ def staging(path: ObjectStoragePath) -> Iterator[Path]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield stage
     finally:
-        os.close(file)
+        # While it is locked: a sweep would take it for one that a killed task left behind, and say so.
         stage.unlink(missing_ok=True)
+        os.close(file)
 
 
 def sweep(path: ObjectStoragePath) -> None:
