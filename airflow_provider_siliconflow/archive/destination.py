@@ -16,8 +16,9 @@ from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-#: Stores on which an object appears under its name when its upload is complete, and not before.
-OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "oss"})
+#: Stores on which an object appears under its name when its upload is complete, and not before: the schemes that
+#: Airflow's providers register (amazon, google, microsoft.azure), and others for the same stores.
+OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "oss"})
 #: Bytes of a key at most: S3 and Google 1,024, Alibaba OSS 1,023, Azure 1,024 characters.
 _KEY_LIMIT = 1023
 _LOCAL = ("", "file", "local")

@@ -98,15 +98,27 @@ def read_small(path: ObjectStoragePath, limit: int) -> bytes | None:
 
     :param path: Its path.
     :param limit: Bytes at most.
-    :return: Its bytes; empty if it is larger; None if it is not there.
+    :return: Its bytes; empty if it is larger or no plain file; None if it is not there.
     """
     try:
         if not exists(path):
             return None
+        if is_local(path):
+            return _read_local(path.path, limit)
         fs = path.fs
         return bytes(fs.cat_file(path.path)) if fs.size(path.path) <= limit else b""
     except FileNotFoundError:
         return None
+
+
+def _read_local(path: str, limit: int) -> bytes:
+    """Read a plain file; a FIFO waits for a writer and a device has no end, so that they are not even opened."""
+    if not os.path.isfile(path):
+        return b""
+    # Another file may have taken its place by now: O_NONBLOCK waits for nobody, and no more is read than the limit.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        content = file.read(limit + 1)
+    return content if len(content) <= limit else b""
 
 
 @contextmanager

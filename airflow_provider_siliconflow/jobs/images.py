@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs import image_files, image_types
 
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
 _URLS = ("http", "https")
 _LOCAL = ("file", "local")
-#: The schemes that Airflow's providers register for object stores (amazon, google, microsoft.azure), and those of
-#: other distributions that are object stores as well. Closed, since the file systems behind Airflow's paths know many
-#: more: http, github, zip or memory would fetch, unpack or reveal what no image is.
-_STORES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "oss", "cos", "obs", "tos")
 
 
 def image_field(image: str | os.PathLike[str] | ObjectStoragePath, folders: Sequence[str] | None = None) -> str:
@@ -111,9 +108,10 @@ def _store_path(text: str, scheme: str) -> ObjectStoragePath:
 
 
 def _check_store(text: str, scheme: str) -> None:
-    # A chain such as simplecache::http://… makes the file system itself fetch what the last part names.
-    if scheme not in _STORES or "::" in text:
-        stores = ", ".join(f"{store}://" for store in _STORES)
+    # A closed set: the file systems behind Airflow's paths know many more, and http, github, zip or memory would fetch,
+    # unpack or reveal what no image is. So would a chain such as simplecache::http://….
+    if scheme not in OBJECT_STORES or "::" in text:
+        stores = ", ".join(f"{store}://" for store in sorted(OBJECT_STORES))
         raise InvalidVideoRequestError(
             f"image {image_files.shown(text)} cannot be read: it is neither an http(s) URL, a data URI, a local file"
             f" nor an object of a store ({stores})."

@@ -21,7 +21,7 @@ from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.archive.publish import publish
 from airflow_provider_siliconflow.archive.staging import staging
 
-BEFORE, LAST = 60, 80
+BEFORE, AROUND, LAST = 40, 16, 20
 OLD, NEW = b"old" * 1000, bytes(range(256)) * 2000
 
 
@@ -38,8 +38,12 @@ def work(folder: Path) -> None:
         publish(stage, destination, facts(NEW, "new"), "overwrite")
 
 
-def run(folder: Path, last: float) -> int:
-    """Do the work in a child that dies at its last call; return the calls it made, or -1 if it was killed."""
+def run(folder: Path, last: float) -> tuple[int, list[int]]:
+    """
+    Do the work in a child that dies at its last call.
+
+    :return: The number of calls it made, and those which were ``os.replace``; none if it was killed.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child:
@@ -47,19 +51,22 @@ def run(folder: Path, last: float) -> int:
         with os.fdopen(reader) as pipe:
             told = pipe.read()
         os.waitpid(child, 0)
-        return int(told or -1)
-    made = 0
+        calls, replaces = json.loads(told or "[0, []]")
+        return calls, replaces
+    made, replaced = 0, []
 
-    def count(*_: object) -> None:
+    def count(_: object, event: str, called: object) -> None:
         nonlocal made
         made += 1
+        if event == "c_call" and called is os.replace:
+            replaced.append(made)
         if made >= last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(count)
     work(folder)
     sys.setprofile(None)
-    os.write(writer, str(made).encode())
+    os.write(writer, json.dumps([made, replaced]).encode())
     os._exit(0)
 
 
@@ -86,9 +93,10 @@ def main(folder: Path) -> None:
     found: collections.Counter[str] = collections.Counter()
     # Once in this process, so that all victims have the same modules loaded and make the same calls.
     work(prepared(folder / "first", had_old=True))
-    calls = run(prepared(folder / "all", had_old=True), float("inf"))
-    # Every one of the last calls, where the video gets its name, and some of those before.
-    points = chance.sample(range(1, calls - LAST), BEFORE) + list(range(calls - LAST, calls))
+    calls, replaces = run(prepared(folder / "all", had_old=True), float("inf"))
+    # Each call around those that give video and manifest their names, the last ones, and some of the others.
+    around = [point for replaced in replaces for point in range(replaced - AROUND, replaced + AROUND)]
+    points = [*chance.sample(range(1, calls - LAST), BEFORE), *around, *range(calls - LAST, calls)]
     for number, point in enumerate(points):
         had_old = bool(number % 2)
         here = prepared(folder / str(number), had_old)
