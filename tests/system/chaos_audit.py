@@ -9,16 +9,10 @@ from typing import Any
 
 import requests
 
-from airflow_provider_siliconflow.client.retry import final_submit_error
-from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError
 from tests.system.audit import ArchivedFiles, Run
-from tests.system.chaos_plan import MODEL, Scenario, Video, identity_of
-from tests.system.reports import Report, count_resubmits, read_error, read_item
+from tests.system.chaos_plan import Scenario, Video, identity_of
+from tests.system.reports import Report, count_resubmits, is_of_the_try_that_sent_it, read_error, read_item
 from tests.system.rest import TaskInstance
-
-_CAUSE = SiliconFlowConnectionError()
-#: What an error says if the try that sent the submit has lived on.
-_SENT = final_submit_error(_CAUSE, model=MODEL).message.removesuffix(str(_CAUSE)).strip()
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ class VideoOutcome:
     def _is_unknowable(self, killed: bool) -> bool:
         """Return whether nobody could know: no answer arrived, or its receiver was killed."""
         known = [job for job in self.kept if job["answered"]]
-        return not known or (killed and _SENT not in self.report.text)
+        return not known or (killed and not is_of_the_try_that_sent_it(self.report.text))
 
 
 def _is_closed(job: dict[str, Any], now: float) -> bool:

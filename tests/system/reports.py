@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,10 @@ _BY_STATE: dict[str, ReportKind] = {
 _RESUBMIT = "on_unknown_submit='resubmit'"
 
 
+#: How an error begins that is raised by the try which sent the submit; a later try says something else.
+_SENT = re.compile(r"^A submit of \S+ was sent")
+
+
 @dataclass(frozen=True)
 class Report:
     """
@@ -45,6 +50,11 @@ class Report:
 def reports_unknown(text: str) -> bool:
     """Return whether a log or an error says that a video may be running whose id is lost."""
     return sentence(Billing.UNKNOWN) in text
+
+
+def is_of_the_try_that_sent_it(text: str) -> bool:
+    """Return whether an error of unknown outcome is of the very try that sent the submit, which has lived on."""
+    return bool(_SENT.match(text))
 
 
 def read_error(text: str, request_ids: Collection[str]) -> Report:
