@@ -1,4 +1,4 @@
-"""The calls of the API as data: what to send, how to read the answer, how to end after the last failure."""
+"""The API's endpoints as data: what to send, how to read the response, which error to end with."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _unchanged(error: SiliconFlowError) -> SiliconFlowError:
 @dataclass(frozen=True)
 class Endpoint(Generic[T]):
     """
-    Hold one call.
+    A call of the API.
 
     :param route: What repeating the call costs.
     :param method: The HTTP method.
     :param path: Path and query below the base URL.
-    :param read: Turns the answer into a result, or raises.
+    :param read: Reads a response: returns the result, or raises.
     :param body: JSON body, if any.
-    :param final_error: Makes the error to raise once the call is given up.
+    :param final_error: Makes the error to raise when the call is not sent again.
     """
 
     route: Route
@@ -46,8 +46,10 @@ class Endpoint(Generic[T]):
 
 def submit(video: VideoRequest) -> Endpoint[SubmittedVideo]:
     """
-    Make the call that buys a video.
+    Return the call that submits a video, which is billed.
 
+    :param video: What to make.
+    :return: The call.
     :raises InvalidVideoRequestError: with all that is wrong with the request.
     """
     if problems := video.validate():
@@ -64,8 +66,10 @@ def submit(video: VideoRequest) -> Endpoint[SubmittedVideo]:
 
 def status(request_id: str) -> Endpoint[VideoStatus]:
     """
-    Make the call that looks at a video.
+    Return the call that polls a video.
 
+    :param request_id: The video's request id.
+    :return: The call.
     :raises InvalidArgumentError: if there is no request id to poll.
     """
     if not isinstance(request_id, str) or not request_id:
@@ -83,12 +87,16 @@ def status(request_id: str) -> Endpoint[VideoStatus]:
 
 
 def models(type: str) -> Endpoint[list[str]]:
-    """Make the call that lists the models of a type."""
+    """
+    Return the call that lists the models of a type.
+
+    :param type: The API's model type, such as ``video``.
+    """
     return Endpoint(Route.FREE, "GET", f"/models?type={quote(type, safe='')}", parsing.read_models)
 
 
 def balance() -> Endpoint[Decimal]:
-    """Make the call that reads the account's balance."""
+    """Return the call that reads the account's balance."""
     return Endpoint(Route.FREE, "GET", "/user/info", parsing.read_balance)
 
 

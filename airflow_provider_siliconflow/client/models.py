@@ -1,4 +1,4 @@
-"""What is asked for and what comes back: plain, frozen data with its JSON."""
+"""The models of the API: what is asked for and what comes back, as plain, frozen data with its JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.client.masking import excerpt
 
 #: Models that make videos, as the vendor's submit page lists them (api-reference/videos/videos_submit). The list
-#: changes with notice, so an unknown model is a warning, never a refusal.
+#: changes with notice, so an unknown model is a warning, never an error.
 TEXT_TO_VIDEO_MODELS = frozenset({"Wan-AI/Wan2.2-T2V-A14B"})
 IMAGE_TO_VIDEO_MODELS = frozenset({"Wan-AI/Wan2.2-I2V-A14B"})
 KNOWN_MODELS = TEXT_TO_VIDEO_MODELS | IMAGE_TO_VIDEO_MODELS
@@ -20,7 +20,7 @@ KNOWN_MODELS = TEXT_TO_VIDEO_MODELS | IMAGE_TO_VIDEO_MODELS
 #: Sizes of the same page: 16:9, 9:16, 1:1.
 IMAGE_SIZES = ("1280x720", "720x1280", "960x960")
 
-#: Bytes. No limit is documented for video; the same gateway refuses more than this on another route (413, code 20043).
+#: Bytes. No limit is documented for video; the same gateway rejects more than this on another route (413, code 20043).
 LARGE_IMAGE = 5 * 1024 * 1024
 
 _IMAGE_FORM = re.compile(r"(https?://\S+|data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+={0,2})\Z", re.IGNORECASE)
@@ -31,7 +31,7 @@ _SHOWN = 80
 
 
 class VideoState(StrEnum):
-    """Name the states of a video in the service's own words (documented: exactly four)."""
+    """States of a video in the service's own words (documented: exactly four)."""
 
     IN_QUEUE = "InQueue"
     IN_PROGRESS = "InProgress"
@@ -54,7 +54,7 @@ _STATES = {state.lower(): state for state in VideoState} | dict.fromkeys(
 @dataclass(frozen=True)
 class VideoRequest:
     """
-    Hold what a video is made from, field by field as ``POST /video/submit`` documents it.
+    What a video is made from, field by field as ``POST /video/submit`` documents it.
 
     :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``.
     :param prompt: What to show.
@@ -73,7 +73,7 @@ class VideoRequest:
 
     def validate(self) -> list[str]:
         """
-        Say all that is wrong at once.
+        Return all that is wrong at once.
 
         :return: One sentence for each problem; empty if the request can be sent.
         """
@@ -103,17 +103,17 @@ class VideoRequest:
 
     def warnings(self) -> list[str]:
         """
-        Say what may well be refused by the service, though nobody documents it.
+        Return what the service may reject, though nobody documents it.
 
-        :return: One sentence for each doubt.
+        :return: One sentence for each warning.
         """
-        doubts = []
+        warnings = []
         if self.model not in KNOWN_MODELS:
             known = ", ".join(sorted(KNOWN_MODELS))
-            doubts.append(f"model {_shown(self.model)} is not among those known to this release ({known}).")
+            warnings.append(f"model {_shown(self.model)} is not among those known to this release ({known}).")
         if self.image and self.image[:5].lower() == "data:" and len(self.image) * 3 // 4 > LARGE_IMAGE:
-            doubts.append("image is larger than 5 MB; SiliconFlow refuses such images on other routes (HTTP 413).")
-        return doubts
+            warnings.append("image is larger than 5 MB; SiliconFlow rejects such images on other routes (HTTP 413).")
+        return warnings
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the submit: the fields that are set."""
@@ -127,7 +127,7 @@ def _shown(value: object) -> str:
 @dataclass(frozen=True)
 class SubmittedVideo:
     """
-    Hold what a submit answered.
+    An accepted submit.
 
     :param request_id: The only handle on the video; opaque, and cannot be found again if lost.
     :param trace_id: ``x-siliconcloud-trace-id``, if it came.
@@ -144,14 +144,14 @@ class SubmittedVideo:
 @dataclass(frozen=True)
 class VideoStatus:
     """
-    Hold what a look at a video told.
+    A video's status, as a poll returned it.
 
     :param request_id: The video's request id.
     :param status: One of the four words, or unknown.
     :param status_text: The word as it came.
     :param reason: The service's reason, verbatim; often empty.
-    :param position: Place in the queue, where told (oldest docs only).
-    :param urls: Signed links, usable byte for byte only; neither ``repr`` nor ``str`` shows them.
+    :param position: Position in the queue, where told (oldest docs only).
+    :param urls: Signed URLs, usable byte for byte only; neither ``repr`` nor ``str`` shows them.
     :param inference_seconds: Seconds of inference (unit inferred).
     :param seed: The seed that was used.
     :param trace_id: ``x-siliconcloud-trace-id``, if it came.
@@ -171,16 +171,16 @@ class VideoStatus:
 
     @property
     def url(self) -> str | None:
-        """Return the first link; one is all that was ever seen."""
+        """Return the first URL; one is all that was ever seen."""
         return self.urls[0] if self.urls else None
 
     @property
     def expires_at(self) -> datetime | None:
-        """Return when the link dies, read from the link itself."""
+        """Return when the URL expires, read from the URL itself."""
         return signed_urls.expires_at(self.url) if self.url else None
 
     def to_xcom(self) -> dict[str, Any]:
-        """Return what is worth keeping of a finished video, as plain JSON and without its link."""
+        """Return the facts of a finished video as plain JSON, without its URL."""
         facts = {
             "request_id": self.request_id,
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,

@@ -1,4 +1,4 @@
-"""A signed link to a video: when it was made and dies, and how to show it without its signature."""
+"""A signed URL of a video: when it was made and expires, and how to show it without its signature."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 def expires_at(url: str) -> datetime | None:
     """
-    Read from a signed link when it dies.
+    Read from a signed URL when it expires.
 
-    :param url: A link in the Alibaba OSS style (``Expires=<epoch seconds>``) or the AWS SigV4 style
+    :param url: A URL in the Alibaba OSS style (``Expires=<epoch seconds>``) or the AWS SigV4 style
         (``X-Amz-Date`` and ``X-Amz-Expires``, seconds).
-    :return: An aware UTC datetime, or None if the link does not tell.
+    :return: An aware UTC datetime, or None if the URL does not tell.
     """
     try:
         query = _query(url)
@@ -25,10 +25,10 @@ def expires_at(url: str) -> datetime | None:
 
 def made_at(url: str) -> datetime | None:
     """
-    Read from a signed link when it was made.
+    Read from a signed URL when it was made.
 
-    :param url: Any link; the AWS SigV4 style tells it (``X-Amz-Date``), the Alibaba OSS style does not.
-    :return: An aware UTC datetime, or None if the link does not tell.
+    :param url: Any URL; the AWS SigV4 style tells it (``X-Amz-Date``), the Alibaba OSS style does not.
+    :return: An aware UTC datetime, or None if the URL does not tell.
     """
     try:
         return _signed_at(_query(url))
@@ -46,10 +46,10 @@ def _signed_at(query: dict[str, str]) -> datetime:
 
 def mask(url: str) -> str:
     """
-    Show a link without what signs it: no query, no fragment, no user or password.
+    Return a URL without what signs it: no query, no fragment, no user or password.
 
-    :param url: Any string that came as a link.
-    :return: ``https://host/path?***``, or ``***`` for what is no link.
+    :param url: Any string that came as a URL.
+    :return: ``https://host/path?***``, or ``***`` for what is no URL.
     """
     try:
         parts = urlsplit(url)

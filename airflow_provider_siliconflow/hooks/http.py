@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 
 import requests
 
+from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.client.masking import excerpt
 from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError, SiliconFlowConnectionError
 from airflow_provider_siliconflow.hooks.connection import Settings
 
+#: Some gateways reject calls without it.
+USER_AGENT = f"airflow-provider-siliconflow/{__version__}"
 #: Stands for the storage of the videos, whose hosts are not known before a video is ready.
 _ANY_STORAGE = "https://storage.invalid/"
 

@@ -1,4 +1,4 @@
-"""When a failed call is sent again: tenacity, driven by the table in ``api/retry.py``."""
+"""When a failed call is sent again: tenacity, driven by the table in ``client/retry.py``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def policy(route: Route, settings: Settings, attempts: int | None = None) -> dic
     :param route: What is called.
     :param settings: Limits of the connection.
     :param attempts: Tries, instead of the connection's ``max_attempts``.
+    :return: Keyword arguments.
     """
     backoff = tenacity.wait_random_exponential(multiplier=1, max=settings.max_backoff)
 

@@ -18,7 +18,14 @@ from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequ
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
 from airflow_provider_siliconflow.hooks.exchange import NotSentError, Request, exchange
-from airflow_provider_siliconflow.hooks.http import check_proxies, connection_error, proxy_for, response, tls_context
+from airflow_provider_siliconflow.hooks.http import (
+    USER_AGENT,
+    check_proxies,
+    connection_error,
+    proxy_for,
+    response,
+    tls_context,
+)
 from airflow_provider_siliconflow.hooks.oddities import log_oddity
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.session import new_session
@@ -35,7 +42,7 @@ _GONE = 410
 
 class SiliconFlowHook(BaseHook):
     """
-    Call the SiliconFlow API from a worker.
+    The SiliconFlow API, called from a worker.
 
     Calls are sent again only while that costs nothing: a submit only if it is known not to have been accepted.
 
@@ -55,7 +62,9 @@ class SiliconFlowHook(BaseHook):
     @cached_property
     def settings(self) -> Settings:
         """
-        Return what the connection says, checked as far as that goes before a call.
+        Return the connection's settings, checked as far as that is possible before a call.
+
+        :return: The settings.
 
         :raises SiliconFlowConfigError: if it cannot be used.
         """
@@ -107,22 +116,24 @@ class SiliconFlowHook(BaseHook):
         Submit a video, once.
 
         :param video: What to make.
-        :param attempts: Tries while the service refuses for now, instead of the connection's ``max_attempts``.
+        :param attempts: Tries while the service rejects temporarily, instead of the connection's ``max_attempts``.
+        :return: The accepted submit, with its request id.
         :raises InvalidVideoRequestError: before anything is sent, with all that is wrong.
         :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
         :raises SiliconFlowError: if nothing was submitted.
         """
         call = endpoints.submit(video)
-        for doubt in video.warnings():
-            self.log.warning("%s It is submitted all the same.", doubt)
+        for warning in video.warnings():
+            self.log.warning("%s It is submitted all the same.", warning)
         return self._call(call, attempts)
 
     def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """
-        Look at a video; free, and may be repeated.
+        Poll a video; free, and may be repeated.
 
-        :param request_id: What the submit answered.
-        :param attempts: Tries, instead of the connection's.
+        :param request_id: The video's request id.
+        :param attempts: Tries, instead of the connection's ``max_attempts``.
+        :return: The video's status.
         :raises SiliconFlowNotFoundError: if this host and account do not know the id.
         :raises SiliconFlowError: for any other failure.
         """
@@ -130,10 +141,11 @@ class SiliconFlowHook(BaseHook):
 
     def poll(self, request_id: str, attempts: int | None = None) -> VideoStatus | SiliconFlowError:
         """
-        Look at a video and return what was seen, or how looking failed: both are for the judge of the wait.
+        Poll a video and return its status, or the error: what either means is decided where polls are evaluated.
 
-        :param request_id: What the submit answered.
-        :param attempts: Tries, instead of the connection's.
+        :param request_id: The video's request id.
+        :param attempts: Tries, instead of the connection's ``max_attempts``.
+        :return: The status, or how the poll failed.
         """
         try:
             return self.get_video_status(request_id, attempts)
@@ -145,7 +157,8 @@ class SiliconFlowHook(BaseHook):
         List the ids of the models on offer.
 
         :param type: The API's model type.
-        :raises SiliconFlowError: if there is no list to be had.
+        :return: The ids, in the service's order.
+        :raises SiliconFlowError: if the service gives no list.
         """
         return self._call(endpoints.models(type))
 
@@ -163,7 +176,11 @@ class SiliconFlowHook(BaseHook):
             return None
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return whether host and key work together, and a sentence that says so; never raise, never show the key."""
+        """
+        Test whether host and key work together; never raise, never show the key.
+
+        :return: Whether they do, and a sentence that says so or why not.
+        """
         try:
             models = self._call(endpoints.models("video"), attempts=1, timeout=_TEST_TIMEOUT)
         except Exception as error:
@@ -181,7 +198,11 @@ class SiliconFlowHook(BaseHook):
 
     def _send(self, call: Endpoint[T], timeout: float) -> T:
         settings = self.settings
-        headers = {"Authorization": f"Bearer {settings.api_key}", "Accept": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {settings.api_key}",
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+        }
         body = None
         if call.body is not None:
             body = dumps(call.body).encode()

@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.client.response import MAX_BODY, Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.http import connection_error, proxy_for, response, tls_context
+from airflow_provider_siliconflow.hooks.http import USER_AGENT, connection_error, proxy_for, response, tls_context
 from airflow_provider_siliconflow.hooks.oddities import log_oddity
 from airflow_provider_siliconflow.hooks.retrying import policy
 
@@ -55,7 +55,7 @@ class SiliconFlowAsyncHook(BaseHook):
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=await self._tls()),
             timeout=timeout,
-            headers={"Accept-Encoding": "identity", "Accept": "application/json"},
+            headers={"Accept-Encoding": "identity", "Accept": "application/json", "User-Agent": USER_AGENT},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
@@ -68,9 +68,12 @@ class SiliconFlowAsyncHook(BaseHook):
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
         """
-        Do as :meth:`.SiliconFlowHook.get_video_status`.
+        Poll a video as :meth:`.SiliconFlowHook.get_video_status` does.
 
-        :param attempts: Tries, instead of the connection's; 1 for those who look again anyway.
+        :param request_id: The video's request id.
+        :param attempts: Tries, instead of the connection's ``max_attempts``; 1 for callers that poll again anyway.
+        :return: The video's status.
+        :raises SiliconFlowError: for any failure.
         """
         return await self._call(endpoints.status(request_id), attempts)
 
@@ -90,7 +93,7 @@ class SiliconFlowAsyncHook(BaseHook):
     async def _call(self, call: Endpoint[T], attempts: int | None = None) -> T:
         try:
             if attempts == 1:
-                # For those who wait for thousands: what would make a retry costs as much as the call.
+                # For callers that poll thousands of videos: tenacity costs as much CPU as the call.
                 return await self._send(call)
             retrying = tenacity.AsyncRetrying(**policy(call.route, self.settings, attempts))
             result: T = await retrying(self._send, call)

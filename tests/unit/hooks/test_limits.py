@@ -215,7 +215,9 @@ ENCODED = {
 def test_bytes_are_believed_before_headers(route: str, ask: Caller, connected: Wire, answer: bytes) -> None:
     connected.script = [answer]
     assert ask().request_id == ID
-    assert connected.requests[0].headers["accept-encoding"] == "identity"
+    headers = connected.requests[0].headers
+    assert headers["accept-encoding"] == "identity"
+    assert headers["user-agent"].startswith("airflow-provider-siliconflow/")
 
 
 @pytest.mark.parametrize("status", [100, 102, 103])
