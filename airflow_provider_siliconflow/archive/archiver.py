@@ -17,9 +17,10 @@ from airflow_provider_siliconflow.archive.claim import Claim, ForeignClaimError
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.download import download, utc_now
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
+from airflow_provider_siliconflow.archive.leftovers import sweep
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
 from airflow_provider_siliconflow.archive.publish import publish
-from airflow_provider_siliconflow.archive.staging import staging, sweep
+from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.archive.storage import DownloadOptions
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import DestinationError, VideoFailedPermanentlyError

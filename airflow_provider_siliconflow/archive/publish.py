@@ -25,9 +25,9 @@ from airflow_provider_siliconflow.archive.existing import (
     pending_manifest,
     resolve_existing,
 )
+from airflow_provider_siliconflow.archive.leftovers import abort_uploads, sweep
 from airflow_provider_siliconflow.archive.manifest import describes, storable, write_manifest
 from airflow_provider_siliconflow.archive.probe import check_writable
-from airflow_provider_siliconflow.archive.staging import sweep
 from airflow_provider_siliconflow.archive.threads import PREPARE_TIMEOUT, bounded
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
@@ -81,6 +81,7 @@ def _prepare(
             if owner is None or found.is_folder or not can_remove:
                 return None
             claims.take(found.path, owner)
+            abort_uploads(found.path)
             # Its holder before us may have published and released it since we looked.
             existing = _existing_of(found, request_id, if_exists)
     except ForeignClaimError as held:
@@ -180,6 +181,7 @@ def publish(
     with suppress(Exception):
         # All that counts is published; a store may not allow to remove.
         stores.remove(waiting)
+    abort_uploads(destination.path)
     return facts
 
 
