@@ -238,3 +238,20 @@ def test_no_sigkill_leaves_half_a_file(tmp_path: Path) -> None:
     assert found["broken"] == []
     # The kills really hit before, between and after the steps.
     assert min(found[what] for what in ("nothing", "old", "old, unpaired", "new, unpaired", "both")) > 0
+
+
+@pytest.mark.parametrize("if_exists", ["fail", "overwrite"])
+def test_no_sigkill_among_two_writers_mixes_a_pair(tmp_path: Path, if_exists: str) -> None:
+    """Let two tasks publish under one name and kill one of them at seeded calls; see ``killed_pairs.py``."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.unit.archive.killed_pairs", str(tmp_path), if_exists],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["broken"] == []
+    # The kills really hit before, in the middle and after.
+    assert min(found[what] for what in ("two, paired", "one, unpaired")) > 0
+    assert found.get("nothing", 0) + found.get("old, paired", 0) > 0
