@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import stores
+from airflow_provider_siliconflow.archive.destination import S3
 from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.exceptions import DestinationError
@@ -203,7 +204,7 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
 
 
 def _etag(beside: ObjectStoragePath) -> str | None:
-    if beside.protocol not in ("s3", "s3a"):
+    if beside.protocol not in S3:
         return None
     etag = beside.fs.info(beside.path).get("ETag")
     return etag if isinstance(etag, str) else None

@@ -19,11 +19,25 @@ if TYPE_CHECKING:
 #: Stores on which an object appears under its name when its upload is complete, and not before: the schemes that
 #: Airflow's providers register (amazon, google, microsoft.azure), and others for the same stores.
 OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "oss"})
+#: Those of them that are reached by the API of S3.
+S3 = ("s3", "s3a", "s3n")
 #: Bytes of a key at most: S3 and Google 1,024, Alibaba OSS 1,023, Azure 1,024 characters.
 _KEY_LIMIT = 1023
 _LOCAL = ("", "file", "local")
 #: File systems that know no bucket or share: their client ignores a host in the URI.
 _WITHOUT_HOST = ("sftp", "ssh")
+#: What registers a file system for a scheme, and what to write for schemes that nothing registers.
+_PACKAGES = {
+    **dict.fromkeys(S3[:2], "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
+    **dict.fromkeys(_WITHOUT_HOST, "apache-airflow-providers-sftp[sshfs]"),
+    "hdfs": "apache-airflow-providers-apache-hdfs",
+}
+_INSTEAD = {
+    "oss": "s3://conn_id@bucket/key, with a connection of type aws whose endpoint_url is that of OSS",
+    **dict.fromkeys(("az", "wasb", "wasbs"), "abfs://conn_id@container/key"),
+}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 _VARIABLE = re.compile(r"(^|/)\$(\{\w+\}|[A-Z_][A-Z0-9_]*)")
@@ -84,6 +98,9 @@ def understand(destination: Any, request_id: str | None) -> Destination:
     except DestinationRefusedError:
         raise
     except Exception as error:
+        # In Airflow's words, and in those of its path library.
+        if "No filesystem registered" in str(error) or "Unsupported filesystem" in str(error):
+            raise _refused(text, _unregistered(text.partition("://")[0].lower())) from None
         raise destination_error(text, error) from error
     return _named(path, text, request_id) if is_folder else _checked_file(path)
 
@@ -117,6 +134,8 @@ def _checked_uri(text: str) -> str:
     if scheme in OBJECT_STORES and not host:
         raise _refused(text, f"it names no bucket: write {scheme}://{user or 'conn_id'}@bucket/key")
     key = text.partition("://")[2].partition("/")[2]
+    if scheme in OBJECT_STORES:
+        _check_key(text, key)
     segments = key.split("/")
     if "" in segments[:-1]:
         raise _refused(text, "it has an empty folder name (//)")
@@ -125,12 +144,23 @@ def _checked_uri(text: str) -> str:
     return text
 
 
+def _unregistered(scheme: str) -> str:
+    """Say what to do about a scheme that Airflow has no file system for."""
+    if package := _PACKAGES.get(scheme):
+        return f"Airflow has no file system for {scheme}:// here: install {package} where the task runs"
+    if scheme in _INSTEAD:
+        return f"Airflow has no file system for {scheme}://: write {_INSTEAD[scheme]}"
+    return f"Airflow has no file system for {scheme}://: install a provider that has one, or attach it in the DAG file"
+
+
 def _absolute(text: str) -> str:
     """Return a local path as a shell reads it, absolute: a manifest names it for good, a working directory does not."""
     scheme, _, rest = text.rpartition("://")
     if not scheme and _ONE_SLASH.match(text):
-        wanted = re.sub(":/", "://", text, count=1)
+        wanted = re.sub(":/", ":///" if text.lower().startswith(_LOCAL[1:]) else "://", text, count=1)
         raise _refused(text, f"it is neither a path nor a URI: write {wanted}, or ./{text} for a folder of that name")
+    if "::" in scheme or scheme.lower() not in ("", *_LOCAL):
+        raise _refused(text, "it is neither a path nor a URI of a store")
     if scheme and not rest.startswith("/"):
         raise _refused(text, f"a local URI has three slashes and an absolute path: write {scheme}:///…")
     if _VARIABLE.search(rest):
@@ -151,21 +181,21 @@ def _named(folder: ObjectStoragePath, text: str, request_id: str | None) -> Dest
         raise _refused(
             text, "it is a folder, and without a request_id there is no name for the video: give a file name"
         )
-    return Destination(_within_limits(folder / f"{file_name(request_id)}.mp4"), is_folder=True)
+    path = folder / f"{file_name(request_id)}.mp4"
+    if path.protocol in OBJECT_STORES:
+        _check_key(str(path), path.path.partition("/")[2])
+    return Destination(path, is_folder=True)
 
 
 def _checked_file(path: ObjectStoragePath) -> Destination:
     if path.name.lower().endswith(".json"):
         raise _refused(path, "it is no name for a video: manifests have .json")
-    return Destination(_within_limits(path), is_folder=False)
+    return Destination(path, is_folder=False)
 
 
-def _within_limits(path: ObjectStoragePath) -> ObjectStoragePath:
-    if path.protocol in OBJECT_STORES:
-        key = manifest_name(path.path.partition("/")[2])
-        if len(key.encode()) > _KEY_LIMIT:
-            raise _refused(path, f"the key of its manifest would be longer than {_KEY_LIMIT} bytes")
-    return path
+def _check_key(text: str, key: str) -> None:
+    if len(manifest_name(key).encode()) > _KEY_LIMIT:
+        raise _refused(text, f"the key of its manifest would be longer than {_KEY_LIMIT} bytes")
 
 
 def file_name(request_id: str) -> str:

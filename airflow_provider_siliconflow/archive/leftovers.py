@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, is_local
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, is_local
 from airflow_provider_siliconflow.archive.staging import PROBE_SUFFIX, machine
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def abort_uploads(path: ObjectStoragePath) -> None:
 
     :param path: A destination of which we hold the claim, or whose video is published: nobody else may finish one.
     """
-    if path.protocol not in ("s3", "s3a"):
+    if path.protocol not in S3:
         return
     with suppress(Exception):
         bucket, _, key = path.path.partition("/")
