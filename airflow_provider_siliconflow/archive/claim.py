@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.destination import S3
 from airflow_provider_siliconflow.archive.errors import destination_error
+from airflow_provider_siliconflow.archive.owner import describe_owner, is_sibling
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.exceptions import DestinationError
 
@@ -145,16 +146,6 @@ def release_quietly(path: ObjectStoragePath, owner: str) -> None:
         log.warning("The claim on %s was not released: %s", path, error)
 
 
-def describe_owner(owner: str) -> str:
-    """Return the words for an owner."""
-    parts = _parts(owner)
-    if not parts:
-        return f"{owner[:200]!r}"
-    dag_id, run_id, task_id, map_index = parts
-    index = f", map index {map_index}" if map_index not in ("", "-1") else ""
-    return f"DAG {dag_id}, run {run_id}, task {task_id}{index}"
-
-
 def _take_once(path: ObjectStoragePath, claim: Claim) -> Claim | None:
     """Return the claim as it was taken; None if others were faster, so that it is to be tried again."""
     beside = claim_path(path)
@@ -237,8 +228,7 @@ def _read(path: ObjectStoragePath) -> Claim | None:
 
 def _held(path: ObjectStoragePath, found: Claim, owner: str) -> str:
     hint = ""
-    mine, theirs = _parts(owner), _parts(found.owner)
-    if mine and theirs and mine[:3] == theirs[:3]:
+    if is_sibling(owner, found.owner):
         hint = (
             " It is another mapped instance of this very task: give each a destination of its own, for example with"
             " {{ ti.map_index }} in it, or a folder."
@@ -248,11 +238,3 @@ def _held(path: ObjectStoragePath, found: Claim, owner: str) -> str:
         f" video there.{hint} Give another destination; or let that task finish, retry or clear it; or, if it will"
         f" never run again, remove {claim_path(path)}."
     )
-
-
-def _parts(owner: str) -> tuple[str, str, str, str] | None:
-    """Take an owner apart; a run id may have slashes in it."""
-    dag_id, _, rest = owner.partition("/")
-    run_id, _, last = rest.rpartition("/")
-    run_id, _, task_id = run_id.rpartition("/")
-    return (dag_id, run_id, task_id, last) if dag_id and run_id and task_id else None

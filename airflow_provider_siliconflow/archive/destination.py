@@ -98,8 +98,9 @@ def understand(destination: Any, request_id: str | None) -> Destination:
     except DestinationRefusedError:
         raise
     except Exception as error:
-        # In Airflow's words, and in those of its path library.
-        if "No filesystem registered" in str(error) or "Unsupported filesystem" in str(error):
+        # In the words of Airflow, of its path library, and of fsspec, which knows more clients than are installed.
+        words = ("No filesystem registered", "Unsupported filesystem")
+        if isinstance(error, ImportError) or any(word in str(error) for word in words):
             raise _refused(text, _unregistered(text.partition("://")[0].lower())) from None
         raise destination_error(text, error) from error
     return _named(path, text, request_id) if is_folder else _checked_file(path)
