@@ -35,6 +35,8 @@ __all__ = ["IfExists", "find_archived", "prepare_destination", "publish", "relea
 
 log = logging.getLogger(__name__)
 
+#: Seconds to find out whether a video is archived, which reads all of it.
+_FIND_TIMEOUT = 600.0
 #: Stands for a request id that is not known yet: as long as the longest file name made of one.
 _UNKNOWN_ID = "x" * 100 + "."
 
@@ -135,7 +137,7 @@ def find_archived(destination: Any, request_id: str) -> dict[str, Any] | None:
         return resolve_existing(understand(destination, request_id), request_id, "overwrite")
 
     try:
-        return bounded(find, PREPARE_TIMEOUT, destination)
+        return bounded(find, _FIND_TIMEOUT, destination)
     except DestinationError:
         return None
 
