@@ -1,8 +1,9 @@
-"""Bring a video to where it lasts."""
+"""Archive a video."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
@@ -13,27 +14,28 @@ from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
 
 
 class ArchiveVideoOperator(BaseOperator):
     """
-    Bring a finished video to where it lasts, whole or not at all, and return its path.
+    Archive a finished video, whole or not at all, and return its path.
 
-    Streams the link to the destination in constant memory, asks for a fresh link where there is none or it is dead,
-    and writes a JSON manifest beside the video (``clip.mp4`` has ``clip.mp4.json``). Pushes the manifest as the XCom
-    ``manifest``. Safe to retry at any time: a video that is there already, whole and under its own id, is taken as
-    done.
+    Streams the URL to the destination in constant memory, asks for a fresh URL where there is none or it is expired,
+    publishes the video under its name once it is whole, and last writes a JSON manifest beside it (``clip.mp4`` has
+    ``clip.mp4.json``). Pushes the manifest as the XCom ``manifest``. Safe to retry at any time: a video that is there
+    already, whole and under its own id, is taken as done. The destination is claimed meanwhile, so that of two tasks
+    with one destination the second one fails before it replaces anything.
 
-    :param destination: A local path or any object-storage URI (``s3://conn_id@bucket/clip.mp4``). A folder (a
-        trailing ``/``, or one that exists) gets ``<request_id>.mp4``.
-    :param request_id: What ``SubmitVideoOperator`` returned; without it, no fresh link can be had.
-    :param url: What ``VideoReadySensor`` returned; without it, a link is asked for.
+    :param destination: A local path or any object-storage URI (``s3://conn_id@bucket/clip.mp4``), as text or path. A
+        folder (a trailing ``/``, or one that exists) gets ``<request_id>.mp4``.
+    :param request_id: What ``SubmitVideoOperator`` returned; without it, no fresh URL can be asked for.
+    :param url: What ``VideoReadySensor`` returned; without it, a URL is asked for.
     :param if_exists: What to do if another video is there: ``fail``, ``skip`` or ``overwrite``.
     :param model: For the manifest.
     :param prompt: For the manifest.
     :param siliconflow_conn_id: The Airflow connection the video was submitted with.
-    :raises VideoExpiredError: if the link is dead and the service gives no other.
+    :raises VideoExpiredError: if the URL is expired and the service gives no other.
     :raises VideoIntegrityError: if what came is not a whole video; nothing is published.
     :raises DestinationError: if the destination cannot be written, or holds another video.
     """
@@ -44,7 +46,7 @@ class ArchiveVideoOperator(BaseOperator):
     def __init__(
         self,
         *,
-        destination: str,
+        destination: str | PurePath | ObjectStoragePath,
         request_id: str | XComArg | None = None,
         url: str | XComArg | None = None,
         if_exists: IfExists = "fail",
@@ -65,12 +67,12 @@ class ArchiveVideoOperator(BaseOperator):
 
     @property
     def url(self) -> str | None:
-        """Return the link to the video."""
+        """Return the signed URL of the video."""
         return self._url
 
     @url.setter
     def url(self, url: str | None) -> None:
-        # Airflow sets rendered fields here before it stores and shows them: a signed link must not be among them.
+        # Airflow sets rendered fields here before it stores and shows them: a signed URL must not be among them.
         if isinstance(url, str) and url.startswith("http"):
             mask_secret(url)
         self._url = url
@@ -87,7 +89,7 @@ class ArchiveVideoOperator(BaseOperator):
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         facts = VideoFacts(self.request_id, self.model, self.prompt)
         if self.request_id and self.url:
-            # For the manifest only, so one try: with a link in hand, a silent service holds nothing up.
+            # For the manifest only, so one try: with a URL at hand, a silent service holds nothing up.
             seen = hook.poll(self.request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
         return archive(context, hook, self.destination, self.url, facts, self.if_exists)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow.archive.publish import prepare_destination, release_claim
 from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
@@ -25,6 +26,7 @@ from airflow_provider_siliconflow.operators.video import ArchiveVideoOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
+from tests.unit.archive.files import names
 from tests.unit.worker import MODEL, DiesBefore, TaskRun, in_dag
 
 ONE_LINK = Settings(tiny=True, fresh_links=False, link_seconds=600)
@@ -176,6 +178,50 @@ def test_a_retry_after_a_death_takes_its_own_video_as_done(still: Sandbox, clip:
 
     assert still.ledger().download_calls == calls
     assert run.xcoms["return_value"] == str(clip)
+
+
+@pytest.mark.parametrize("kind", [Path, str])
+def test_a_path_of_any_type(still: Sandbox, clip: Path, kind: type) -> None:
+    run = TaskRun(in_dag(ArchiveVideoOperator, destination=kind(clip), request_id=video(still).request_id))
+    assert run.finish().state == "success"
+    assert run.xcoms["return_value"] == str(clip)
+
+
+@pytest.mark.parametrize("place", [7, None, b"clip.mp4"])
+def test_what_is_no_path_is_named(still: Sandbox, place: Any) -> None:
+    ready = video(still)
+    report = TaskRun(in_dag(ArchiveVideoOperator, destination=place, request_id=ready.request_id)).finish()
+    assert report.state == "failed"
+    assert isinstance(report.error, DestinationError)
+    assert re.search("destination is (of type|empty)", str(report.error))
+    assert still.ledger().fetched == 0
+
+
+def test_a_destination_that_another_task_has_claimed(still: Sandbox, clip: Path) -> None:
+    other = "a_dag/run/video/3"
+    assert prepare_destination(clip, owner=other, if_exists="fail") is None
+    run = archiving(clip, request_id=video(still).request_id)
+
+    report = run.finish()
+
+    # A video that is paid: the other one may end without publishing, and then a retry finds the name free.
+    assert report.state == "up_for_retry"
+    assert re.search(r"claimed by DAG a_dag, run run, task video, map index 3 since .*ti\.map_index", str(report.error))
+    assert still.ledger().fetched == 0
+    release_claim(clip, owner=other)
+    assert run.retry().state == "success"
+    assert names(clip.parent) == ["clip.mp4", "clip.mp4.json"]
+
+
+def test_a_claim_of_its_own_try_before_is_taken_again(still: Sandbox, clip: Path) -> None:
+    run = archiving(clip, request_id=video(still).request_id)
+    assert prepare_destination(clip, owner="a_dag/run/video/-1", if_exists="fail") is None
+    still.script(Fault("download", "garbage"))
+    assert run.finish().state == "up_for_retry"
+    assert len(names(clip.parent)) == 1, "the claim stays for the retry"
+    still.clear_faults()
+    assert run.retry().state == "success"
+    assert names(clip.parent) == ["clip.mp4", "clip.mp4.json"]
 
 
 # --- what the service and the storage may do --------------------------------------------------------------------------
