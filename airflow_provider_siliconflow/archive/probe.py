@@ -71,7 +71,7 @@ def _probe_objects(path: ObjectStoragePath) -> bool:
         file.write(_CONTENT)
         file.flush()
         # By the same call that uploads videos, for stores refuse some kinds of uploads and take others.
-        path.fs.put_file(file.name, beside.path)
+        stores.replace(Path(file.name), beside)
     try:
         stores.remove(beside)
     except Exception as error:

@@ -7,7 +7,7 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ def create(source: Path, path: ObjectStoragePath) -> None:
     Publish a file under a name that nobody has.
 
     Atomic on local file systems (a hard link) and on stores that know conditional writes (``If-None-Match`` on S3,
-    ``ifGenerationMatch`` on Google, a lease-free create on Azure). Elsewhere (SFTP, HDFS, SMB, stores that ignore the
+    ``ifGenerationMatch`` on Google, the same of Azure). Elsewhere (SFTP, HDFS, SMB, stores that ignore the
     condition) the name is looked up right before, which leaves a gap of milliseconds.
 
     :param source: A local file, complete; for a local path it is on the same file system.
@@ -52,15 +52,15 @@ def create(source: Path, path: ObjectStoragePath) -> None:
     if path.protocol not in OBJECT_STORES:
         _move(source, path, overwrite=False)
         return
-    conditional = _knows_mode(path.fs)
+    condition = _condition(path.fs)
     try:
         # Never by `open(…, "wb")`: fsspec publishes a cut object when the block around it fails.
-        path.fs.put_file(str(source), path.path, **({"mode": "create"} if conditional else {}))
+        path.fs.put_file(str(source), path.path, **condition)
     except Exception as error:
-        if conditional and _is_not_implemented(error):
+        if condition and _is_not_implemented(error):
             log.warning("%s knows no conditional writes: two tasks at once are not told apart by it.", path.protocol)
-            path.fs.put_file(str(source), path.path)
-        elif conditional and exists(path):
+            replace(source, path)
+        elif condition and exists(path):
             raise FileExistsError(str(path)) from error
         else:
             raise
@@ -78,7 +78,8 @@ def replace(source: Path, path: ObjectStoragePath, **conditions: Any) -> None:
     if is_local(path):
         os.replace(source, path.path)
     elif path.protocol in OBJECT_STORES:
-        path.fs.put_file(str(source), path.path, **conditions)
+        told = {"overwrite": True} if "overwrite" in _parameters(path.fs) else {}
+        path.fs.put_file(str(source), path.path, **told, **conditions)
     else:
         _move(source, path, overwrite=True)
 
@@ -191,10 +192,19 @@ def _move(source: Path, path: ObjectStoragePath, *, overwrite: bool) -> None:
                 fs.rm_file(hidden)
 
 
-def _knows_mode(fs: Any) -> bool:
-    """Tell whether a client's upload can be exclusive; clients before 2024 ignore what they do not know."""
+def _condition(fs: Any) -> dict[str, Any]:
+    """
+    Return what makes a client's upload exclusive; nothing if it cannot be.
+
+    s3fs and gcsfs know ``mode``, adlfs ``overwrite``. Clients before 2024 ignore what they do not know.
+    """
+    known = _parameters(fs)
+    return {"mode": "create"} if "mode" in known else {"overwrite": False} if "overwrite" in known else {}
+
+
+def _parameters(fs: Any) -> Collection[str]:
     upload = getattr(fs, "_put_file", None) or fs.put_file
-    return "mode" in inspect.signature(upload).parameters
+    return inspect.signature(upload).parameters
 
 
 def _is_not_implemented(error: Exception) -> bool:

@@ -85,3 +85,17 @@ class S3Store(Store):
 
     def _etag(self, path: str) -> str:
         return hashlib.md5(self.cat_file(path)).hexdigest() if super().isfile(path) else ""
+
+
+class AzureStore(Store):
+    """Name the condition as ``adlfs`` does, whose older releases refuse by default what is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def put_file(self, lpath: str, rpath: str, *args: Any, overwrite: bool = False, **kwargs: Any) -> None:
+        with self._lock:
+            if not overwrite and super().exists(rpath):
+                raise FileExistsError("File already exists!!")
+            self.pipe_file(rpath, Path(lpath).read_bytes())
