@@ -62,7 +62,10 @@ async def download(
     :raises SiliconFlowConnectionError: if the storage kept failing, or was too slow.
     :raises DestinationError: if the file could not be written.
     """
-    policy = await UrlPolicy.of_api(options.api_base_url)
+    try:
+        policy = await asyncio.wait_for(UrlPolicy.of_api(options.api_base_url), options.stall_timeout)
+    except TimeoutError:
+        raise connection_error(options.api_base_url, "its name is not resolved") from None
     writer = FileWriter(path)
     try:
         async with Storage(options, policy) as storage:

@@ -309,5 +309,5 @@ def test_of_many_that_take_over_an_old_claim_one_has_it(place: Place) -> None:
                 claims.check(path, claim)
                 valid.append(claim)
         assert len(valid) == 1
-        # Only S3 and a locked folder replace what nobody else has replaced; elsewhere the loser is told as it publishes.
+        # Only S3 and a locked folder replace what nobody else has; elsewhere the loser is told as it publishes.
         assert holders == valid or not (is_exclusive(path) and path.protocol in ("", "s3"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import logging
@@ -11,6 +12,7 @@ import pytest
 from airflow_provider_siliconflow.archive.body import Downloaded
 from airflow_provider_siliconflow.archive.download import download
 from airflow_provider_siliconflow.archive.storage import DownloadOptions
+from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowConnectionError,
@@ -369,3 +371,13 @@ async def test_no_error_or_log_shows_the_signature(stage: Path, caplog: pytest.L
         assert error.__suppress_context__ or error.__context__ is None
     assert SECRET not in caplog.text
     assert "127.0.0.1" in caplog.text
+
+
+async def test_a_name_that_is_not_resolved_has_a_limit(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(UrlPolicy, "of_api", never)
+    async with Origin() as origin:
+        with pytest.raises(SiliconFlowConnectionError, match="its name is not resolved"):
+            await fetch(origin, stage, stall_timeout=0.01)

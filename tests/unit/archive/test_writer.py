@@ -16,38 +16,38 @@ from tests.unit.archive.files import read
 
 async def test_writes_and_hashes_what_it_takes_in_order(stage: Path) -> None:
     chunks = [bytes([number]) * 300_000 for number in range(20)]
-    sink = FileWriter(stage)
+    writer = FileWriter(stage)
     for chunk in chunks:
-        await sink.write(chunk)
-    assert await sink.finish() == hashlib.sha256(b"".join(chunks)).hexdigest()
-    await sink.close()
+        await writer.write(chunk)
+    assert await writer.finish() == hashlib.sha256(b"".join(chunks)).hexdigest()
+    await writer.close()
     assert read(stage) == b"".join(chunks)
-    assert (sink.size, sink.received, sink.head) == (6_000_000, 6_000_000, bytes(64))
+    assert (writer.size, writer.received, writer.head) == (6_000_000, 6_000_000, bytes(64))
 
 
 async def test_starts_over_with_nothing_left_of_before(stage: Path) -> None:
-    sink = FileWriter(stage)
-    await sink.write(bytes(2 * BLOCK))
-    await sink.write(b"rest")
-    await sink.restart()
-    await sink.write(b"video")
-    assert await sink.finish() == hashlib.sha256(b"video").hexdigest()
-    await sink.close()
+    writer = FileWriter(stage)
+    await writer.write(bytes(2 * BLOCK))
+    await writer.write(b"rest")
+    await writer.restart()
+    await writer.write(b"video")
+    assert await writer.finish() == hashlib.sha256(b"video").hexdigest()
+    await writer.close()
     assert read(stage) == b"video"
-    assert (sink.size, sink.received, sink.head) == (5, 2 * BLOCK + 9, b"video")
+    assert (writer.size, writer.received, writer.head) == (5, 2 * BLOCK + 9, b"video")
 
 
 async def test_closing_waits_for_the_thread(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, go_on = FileWriter._store, threading.Event()
 
-    def slow(sink: FileWriter, chunks: list[bytes]) -> None:
+    def slow(writer: FileWriter, chunks: list[bytes]) -> None:
         assert go_on.wait(10)
-        real(sink, chunks)
+        real(writer, chunks)
 
     monkeypatch.setattr(FileWriter, "_store", slow)
-    sink = FileWriter(stage)
-    await sink.write(bytes(BLOCK))
-    closing = asyncio.create_task(sink.close())
+    writer = FileWriter(stage)
+    await writer.write(bytes(BLOCK))
+    closing = asyncio.create_task(writer.close())
     await asyncio.wait({closing}, timeout=0.05)
     assert not closing.done()
     go_on.set()
@@ -56,11 +56,11 @@ async def test_closing_waits_for_the_thread(stage: Path, monkeypatch: pytest.Mon
 
 
 async def test_a_full_disk_shows_at_the_next_block() -> None:
-    sink = FileWriter(Path("/dev/full"))
-    await sink.write(bytes(BLOCK))
+    writer = FileWriter(Path("/dev/full"))
+    await writer.write(bytes(BLOCK))
     with pytest.raises(DestinationError, match="/dev/full: no space left"):
-        await sink.write(bytes(BLOCK))
-    await sink.close()
+        await writer.write(bytes(BLOCK))
+    await writer.close()
 
 
 @pytest.mark.parametrize("call", ["fsync", "truncate"])
@@ -68,30 +68,30 @@ async def test_other_failures_of_the_disk(stage: Path, call: str, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    sink = FileWriter(stage)
-    await sink.write(b"video")
+    writer = FileWriter(stage)
+    await writer.write(b"video")
     if call == "fsync":
         monkeypatch.setattr(os, "fsync", fail)
     else:
-        file = sink._file
+        file = writer._file
         monkeypatch.setattr(
-            sink, "_file", type("Broken", (), {"write": file.write, "seek": fail, "close": file.close})()
+            writer, "_file", type("Broken", (), {"write": file.write, "seek": fail, "close": file.close})()
         )
     with pytest.raises(DestinationError, match="Input/output error"):
-        await (sink.finish() if call == "fsync" else sink.restart())
-    await sink.close()
+        await (writer.finish() if call == "fsync" else writer.restart())
+    await writer.close()
 
 
 async def test_a_write_that_takes_only_a_part_is_continued(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = FileWriter(stage)
-    file = sink._file
+    writer = FileWriter(stage)
+    file = writer._file
 
     class Sipping:
         write = staticmethod(lambda rest: file.write(rest[:7]))
         fileno, close = file.fileno, file.close
 
-    monkeypatch.setattr(sink, "_file", Sipping())
-    await sink.write(bytes(range(100)))
-    await sink.finish()
-    await sink.close()
+    monkeypatch.setattr(writer, "_file", Sipping())
+    await writer.write(bytes(range(100)))
+    await writer.finish()
+    await writer.close()
     assert read(stage) == bytes(range(100))
