@@ -63,7 +63,7 @@ async def download(
     :raises DestinationError: if the file could not be written.
     """
     try:
-        policy = await asyncio.wait_for(UrlPolicy.of_api(options.api_base_url), options.stall_timeout)
+        policy = await asyncio.wait_for(UrlPolicy.of_api(options.api_base_url), options.timeout)
     except TimeoutError:
         raise connection_error(options.api_base_url, "its name is not resolved") from None
     writer = FileWriter(path)

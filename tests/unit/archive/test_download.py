@@ -380,4 +380,4 @@ async def test_a_name_that_is_not_resolved_has_a_limit(stage: Path, monkeypatch:
     monkeypatch.setattr(UrlPolicy, "of_api", never)
     async with Origin() as origin:
         with pytest.raises(SiliconFlowConnectionError, match="its name is not resolved"):
-            await fetch(origin, stage, stall_timeout=0.01)
+            await fetch(origin, stage, timeout=0.01)
