@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_siliconflow.archive.errors import destination_error, shorten
+from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden, shorten
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def understand(destination: Any, request_id: str | None) -> Destination:
         else:
             path = ObjectStoragePath(_absolute(text))
         ends_as_folder = text.endswith(("/", "/.", "/..")) or text in (".", "..")
-        is_folder = ends_as_folder or not path.name or path.fs.isdir(path.path)
+        is_folder = ends_as_folder or not path.name or _is_folder(path)
     except DestinationRefusedError:
         raise
     except Exception as error:
@@ -104,6 +104,16 @@ def understand(destination: Any, request_id: str | None) -> Destination:
             raise _refused(text, _unregistered(text.partition("://")[0].lower())) from None
         raise destination_error(text, error) from error
     return _named(path, text, request_id) if is_folder else _checked_file(path)
+
+
+def _is_folder(path: ObjectStoragePath) -> bool:
+    """Tell whether a path is an existing folder; one that may not be looked at is taken for a file."""
+    try:
+        return bool(path.fs.isdir(path.path))
+    except Exception as error:
+        if is_forbidden(error):
+            return False
+        raise
 
 
 def _text_of(destination: Any) -> str:

@@ -34,6 +34,15 @@ def destination_error(path: object, error: Exception) -> DestinationError:
     return kind(f"Cannot archive: {shorten(path, 300)}: {f'{cause} ({said})' if cause else said}")
 
 
+def is_forbidden(error: Exception) -> bool:
+    """Tell whether a store refused for want of rights: then it cannot be told what is there."""
+    status = next(
+        (getattr(error, name, None) for name in ("status_code", "status", "code") if hasattr(error, name)), ""
+    )
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.EACCES, errno.EPERM) or isinstance(error, PermissionError) or str(status) == "403"
+
+
 def shorten(value: object, limit: int = 80) -> str:
     """
     Return a text that a message can carry.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, Destination, is_local
-from airflow_provider_siliconflow.archive.errors import destination_error
+from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden
 from airflow_provider_siliconflow.archive.staging import PROBE_SUFFIX, hidden_name, staging
 from airflow_provider_siliconflow.exceptions import DestinationError
 
@@ -32,7 +31,7 @@ def check_writable(destination: Destination, *, probe: bool) -> bool:
 
     :param destination: Where the video goes.
     :param probe: Whether to write to stores that are not local; without, only what reading tells is known of them.
-    :return: Whether files can be removed as well.
+    :return: Whether files can be read and removed as well, as claims are.
     :raises DestinationError: with the path and the cause.
     """
     path = destination.path
@@ -73,11 +72,13 @@ def _probe_objects(path: ObjectStoragePath) -> bool:
         # By the same call that uploads videos, for stores refuse some kinds of uploads and take others.
         stores.replace(Path(file.name), beside)
     try:
-        stores.remove(beside)
+        # Another task's check may have removed it meanwhile.
+        with suppress(FileNotFoundError):
+            path.fs.cat_file(beside.path)
+            stores.remove(beside)
     except Exception as error:
         log.warning(
-            "%s can be written and not removed (%s). Destinations there are not claimed before paying, since the claim"
-            " would stay.",
+            "%s can be written and not read or removed (%s): destinations there are not claimed before paying.",
             beside,
             type(error).__name__,
         )
@@ -106,14 +107,8 @@ def _look_for_bucket(path: ObjectStoragePath) -> None:
     try:
         path.fs.info(path.path.partition("/")[0])
     except Exception as error:
-        if not _is_forbidden(error):
+        if not is_forbidden(error):
             raise
-
-
-def _is_forbidden(error: Exception) -> bool:
-    status = getattr(error, "status_code", None) or getattr(error, "status", None) or getattr(error, "code", None)
-    number = error.errno if isinstance(error, OSError) else None
-    return isinstance(error, PermissionError) or number in (errno.EACCES, errno.EPERM) or str(status) == "403"
 
 
 def _beside(path: ObjectStoragePath, folder: str, name: str) -> ObjectStoragePath:

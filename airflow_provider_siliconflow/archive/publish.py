@@ -78,9 +78,9 @@ def _prepare(
     try:
         existing = _existing_of(found, request_id, if_exists)
         if existing is None:
-            can_remove = check_writable(found, probe=probe)
+            can_claim = check_writable(found, probe=probe)
             sweep(found.path)
-            if owner is None or found.is_folder or not can_remove:
+            if owner is None or found.is_folder or not can_claim:
                 return None
             claims.take(found.path, owner)
             abort_uploads(found.path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, is_local
+from airflow_provider_siliconflow.archive.errors import is_forbidden
 from airflow_provider_siliconflow.archive.staging import hidden_name
 
 if TYPE_CHECKING:
@@ -25,11 +26,28 @@ _LOCK_TIMEOUT = 10.0
 
 
 def exists(path: ObjectStoragePath) -> bool:
-    """Tell whether a name is taken, a broken link included; some clients remember listings, so they are asked anew."""
+    """
+    Tell whether a name is taken, by a broken link as well.
+
+    A store that does not let look counts as one where nothing is: it may take an upload all the same.
+
+    :param path: Any path.
+    :raises Exception: whatever its client raises, if that cannot be told now.
+    """
     if is_local(path):
         return os.path.lexists(path.path)
+    # Some clients remember listings, and another task may have published since.
     path.fs.invalidate_cache(path.parent.path)
-    return bool(path.fs.exists(path.path))
+    try:
+        # Not by the client's `exists`: most of them take a broken connection for an absent file.
+        path.fs.info(path.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except Exception as error:
+        if is_forbidden(error):
+            return False
+        raise
+    return True
 
 
 def create(source: Path, path: ObjectStoragePath) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Callable
@@ -238,18 +239,54 @@ def test_a_missing_bucket_is_found_beforehand(in_store: InStore) -> None:
         prepare_destination(path, owner=None, if_exists="fail", probe=False)
 
 
-def test_a_store_that_forbids_the_look_alone_is_used(in_store: InStore, monkeypatch: pytest.MonkeyPatch) -> None:
+class ForbiddenError(Exception):
+    """What the client of Azure raises, which is no PermissionError."""
+
+    status_code = 403
+
+
+@pytest.mark.parametrize("error", [PermissionError("ListBucket"), ForbiddenError(), OSError(errno.EACCES, "no")])
+@pytest.mark.parametrize("probe", [True, False])
+def test_a_store_that_forbids_to_look_is_used(
+    in_store: InStore, monkeypatch: pytest.MonkeyPatch, error: Exception, probe: bool
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise error
+
     store = Store()
-    path = str(in_store(store, "s3://bucket/clip.mp4"))
+    path = in_store(store, "s3://bucket/clip.mp4")
+    for name in ("info", "ls", "isdir", "exists"):
+        monkeypatch.setattr(store, name, forbidden)
+    assert prepare_destination(str(path), owner=None, if_exists="fail", probe=probe) is None
+    assert put(path)["request_id"] == "abc"
 
-    def hidden(*_: Any, **__: Any) -> None:
-        raise PermissionError("ListBucket")
 
-    monkeypatch.setattr(store, "info", hidden)
-    monkeypatch.setattr(store, "exists", lambda *_: False)
-    monkeypatch.setattr(store, "isdir", lambda *_: False)
-    for probe in (True, False):
-        assert prepare_destination(path, owner=None, if_exists="fail", probe=probe) is None
-    monkeypatch.setattr(store, "info", lambda *_: {})
-    assert prepare_destination(path, owner=None, if_exists="fail", probe=False) is None
-    assert store.names() == []
+def test_a_store_that_forbids_to_read_is_used_without_claims(
+    in_store: InStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise PermissionError("GetObject")
+
+    store = Store()
+    path = in_store(store, "s3://bucket/clip.mp4")
+    monkeypatch.setattr(store, "cat_file", forbidden)
+    for owner in ("d/r/one/-1", "d/r/two/-1"):
+        assert prepare_destination(str(path), owner=owner, if_exists="fail") is None
+    assert "not claimed" in caplog.text
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/clip.mp4", "memory://bucket/clip.mp4"])
+def test_a_broken_connection_is_no_absent_file(in_store: InStore, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ConnectionError("reset by peer")
+
+    store = Store()
+    path = in_store(store, uri)
+    put(path)
+    monkeypatch.setattr(store, "info", broken)
+    for if_exists in ("fail", "skip", "overwrite"):
+        with pytest.raises(DestinationError, match="reset by peer") as caught:
+            prepare_destination(str(path), owner=None, if_exists=if_exists, probe=False)
+        assert not isinstance(caught.value, DestinationRefusedError)
+        with pytest.raises(DestinationError, match="reset by peer"):
+            put(path, b"another", if_exists=if_exists, request_id="other")
