@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_siliconflow._airflow import ResumeMixin, is_deferral_timeout
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import (
@@ -22,7 +23,7 @@ from airflow_provider_siliconflow.jobs.batch import (
 )
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitStore
 from airflow_provider_siliconflow.jobs.submit import OnUnknownSubmit
-from airflow_provider_siliconflow.polling.decision import FAILED_DEFERRAL
+from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 DEFER_TIMEOUT_SLACK = 300.0
 
 
-class GenerateVideoBatchOperator(BaseOperator):
+class GenerateVideoBatchOperator(ResumeMixin, BaseOperator):
     """
     Submit a list of videos, wait for all with one trigger, archive each as it gets ready; return a manifest.
 
@@ -98,6 +99,7 @@ class GenerateVideoBatchOperator(BaseOperator):
         self.reuse_on_clear = reuse_on_clear
         self.fail_on_partial_error = fail_on_partial_error
         self._progress: Progress | None = None
+        self._first_poll_after: float | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take up what is paid for, submit what is missing, and go on as far as the videos are."""
@@ -109,38 +111,57 @@ class GenerateVideoBatchOperator(BaseOperator):
         progress = Progress(accepted_at=time.time())
         submitter, archiver = self._halves(context, progress)
         submitter.take_up()
-        archiver.archive_ended(submitter.unseen())
+        archiver.archive_ended(dict.fromkeys(submitter.unseen()))
         return submitter, archiver, progress
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a wait; where no triggerer came, archive what is ready, and say what the rest costs."""
-        if next_method == FAILED_DEFERRAL:
-            return self._end_after_failed_deferral(context, f"{next_kwargs} (is a triggerer running?)")
-        return super().resume_execution(next_method, next_kwargs, context)
-
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
         Go on after a wait.
 
-        :param event: ``{"ended": [request ids], "last_polled": {request id: epoch seconds of the last poll that found
-            it not ready}, "state": what the trigger was given}``.
+        :param event: As :func:`.events.decode_batch` reads it.
         """
-        if "message" in event:
-            return self._end_after_failed_deferral(context, event["message"])
-        progress = Progress.from_json(event["state"])
-        progress.polled(event["last_polled"])
+        from airflow_provider_siliconflow.triggers.clock import next_first_poll
+        from airflow_provider_siliconflow.triggers.events import decode_batch
+
+        woken = decode_batch(event)
+        if woken.message or woken.state is None:
+            return self.execute_after_failed_deferral(context, woken.message)
+        try:
+            progress = Progress.from_json(woken.state)
+        except (KeyError, TypeError, ValueError) as error:
+            return self.execute_after_failed_deferral(context, f"its state cannot be read: {error!r}")
+        progress.polled(woken.last_polled)
         submitter, archiver = self._halves(context, progress)
-        archiver.archive_ended(set(event["ended"]))
+        before = len(progress.pending)
+        archiver.archive_ended(woken.ended)
+        if woken.ended and len(progress.pending) == before:
+            # The clocks or connections of triggerer and worker differ: start workers for nothing less often.
+            from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
+
+            self._first_poll_after = next_first_poll(woken.first_poll_after, MIN_DEFERRAL_SECONDS)
         return self._advance(context, submitter, archiver, progress)
 
-    def _end_after_failed_deferral(self, context: Context, why: str) -> dict[str, Any]:
-        """Archive what is ready after a wait that broke off, and fail if that is not all."""
-        *_, progress = self._take_up(context)
+    def execute_after_failed_deferral(self, context: Context, error_text: str) -> dict[str, Any]:
+        """
+        Archive what is ready after a deferral that failed, and wait for the rest.
+
+        :param error_text: Why it failed.
+        """
+        from airflow_provider_siliconflow.triggers.resume import MAX_FAILED_DEFERRALS, count_failed_deferral
+
+        submitter, archiver, progress = self._take_up(context)
         if not progress.pending and not progress.missing(len(progress.keys)):
             return self._end(context, progress)
-        raise SiliconFlowError(
-            f"The trigger that waited for the videos broke off: {why}. {self._told(context, progress)}"
-        )
+        if is_deferral_timeout(error_text) or not SubmitStore(context).exists:
+            raise SiliconFlowError(
+                f"Waiting for the videos in the triggerer failed ({error_text}). {self._told(context, progress)}"
+            )
+        failures, _ = count_failed_deferral(context, None, progress.deadline)
+        self.log.warning("Waiting for the videos failed (%s), %s times in this try.", error_text, failures)
+        while failures >= MAX_FAILED_DEFERRALS and progress.pending:
+            time.sleep(self.poke_interval or DEFAULT_POKE_INTERVAL)
+            archiver.archive_ended({video.request_id: None for video in progress.pending.values()})
+        return self._advance(context, submitter, archiver, progress)
 
     def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video."""
@@ -181,7 +202,7 @@ class GenerateVideoBatchOperator(BaseOperator):
         except SiliconFlowError as error:
             error.message += f" {self._told(context, progress)}"
             raise
-        archiver.archive_ended(submitter.unseen())
+        archiver.archive_ended(dict.fromkeys(submitter.unseen()))
         if progress.pending or wait is not None:
             self._defer(progress, wait)
         return self._end(context, progress)
@@ -228,9 +249,12 @@ class GenerateVideoBatchOperator(BaseOperator):
                 state=progress.to_json(),
                 poke_interval=self.poke_interval,
                 model=models.pop() if len(models) == 1 else None,
+                first_poll_after=self._first_poll_after,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(wake_at - now, MIN_DEFERRAL_SECONDS) + DEFER_TIMEOUT_SLACK),
+            timeout=timedelta(
+                seconds=max(wake_at - now, self._first_poll_after or MIN_DEFERRAL_SECONDS) + DEFER_TIMEOUT_SLACK
+            ),
         )
 
     def _failure(self, context: Context, rows: Sequence[BatchItem], result: dict[str, Any]) -> SiliconFlowError | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,13 @@ from airflow_provider_siliconflow.archive.threads import run_archive
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
-    SiliconFlowNotFoundError,
     VideoFailedError,
     VideoTimeoutError,
 )
 from airflow_provider_siliconflow.jobs.archive import archive_manifest
 from airflow_provider_siliconflow.jobs.batch import BatchItem, ItemState, PendingVideo, Progress
 from airflow_provider_siliconflow.jobs.record import SubmitStore
-from airflow_provider_siliconflow.polling.decision import WaitResult, evaluate
+from airflow_provider_siliconflow.polling.decision import CONNECTION_GRACE, Wait, WaitResult, WaitStatus
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.archive.archiver import VideoFacts
@@ -64,11 +63,11 @@ class Archiver:
         self._if_exists: IfExists = if_exists
         self._price = hook.settings.price
 
-    def archive_ended(self, ended: Collection[str]) -> None:
+    def archive_ended(self, ended: Mapping[str, WaitStatus | None]) -> None:
         """
         Look at the videos whose wait has ended, and archive those that are ready, the soonest to expire first.
 
-        :param ended: Request ids; once the deadline has passed, all are looked at.
+        :param ended: How they ended, by request id; once the deadline has passed, all are polled.
         """
         late = time.time() >= self._progress.deadline
         pending_videos = {
@@ -80,7 +79,10 @@ class Archiver:
         ready: dict[int, VideoStatus] = {}
         for (index, pending_video), look in zip(pending_videos.items(), looks, strict=True):
             now = time.time()
-            outcome = evaluate(pending_video.request_id, look, now=now, deadline=self._progress.deadline)
+            # A rejection that the trigger has seen for the whole grace period needs no other.
+            is_rejected = ended.get(pending_video.request_id) is WaitStatus.REJECTED
+            spent = now - CONNECTION_GRACE if is_rejected else None
+            outcome = Wait(pending_video.request_id, self._progress.deadline, spent).evaluate(look, now=now)
             if outcome and (video := self._ready(index, outcome)):
                 ready[index] = video
             elif not outcome and isinstance(look, VideoStatus):
@@ -92,15 +94,13 @@ class Archiver:
         land = partial(BatchItem, index, request_id=outcome.request_id)
         row: BatchItem
         try:
-            return outcome.result()
+            return outcome.video()
         except SiliconFlowError as error:
             if made := find_archived(self._folder, outcome.request_id):
                 row = land(ItemState.ARCHIVED, path=made["path"], cost=self._price)
             elif isinstance(error, VideoFailedError):
                 self._close(index, error)
                 row = land(ItemState.FAILED, reason=str(error), cost=f"perhaps {self._price}")
-            elif isinstance(error, SiliconFlowNotFoundError):
-                row = land(ItemState.FAILED, reason=str(error), cost=self._price)
             else:
                 self._stores[index].keep(outcome.request_id)
                 state = ItemState.TIMED_OUT if isinstance(error, VideoTimeoutError) else ItemState.NOT_ARCHIVED
@@ -110,7 +110,7 @@ class Archiver:
 
     def _close(self, index: int, error: VideoFailedError) -> None:
         store = self._stores[index]
-        if record := store.keep(error.request_id):
+        if record := store.keep(error.request_id or ""):
             store.close(record, error.message)
 
     async def _look_at_all(self, pending_videos: Sequence[PendingVideo]) -> list[VideoStatus | SiliconFlowError]:

@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     VideoFailedError,
-    VideoTimeoutError,
 )
 from airflow_provider_siliconflow.jobs.archive import archive
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
+    Wait,
     WaitResult,
-    describe,
-    evaluate,
-    evaluate_after_event,
-    event_of_failed_deferral,
 )
+from airflow_provider_siliconflow.polling.worker import poll_once, wait_for_paid_video
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-
-_ON_RECORD = (
-    "A retry of this task goes on waiting for it, which costs nothing; clearing the task makes another video, unless"
-    " reuse_on_clear is set."
-)
-_NOT_ON_RECORD = "No record of it could be read: a retry that finds none makes another video and pays for it."
+    from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
 
 class GenerateVideoOperator(SubmitVideoOperator):
@@ -87,51 +78,62 @@ class GenerateVideoOperator(SubmitVideoOperator):
             raise _AlreadyThereError(there)
 
     def after_submit(self, context: Context, record: SubmitRecord, hook: SiliconFlowHook) -> str:
-        """Look once; wait, if that is not enough."""
+        """Poll once; wait, if that is not enough."""
         assert record.request_id
-        deadline = time.time() + self.timeout
-        while True:
-            look = self._poll(hook, record.request_id)
-            outcome = evaluate(record.request_id, look, now=time.time(), deadline=deadline)
-            if outcome:
-                return self._finish(context, hook, outcome, SubmitStore(context).keep(record.request_id))
-            if self.deferrable:
-                self._defer_until_ready(record.request_id, deadline, record)
-            time.sleep(max(0.0, min(self.poke_interval or DEFAULT_POKE_INTERVAL, deadline - time.time())))
+        wait = Wait(record.request_id, time.time() + self.timeout)
+        result = poll_once(hook, wait) if self.deferrable else None
+        if self.deferrable and not result:
+            self._paid_video(wait.request_id, record).defer(self, wait)
+        interval = self.poke_interval or DEFAULT_POKE_INTERVAL
+        result = result or wait_for_paid_video(hook, wait, poke_interval=interval)
+        return self._finish(context, hook, result, SubmitStore(context).keep(wait.request_id))
 
-    def resume_after_failed_deferral(self, context: Context, failure: dict[str, Any] | None) -> str:
-        """Look all the same where no triggerer came, for the video may be ready."""
-        ti = context["ti"]
-        submission = ti.xcom_pull(key="submission", map_indexes=ti.map_index)
-        if not submission:
-            return super().resume_after_failed_deferral(context, failure)
-        return self.execute_complete(
-            context, event_of_failed_deferral(submission["request_id"], failure, now=time.time())
-        )
+    def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
+        """Poll all the same, for the video may be ready, and go on waiting if it is not."""
+        from airflow_provider_siliconflow.triggers.resume import resume_after_failed_deferral
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        request_id = self._known_request_id(context)
+        if not request_id:
+            return super().execute_after_failed_deferral(context, error_text)
+        return self._resume(context, request_id, resume_after_failed_deferral, error_text)
+
+    def execute_complete(self, context: Context, event: Any = None) -> str:
         """
-        Look for a fresh link, now that the trigger saw the wait end, and archive the video.
+        Poll for a fresh URL, now that the trigger saw the wait end, and archive the video.
 
-        :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
+        :param event: As :func:`.events.decode` reads it.
         """
+        from airflow_provider_siliconflow.triggers.events import decode
+        from airflow_provider_siliconflow.triggers.resume import resume_wait
+
+        request_id = decode(event).request_id or self._known_request_id(context)
+        if not request_id:
+            raise SiliconFlowError(f"Neither the record nor the event names the video: {event!r:.80}")
+        return self._resume(context, request_id, resume_wait, event)
+
+    def _resume(self, context: Context, request_id: str, go_on: Callable[..., WaitResult], given: Any) -> str:
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        self._request_id = request_id = event["request_id"]
+        self._request_id = request_id
         hook = SiliconFlowHook(self.siliconflow_conn_id)
         kept = SubmitStore(context).keep(request_id)
-        look = self._poll(hook, request_id)
-        outcome, deadline = evaluate_after_event(request_id, event, look, now=time.time(), later=_later(kept))
-        if outcome is None:
-            self._defer_until_ready(request_id, deadline, kept)
-        return self._finish(context, hook, outcome, kept)
+        result = go_on(self, context, hook, self._paid_video(request_id, kept), given)
+        return self._finish(context, hook, result, kept)
 
-    def _defer_until_ready(self, request_id: str, deadline: float, record: SubmitRecord | None) -> NoReturn:
+    def _known_request_id(self, context: Context) -> str | None:
+        ti = context["ti"]
+        submission = ti.xcom_pull(key="submission", map_indexes=ti.map_index)
+        if isinstance(submission, dict) and submission.get("request_id"):
+            return str(submission["request_id"])
+        record = SubmitStore(context).read()
+        return record.request_id if record and not record.closed else None
+
+    def _paid_video(self, request_id: str, record: SubmitRecord | None) -> PaidVideo:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
-        from airflow_provider_siliconflow.triggers.video import defer_until_ready
+        from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
         since = record.submitted if record else None
-        defer_until_ready(self, request_id, deadline, self.poke_interval, self.model, since)
+        return PaidVideo(request_id, self.timeout, self.poke_interval, self.model, since)
 
     def _submit(self, context: Context, since: float, refusals: int) -> str:
         try:
@@ -146,11 +148,6 @@ class GenerateVideoOperator(SubmitVideoOperator):
         path: str = manifest["path"]
         return path
 
-    def _poll(self, hook: SiliconFlowHook, request_id: str) -> VideoStatus | SiliconFlowError:
-        look = hook.poll(request_id)
-        self.log.info("Video %s: %s", request_id, describe(look))
-        return look
-
     def _finish(self, context: Context, hook: SiliconFlowHook, outcome: WaitResult, kept: SubmitRecord | None) -> str:
         """
         Archive the video, or say why not, and what that means for the money.
@@ -161,7 +158,7 @@ class GenerateVideoOperator(SubmitVideoOperator):
         from airflow_provider_siliconflow.archive.publish import find_archived
 
         try:
-            video = outcome.result()
+            video = outcome.video()
             context["ti"].xcom_push(key="video", value=video.to_xcom())
             traces = (kept.trace_id,) if kept and kept.trace_id else ()
             facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)
@@ -174,18 +171,12 @@ class GenerateVideoOperator(SubmitVideoOperator):
                 if kept:
                     SubmitStore(context).close(kept, error.message)
                 raise
-            if isinstance(error, VideoTimeoutError):
-                raise VideoTimeoutError(f"{error} {_later(kept)}") from error
             error.with_billing(
                 Billing.RUNNING,
                 request_id=outcome.request_id,
                 next_step=NextStep.REATTACH if kept else NextStep.PAY_AGAIN,
             )
             raise
-
-
-def _later(kept: SubmitRecord | None) -> str:
-    return _ON_RECORD if kept else _NOT_ON_RECORD
 
 
 class _AlreadyThereError(Exception):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_siliconflow._airflow import ResumeMixin
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
@@ -22,7 +23,6 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs.images import image_field
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of
 from airflow_provider_siliconflow.jobs.submit import OnUnknownSubmit, ResubmitPolicy, submit_once
-from airflow_provider_siliconflow.polling.decision import FAILED_DEFERRAL
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -38,7 +38,7 @@ DEFER_TIMEOUT_SLACK = 300.0
 _REQUEST = ("prompt", "model", "image_size", "negative_prompt", "image", "seed")
 
 
-class SubmitVideoOperator(BaseOperator):
+class SubmitVideoOperator(ResumeMixin, BaseOperator):
     """
     Submit a video to SiliconFlow, once, and return its request id.
 
@@ -98,29 +98,26 @@ class SubmitVideoOperator(BaseOperator):
         """Submit the video and return its request id."""
         return self._submit(context, since=time.time(), refusals=0)
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a wait; where no triggerer came, say what that means for the money."""
-        if next_method == FAILED_DEFERRAL:
-            return self.resume_after_failed_deferral(context, next_kwargs)
-        return super().resume_execution(next_method, next_kwargs, context)
-
-    def resume_after_failed_deferral(self, context: Context, failure: dict[str, Any] | None) -> str:
+    def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
         """
-        Go on after a deferral that came to nothing; here, one that waited to submit.
+        Go on after a deferral that failed; here, one that waited to submit.
 
-        :param failure: What Airflow tells of it.
+        :param error_text: Why it failed.
         """
-        error = SiliconFlowError(f"Waiting to submit came to nothing, {failure}: is a triggerer running?")
+        error = SiliconFlowError(f"Waiting to submit failed ({error_text}): is a triggerer running?")
         error.with_billing(Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
         raise error
 
-    def resume_submit(self, context: Context, event: dict[str, Any]) -> str:
+    def resume_submit(self, context: Context, event: Any = None) -> str:
         """
-        Submit again what was refused for now.
+        Submit again what was rejected temporarily.
 
-        :param event: ``{"since": epoch seconds, "refusals": count}``.
+        :param event: As :func:`.events.decode_submit_retry` reads it.
         """
-        return self._submit(context, since=event["since"], refusals=event["refusals"])
+        from airflow_provider_siliconflow.triggers.events import decode_submit_retry
+
+        known = decode_submit_retry(event, now=time.time())
+        return self._submit(context, since=known.since, refusals=known.rejections)
 
     def on_kill(self) -> None:
         """Tell the truth: nothing can cancel a video."""
@@ -180,7 +177,7 @@ class SubmitVideoOperator(BaseOperator):
             ) from error
         self.log.warning("Refused for now: %s Tries again in %.0f s.", error, wait)
         self.defer(
-            trigger=SubmitRetryTrigger(now + wait, since, refusals),
+            trigger=SubmitRetryTrigger(now + wait, since, refusals, wait),
             method_name="resume_submit",
             timeout=timedelta(seconds=wait + DEFER_TIMEOUT_SLACK),
         )

@@ -1,172 +1,219 @@
-"""What a look at a video means: keep waiting, or the one final outcome. Every mode of waiting asks here."""
+"""What a poll means for a wait: keep waiting, or how the wait ended. Every mode of waiting asks here. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TypeAlias
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
-from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
+from airflow_provider_siliconflow.exceptions import (
+    InvalidArgumentError,
+    SiliconFlowAPIError,
+    SiliconFlowAuthenticationError,
+    SiliconFlowBalanceError,
+    SiliconFlowConfigError,
+    SiliconFlowError,
+    SiliconFlowPermissionError,
+    VideoFailedError,
+    VideoTimeoutError,
+    VideoUnavailableError,
+)
 
-#: Seconds between two looks of a worker that waits.
+#: What a poll returned: a status, or why there is none.
+PollResult: TypeAlias = VideoStatus | SiliconFlowError
+
+#: Seconds between two polls of a worker that waits.
 DEFAULT_POKE_INTERVAL = 15.0
-#: The method by which Airflow resumes a task whose deferral came to nothing, and the reason it gives where nobody came
-#: in time (``TRIGGER_FAIL_REPR`` and ``TriggerFailureReason`` in ``airflow/sdk/bases/operator.py``).
-FAILED_DEFERRAL = "__fail__"
-_TRIGGER_TIMEOUT = "Trigger timeout"
+#: Seconds for which every poll of a paid video must be rejected before its wait ends. One 404 of a gateway says
+#: nothing about a video.
+REJECTION_GRACE = 120.0
+#: The same for an Airflow connection that is not found or cannot be used: Airflow reports an outage of its database,
+#: vault or API as "not found".
+CONNECTION_GRACE = 300.0
+
+_ACCOUNT_ERRORS = (SiliconFlowAuthenticationError, SiliconFlowBalanceError, SiliconFlowPermissionError)
+_ACCOUNT_STATUSES = (401, 402, 403)
 
 
 class WaitStatus(StrEnum):
-    """Name the ways a wait ends."""
+    """How a wait ended."""
 
     READY = "ready"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
-    #: The service will not tell about this video, however often it is asked.
+    #: Every poll was rejected for a whole grace period.
     REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class WaitRequest:
+    """
+    One video to be polled until its wait ends; times are seconds.
+
+    :param request_id: The video's request id.
+    :param waited: Since the video was submitted, or else since the wait for it began.
+    :param first: Until the first poll at least; it comes a little later by chance.
+    :param left: Until the deadline.
+    :param last_polled: Since the last poll that found it not ready; None if there was none.
+    :param interval: Between two polls; None to learn it from what past videos took.
+    :param model: The video's model, if known: how long videos take is learned for each.
+    """
+
+    request_id: str
+    waited: float
+    first: float
+    left: float
+    last_polled: float | None = None
+    interval: float | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)
 class WaitResult:
     """
-    Hold how a wait ended.
+    How a wait ended.
 
-    :param ending: Which way.
-    :param request_id: The video.
-    :param last: What the last look brought.
-    :param deadline: Epoch seconds at which the wait was to end.
+    :param status: In which way.
+    :param request_id: The video's request id.
+    :param last: What the last poll returned.
+    :param deadline: Epoch seconds at which the wait was to end; None if Airflow kept the time.
     """
 
-    ending: WaitStatus
+    status: WaitStatus
     request_id: str
-    last: VideoStatus | SiliconFlowError
+    last: PollResult
     deadline: float | None
 
-    def result(self) -> VideoStatus:
+    def video(self) -> VideoStatus:
         """
-        Return the video that is ready, or raise what happened to it.
+        Return the video that is ready.
 
+        :return: Its status, with a URL.
         :raises VideoFailedError: if the service could not make it.
         :raises VideoTimeoutError: if the deadline passed.
-        :raises SiliconFlowError: if the service will not tell.
+        :raises VideoUnavailableError: if every poll was rejected for the grace period.
+        :raises InvalidArgumentError: if there is no request id.
         """
-        if isinstance(self.last, SiliconFlowError) and self.ending is WaitStatus.REJECTED:
-            raise self.last
-        if self.ending is WaitStatus.TIMED_OUT:
-            raise VideoTimeoutError(timeout_message(self.request_id, self.last, self.deadline))
-        assert isinstance(self.last, VideoStatus)
-        if self.ending is WaitStatus.FAILED:
-            reason = self.last.reason
-            raise VideoFailedError(
-                f"SiliconFlow could not make video {self.request_id}: {reason or '(no reason given)'}"
-                f"{f' (trace id {self.last.trace_id})' if self.last.trace_id else ''}.",
+        if self.status is WaitStatus.READY and isinstance(self.last, VideoStatus):
+            return self.last
+        raise self._error() from (self.last if isinstance(self.last, SiliconFlowError) else None)
+
+    def _error(self) -> SiliconFlowError:
+        if self.status is WaitStatus.FAILED and isinstance(self.last, VideoStatus):
+            trace = f" (trace id {self.last.trace_id})" if self.last.trace_id else ""
+            reason = self.last.reason or "(no reason given)"
+            return VideoFailedError(
+                f"SiliconFlow could not make video {self.request_id}: {reason}{trace}.",
                 request_id=self.request_id,
-                reason=reason,
+                reason=self.last.reason,
             )
-        return self.last
+        if self.status is WaitStatus.TIMED_OUT:
+            return timeout_error(self.request_id, self.last, self.deadline)
+        if isinstance(self.last, InvalidArgumentError):
+            return self.last
+        return VideoUnavailableError(
+            f"Every poll of video {self.request_id} was rejected for a grace period; {describe(self.last)}",
+            billing=Billing.RUNNING,
+            request_id=self.request_id,
+        )
 
 
-def evaluate(
-    request_id: str, look: VideoStatus | SiliconFlowError, *, now: float, deadline: float | None
-) -> WaitResult | None:
+@dataclass
+class Wait:
     """
-    Say what a look means.
+    One wait for one paid video; times are epoch seconds.
 
-    :param request_id: The video that was looked at.
-    :param look: What came back: a status, or how the look failed.
-    :param now: Epoch seconds.
-    :param deadline: Epoch seconds after which waiting ends; None if somebody else keeps the time.
-    :return: How the wait ended, or None to keep waiting.
+    :param request_id: The video's request id.
+    :param deadline: When the wait ends; None if Airflow keeps the time.
+    :param rejected_since: When the first of an unbroken row of rejected polls came; None if the last was not rejected.
+    :param last: What the last poll returned; None before the first.
     """
 
-    def ended(ending: WaitStatus) -> WaitResult:
-        return WaitResult(ending, request_id, look, deadline)
+    request_id: str
+    deadline: float | None = None
+    rejected_since: float | None = None
+    last: PollResult | None = None
 
-    if isinstance(look, VideoStatus):
-        if look.status is VideoState.SUCCEED:
-            return ended(WaitStatus.READY)
-        if look.status is VideoState.FAILED:
-            return ended(WaitStatus.FAILED)
-    elif classify_failure(Route.FREE, look) is FailureKind.PERMANENT:
-        return ended(WaitStatus.REJECTED)
-    return ended(WaitStatus.TIMED_OUT) if deadline is not None and now >= deadline else None
+    def evaluate(self, poll: PollResult, *, now: float) -> WaitResult | None:
+        """
+        Decide what a poll means; no single error of the service ends the wait before its deadline.
+
+        A rejected key or account (401, 402, 403) says nothing about the video, and an outage ends by itself: both are
+        waited out. Any other rejection ends the wait once nothing else came for a grace period.
+
+        :param poll: What the poll returned.
+        :param now: When, in epoch seconds.
+        :return: How the wait ended, or None to keep waiting.
+        """
+        self.last = poll
+        if isinstance(poll, VideoStatus) and poll.status is VideoState.SUCCEED:
+            return self._ended(WaitStatus.READY, poll)
+        if isinstance(poll, VideoStatus) and poll.status is VideoState.FAILED:
+            return self._ended(WaitStatus.FAILED, poll)
+        grace = None if isinstance(poll, VideoStatus) else grace_for(poll)
+        if grace is None:
+            self.rejected_since = None
+        elif self.rejected_since is None or self.rejected_since > now:
+            self.rejected_since = now
+        if self.deadline is not None and now >= self.deadline and grace != 0:
+            return self._ended(WaitStatus.TIMED_OUT, poll)
+        if grace is not None and self.rejected_since is not None and now - self.rejected_since >= grace:
+            return self._ended(WaitStatus.REJECTED, poll)
+        return None
+
+    def _ended(self, status: WaitStatus, poll: PollResult) -> WaitResult:
+        return WaitResult(status, self.request_id, poll, self.deadline)
 
 
-def timeout_message(request_id: str, last: VideoStatus | SiliconFlowError | None, deadline: float | None) -> str:
-    """Say that time is up and what that means for the video."""
-    until = ""
-    if deadline is not None:
-        until = f" by {datetime.fromtimestamp(deadline, tz=UTC).isoformat(timespec='seconds')}"
-    return (
-        f"Video {request_id} was not ready{until}; {describe(last)} It was submitted, keeps running at the service and"
-        " is billed: nothing can cancel it."
+def is_account_error(poll: PollResult) -> bool:
+    """Return whether a poll was rejected for the key or the account, which says nothing about the video."""
+    return isinstance(poll, _ACCOUNT_ERRORS) or (
+        isinstance(poll, SiliconFlowAPIError) and poll.status_code in _ACCOUNT_STATUSES
     )
 
 
-def describe(last: VideoStatus | SiliconFlowError | None) -> str:
-    """Put the last look into words for a log."""
+def grace_for(error: SiliconFlowError) -> float | None:
+    """
+    Return for how long an error must be all that comes back before a wait ends.
+
+    :param error: Why a poll brought no status.
+    :return: Seconds; None for what is waited out until the deadline, 0 where nothing can be polled at all.
+    """
+    if isinstance(error, InvalidArgumentError):
+        return 0.0
+    if isinstance(error, SiliconFlowConfigError):
+        return CONNECTION_GRACE
+    if is_account_error(error) or classify_failure(Route.FREE, error) is FailureKind.RETRY:
+        return None
+    return REJECTION_GRACE
+
+
+def timeout_error(request_id: str, last: PollResult | None, deadline: float | None) -> VideoTimeoutError:
+    """
+    Make the error for a video that was not ready in time.
+
+    :param request_id: The video's request id.
+    :param last: What the last poll returned; None if there was none.
+    :param deadline: When the wait ended, in epoch seconds; None if Airflow kept the time.
+    :return: The error, with its billing.
+    """
+    until = ""
+    if deadline is not None:
+        until = f" by {datetime.fromtimestamp(deadline, tz=UTC).isoformat(timespec='seconds')}"
+    return VideoTimeoutError(
+        f"Video {request_id} was not ready{until}; {describe(last)}", billing=Billing.RUNNING, request_id=request_id
+    )
+
+
+def describe(last: PollResult | None) -> str:
+    """Return the last poll in words for a log or an error; no URL is in them."""
     if last is None:
-        return "it was never seen."
+        return "it was never polled."
     if isinstance(last, SiliconFlowError):
-        return f"the last look failed: {last}"
-    place = f" at place {last.position}" if last.position is not None else ""
-    return f"last seen {last.status_text}{place}."
-
-
-def event_of(outcome: WaitResult) -> dict[str, Any]:
-    """
-    Put an outcome into what a trigger hands on: plain JSON, and no link, for events are logged.
-
-    The resumed task looks for itself; the event tells it only that a look is worth it, and until when it may wait.
-    """
-    return {"ending": outcome.ending.value, "request_id": outcome.request_id, "deadline": outcome.deadline}
-
-
-def event_of_failed_deferral(request_id: str, kwargs: Mapping[str, Any] | None, *, now: float) -> dict[str, Any]:
-    """
-    Put a deferral that came to nothing into the form of an event: the task looks for itself then, as after any.
-
-    :param request_id: The video that was waited for.
-    :param kwargs: What Airflow tells of the failure.
-    :param now: Epoch seconds; the deadline, if Airflow has seen it pass.
-    """
-    error = (kwargs or {}).get("error")
-    if error == _TRIGGER_TIMEOUT:
-        return {"ending": WaitStatus.TIMED_OUT.value, "request_id": request_id, "deadline": now}
-    return {"ending": "broken", "request_id": request_id, "message": f"{kwargs}"}
-
-
-def evaluate_after_event(
-    request_id: str, event: Any, look: VideoStatus | SiliconFlowError, *, now: float, later: str
-) -> tuple[WaitResult | None, float]:
-    """
-    Say what a look means to a task that a trigger has woken.
-
-    :param request_id: The video that was looked at.
-    :param event: What the trigger handed on.
-    :param look: What the woken task saw itself.
-    :param now: Epoch seconds.
-    :param later: What a retry makes of it and costs, in a sentence for errors.
-    :return: How the wait ended, or None to defer again; and the wait's deadline in epoch seconds.
-    :raises SiliconFlowError: if the trigger broke off, or is refused what the worker is not.
-    """
-    is_whole = isinstance(event, dict) and event.get("ending") in [*WaitStatus]
-    deadline = float(event["deadline"]) if is_whole else None
-    outcome = evaluate(request_id, look, now=now, deadline=deadline)
-    if outcome is None and deadline is None:
-        raise SiliconFlowError(
-            f"The trigger that waited for video {request_id} broke off: {event!r}. {_GOES_ON} {later}"
-        )
-    if outcome is None and event["ending"] == WaitStatus.REJECTED:
-        raise SiliconFlowError(
-            f"The triggerer is refused a look at video {request_id}, the worker is not: do both see the same"
-            f" connection? {_GOES_ON} {later}"
-        )
-    return outcome, now if deadline is None else deadline
-
-
-_GOES_ON = "The video keeps running at the service and is billed."
+        return f"the last poll failed: {last}"
+    position = f" at position {last.position}" if last.position is not None else ""
+    return f"last polled as {last.status_text}{position}."

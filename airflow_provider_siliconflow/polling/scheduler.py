@@ -1,4 +1,4 @@
-"""Which video to look at next, and when: everybody's due times under one budget. Pure: every time is handed in."""
+"""Which video to poll next, and when: everybody's due times under one rate. Pure: every time is handed in."""
 
 from __future__ import annotations
 
@@ -9,52 +9,54 @@ from itertools import count
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowConnectionError,
-    SiliconFlowError,
     SiliconFlowOverloadedError,
     SiliconFlowRateLimitError,
 )
 from airflow_provider_siliconflow.polling import intervals
+from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, is_account_error
 from airflow_provider_siliconflow.polling.estimator import Estimators, ModelEstimator, VideoTimeline
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 
-#: Part of the time to the first look by which it comes later, by chance: against those who come all at once.
+#: Part of the time to the first poll by which it comes later, by chance: against those who come all at once.
 SPREAD = 0.5
-#: Seconds between two looks at least, where the user says how many.
-_LEAST_INTERVAL = 0.01
-#: Seconds to the next look after one that failed; doubled each time, up to the second figure.
-_AGAIN, _AGAIN_AT_MOST = 5.0, 60.0
-#: Seconds of delay that the price of a look rises to at most. What was learned is not so certain that anybody should
-#: be kept waiting for longer on its account: from there on, each comes in turn.
+#: Seconds between two polls at least, where the user says how many.
+_MIN_INTERVAL = 0.01
+#: Seconds to the next poll after one that failed; doubled each time, up to the second figure.
+_BACKOFF, _MAX_BACKOFF = 5.0, 60.0
+#: Doublings beyond this many change nothing.
+_DOUBLINGS = 10
+#: Seconds of delay that a poll must be worth at most. What was learned is not so certain that anybody should be kept
+#: waiting for longer on its account: from there on, each comes in turn.
 MAX_THRESHOLD = 30.0
-#: Weight of one look in the running price.
+#: Weight of one poll in the running threshold.
 _LEARNING = 0.1
-#: A look worth less than this part of the price can wait until it is worth the price.
+#: A poll worth less than this part of the threshold can wait until it is worth it.
 _EARLY = 0.5
-#: Seconds after which a look counts as late, and the price is looked into.
+#: Seconds after which a poll counts as late, and its gain is looked into.
 _LATE = 1.0
-#: Waits put off in one go at most, so that the event loop is not held up.
-_MOVES = 50
+#: Jobs put off in one go at most, so that the event loop is not held up.
+_MAX_MOVES = 50
 
 
 @dataclass(slots=True, eq=False)
 class PollJob:
     """
-    Hold one wait for one video; times are seconds of the agenda's one clock.
+    One wait for one video; times are seconds of the scheduler's one clock.
 
-    :param request_id: The video.
-    :param known: What is known of its model.
-    :param seen: What is known of itself.
-    :param not_before: The next look comes no sooner.
-    :param deadline: A look comes then, whatever else.
-    :param interval: A fixed number of seconds between looks, instead of the learned ones.
-    :param looks: How many there were.
-    :param failures: How many of the last looks failed in a row.
+    :param request_id: The video's request id.
+    :param estimator: What is known of its model.
+    :param timeline: What is known of itself.
+    :param not_before: The next poll comes no sooner.
+    :param deadline: A poll comes then, whatever else.
+    :param interval: A fixed number of seconds between polls, instead of the learned ones.
+    :param polls: How many there were.
+    :param failures: How many of the last polls failed in a row.
     """
 
     request_id: str
-    known: ModelEstimator
-    seen: VideoTimeline
+    estimator: ModelEstimator
+    timeline: VideoTimeline
     not_before: float
     deadline: float
     interval: float | None
@@ -62,193 +64,192 @@ class PollJob:
     failures: int = 0
 
     @property
-    def _is_unseen(self) -> bool:
-        return self.seen.last_polled <= self.seen.since
+    def _is_unpolled(self) -> bool:
+        return self.timeline.last_polled <= self.timeline.since
 
     def due(self, threshold: float) -> float:
-        """Return when to look next, if a look is worth so many seconds of delay."""
+        """Return when to poll next, if a poll is worth so many seconds of delay."""
+        last = self.timeline.last_polled
         if self.interval is not None:
-            pause = 0.0 if self._is_unseen else self.interval * threshold / POLL_COST
+            pause = 0.0 if self._is_unpolled else self.interval * threshold / POLL_COST
         else:
-            known, origin = self.known.view(self.seen)
-            pause = intervals.next_poll(known, self.seen.last_polled - origin, threshold)
-            # However dear looks are, and whatever is believed of a line, there is one half way to the deadline.
-            pause = min(
-                intervals.jitter(pause, self.request_id, self.polls), (self.deadline - self.seen.last_polled) / 2
-            )
+            distribution, origin = self.estimator.view(self.timeline)
+            pause = intervals.next_poll(distribution, last - origin, threshold)
+            # However scarce polls are, and whatever is believed of a queue, there is one half way to the deadline.
+            pause = min(intervals.jitter(pause, self.request_id, self.polls), (self.deadline - last) / 2)
             pause = max(intervals.SHORTEST, pause)
-        if max(self.seen.last_polled, self.not_before) >= self.deadline:
-            # Whoever judges has another clock, and not seen the deadline pass yet.
-            return max(self.seen.last_polled + intervals.SHORTEST, self.not_before)
-        return min(max(self.seen.last_polled + pause, self.not_before), self.deadline)
+        if max(last, self.not_before) >= self.deadline:
+            # The caller who decides has another clock, and has not seen the deadline pass yet.
+            return max(last + intervals.SHORTEST, self.not_before)
+        return min(max(last + pause, self.not_before), self.deadline)
 
     def expected_gain(self, now: float) -> float:
-        """Return what a look now is worth, in seconds of delay."""
+        """Return what a poll now is worth, in seconds of delay."""
         if now < self.not_before:
             return 0.0
+        last = self.timeline.last_polled
         if self.interval is not None:
-            return POLL_COST * max((now - self.seen.last_polled) / self.interval, float(self._is_unseen))
-        known, origin = self.known.view(self.seen)
-        return intervals.expected_gain(known, self.seen.last_polled - origin, now - origin)
+            return POLL_COST * max((now - last) / self.interval, float(self._is_unpolled))
+        distribution, origin = self.estimator.view(self.timeline)
+        return intervals.expected_gain(distribution, last - origin, now - origin)
 
 
 @dataclass(slots=True, order=True)
 class _Entry:
     due: float
     number: int
-    wait: PollJob | None
+    job: PollJob | None
 
 
 class PollScheduler:
     """
-    Hold all waits of one connection.
+    All waits of one connection.
 
-    A video may be looked at once a look is worth :data:`.schedule.POLL_COST`. While the budget suffices, it is. When it
-    does not, the price of a look rises, for all alike, to what the budget's next look is worth, and those come first
-    whose look gets worth that price first: looks go where they tell most.
+    A video may be polled once a poll is worth :data:`.intervals.POLL_COST`. While the rate suffices, it is. When it
+    does not, the threshold rises, for all alike, to what the next poll in turn is worth, and those come first whose
+    poll reaches it first: polls go where they tell most.
 
-    :param budget: How often anybody may look.
-    :param knowledge: What past videos took.
+    :param rate_limit: How often the account may be called.
+    :param estimators: What past videos took.
     """
 
-    def __init__(self, budget: RateLimit, knowledge: Estimators) -> None:
-        self.budget = budget
+    def __init__(self, rate_limit: RateLimit, estimators: Estimators) -> None:
+        self.rate_limit = rate_limit
         self.threshold = POLL_COST
-        self._knowledge = knowledge
+        self._estimators = estimators
         self._numbers = count()
-        # Everybody who waits, and None for those who are being looked at.
+        # Everybody who waits, and None for those who are being polled.
         self._entries: dict[PollJob, _Entry | None] = {}
-        # By when a look is worth its cost, and from then on by when it is worth the price.
+        # By when a poll is worth its cost, and from then on by when it reaches the threshold.
         self._later: list[_Entry] = []
         self._now: list[_Entry] = []
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(
-        self,
-        request_id: str,
-        *,
-        now: float,
-        model: str | None,
-        waited: float,
-        last_polled: float | None = None,
-        first: float,
-        left: float,
-        interval: float | None,
-    ) -> PollJob:
+    def add(self, request: WaitRequest, *, now: float) -> PollJob:
         """
-        Begin to wait for a video that was not ready of late.
+        Begin to wait for a video.
 
-        :param request_id: The video.
+        :param request: The video, and how to poll it.
         :param now: The time.
-        :param model: Its model, if known.
-        :param waited: Seconds since it was submitted, or else since the wait for it began.
-        :param looked: Seconds since it was last seen not to be ready; None if it never was.
-        :param first: Seconds until the first look at least; it comes a little later by chance.
-        :param left: Seconds until the last look.
-        :param interval: A fixed number of seconds between looks, instead of the learned ones.
+        :return: What the other methods know the wait by.
         """
-        since = now - max(0.0, waited)
-        not_before = now + first * (1 + SPREAD * intervals.chance(request_id, 0))
-        deadline = max(now + left, not_before)
-        last = since if last_polled is None else max(since, now - max(0.0, last_polled))
-        seen = VideoTimeline(since, last, number=next(self._numbers))
-        pace = None if interval is None else max(interval, _LEAST_INTERVAL)
-        wait = PollJob(request_id, self._knowledge.of(model), seen, not_before, deadline, pace)
-        wait.known.line.join(seen.order)
-        self._push(self._later, wait, POLL_COST)
-        return wait
+        since = now - max(0.0, request.waited)
+        not_before = now + request.first * (1 + SPREAD * intervals.chance(request.request_id, 0))
+        last = since if request.last_polled is None else max(since, now - max(0.0, request.last_polled))
+        job = PollJob(
+            request.request_id,
+            self._estimators.of(request.model),
+            VideoTimeline(since, last),
+            not_before,
+            deadline=max(now + request.left, not_before),
+            interval=None if request.interval is None else max(request.interval, _MIN_INTERVAL),
+        )
+        self._push(self._later, job, POLL_COST)
+        return job
 
-    def discard(self, wait: PollJob) -> None:
+    def discard(self, job: PollJob) -> None:
         """Wait for a video no more, if it was waited for."""
-        if wait not in self._entries:
+        if job not in self._entries:
             return
-        wait.known.line.leave(wait.seen.order)
-        if entry := self._entries.pop(wait):
-            entry.wait = None
-        if len(self._later) + len(self._now) > 2 * len(self._entries) + _MOVES:
+        if entry := self._entries.pop(job):
+            entry.job = None
+        if len(self._later) + len(self._now) > 2 * len(self._entries) + _MAX_MOVES:
             for heap in (self._later, self._now):
-                heap[:] = [entry for entry in heap if entry.wait]
+                heap[:] = [entry for entry in heap if entry.job]
                 heapq.heapify(heap)
 
-    def _push(self, heap: list[_Entry], wait: PollJob, threshold: float) -> None:
-        entry = _Entry(wait.due(threshold), next(self._numbers), wait)
-        self._entries[wait] = entry
+    def _push(self, heap: list[_Entry], job: PollJob, threshold: float) -> None:
+        entry = _Entry(job.due(threshold), next(self._numbers), job)
+        self._entries[job] = entry
         heapq.heappush(heap, entry)
 
     def pop_due(self, now: float) -> PollJob | None:
         """
-        Return the video to look at now, and spend a call on it.
+        Return the video to poll now, and spend a call on it.
 
-        :return: None if nobody is due or no call may be made now; :meth:`wake` tells when to ask again. Whoever gets a
-            wait gives it back by :meth:`saw` and :meth:`again`, or by :meth:`discard`.
+        :return: None if nobody is due or no call may be made now; :meth:`next_wakeup` tells when to ask again. The
+            caller gives a job back by :meth:`record_poll` and :meth:`requeue`, or by :meth:`discard`.
         """
-        if self.budget.next(now) > now:
+        if self.rate_limit.next(now, self) > now:
             return None
-        for _ in range(_MOVES):
+        for _ in range(_MAX_MOVES):
             if (entry := _top(self._later)) and entry.due <= now:
                 heapq.heappop(self._later)
-                if entry.wait and self.threshold > POLL_COST:
-                    entry.due = entry.wait.due(self.threshold)
+                if entry.job and self.threshold > POLL_COST:
+                    entry.due = entry.job.due(self.threshold)
                 heapq.heappush(self._now, entry)
                 continue
             if not (entry := _top(self._now)):
                 return None
             heapq.heappop(self._now)
-            wait = entry.wait
-            assert wait
-            crowded = self.threshold > POLL_COST or now > entry.due + _LATE
-            value = wait.expected_gain(now) if crowded else POLL_COST
-            if value < self.threshold * _EARLY and wait.due(self.threshold) > max(now, entry.due):
-                # It was put here when looks were cheaper.
-                self._push(self._now, wait, self.threshold)
+            job = entry.job
+            assert job
+            is_crowded = self.threshold > POLL_COST or now > entry.due + _LATE
+            gain = job.expected_gain(now) if is_crowded else POLL_COST
+            if gain < self.threshold * _EARLY and job.due(self.threshold) > max(now, entry.due):
+                # It was put here when the threshold was lower.
+                self._push(self._now, job, self.threshold)
                 continue
-            self.budget.spend(now)
-            self._entries[wait] = None
-            self.threshold = min(MAX_THRESHOLD, max(POLL_COST, self.threshold + _LEARNING * (value - self.threshold)))
-            return wait
+            self.rate_limit.spend(now, self)
+            self._entries[job] = None
+            self.threshold = min(MAX_THRESHOLD, max(POLL_COST, self.threshold + _LEARNING * (gain - self.threshold)))
+            return job
         return None
 
     def next_wakeup(self, now: float) -> float | None:
-        """Return when to call :meth:`take` next, or None if nobody waits to be looked at."""
+        """Return when to call :meth:`pop_due` next, or None if nobody waits to be polled."""
         if _top(self._now):
-            return max(now, self.budget.next(now))
+            return max(now, self.rate_limit.next(now, self))
         entry = _top(self._later)
-        return max(now, entry.due, self.budget.next(now)) if entry else None
+        return max(now, entry.due, self.rate_limit.next(now, self)) if entry else None
 
-    def record_poll(self, wait: PollJob, look: VideoStatus | SiliconFlowError, *, sent: float, now: float) -> None:
+    def record_poll(self, job: PollJob, result: PollResult, *, sent: float, now: float) -> None:
         """
-        Learn from a look.
+        Learn from a poll.
 
-        :param look: What it brought.
+        :param job: The wait it was made for.
+        :param result: What it returned.
         :param sent: When it was sent.
         :param now: When it was answered.
         """
-        wait.polls += 1
-        if isinstance(look, VideoStatus):
-            wait.failures = 0
-            self.budget.on_success()
-            wait.known.record_poll(wait.seen, look, now)
+        job.polls += 1
+        if isinstance(result, VideoStatus):
+            job.failures = 0
+            self.rate_limit.on_success()
+            job.estimator.record_poll(job.timeline, result, now)
             return
-        wait.not_before = now + intervals.jitter(
-            min(_AGAIN * 2**wait.failures, _AGAIN_AT_MOST), wait.request_id, wait.polls
-        )
-        wait.failures = min(wait.failures + 1, 10)
-        crowded = isinstance(look, (SiliconFlowRateLimitError, SiliconFlowOverloadedError))
-        if crowded or isinstance(look, SiliconFlowConnectionError):
-            self.budget.on_throttled(now, sent, getattr(look, "retry_after", None), slower=crowded)
+        backoff = min(_BACKOFF * 2**job.failures, _MAX_BACKOFF)
+        job.not_before = now + intervals.jitter(backoff, job.request_id, job.polls)
+        job.failures = min(job.failures + 1, _DOUBLINGS)
+        is_crowded = isinstance(result, (SiliconFlowRateLimitError, SiliconFlowOverloadedError))
+        if is_crowded or isinstance(result, SiliconFlowConnectionError) or is_account_error(result):
+            retry_after = getattr(result, "retry_after", None)
+            self.rate_limit.on_throttled(now, sent, retry_after, slower=is_crowded)
         else:
-            self.budget.on_success()
+            self.rate_limit.on_success()
 
-    def requeue(self, wait: PollJob) -> None:
-        """Go on waiting for a video that was taken."""
-        if wait in self._entries:
-            self._push(self._later, wait, POLL_COST)
+    def requeue(self, job: PollJob) -> None:
+        """Go on waiting for a video that was polled."""
+        if job in self._entries:
+            self._push(self._later, job, POLL_COST)
+
+    def retry_failed(self, now: float) -> None:
+        """Let those whose last poll failed come now: what it failed for has changed."""
+        for job, entry in list(self._entries.items()):
+            if job.failures:
+                job.failures, job.not_before = 0, min(job.not_before, now)
+                if entry:
+                    entry.job = None
+                    # As one who is polled for the first time: the time of its last poll tells nothing.
+                    again = _Entry(now, next(self._numbers), job)
+                    self._entries[job] = again
+                    heapq.heappush(self._later, again)
 
 
 def _top(heap: list[_Entry]) -> _Entry | None:
     """Return the first entry of somebody who still waits."""
-    while heap and heap[0].wait is None:
+    while heap and heap[0].job is None:
         heapq.heappop(heap)
     return heap[0] if heap else None

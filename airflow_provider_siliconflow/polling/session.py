@@ -1,36 +1,40 @@
-"""One open HTTP session for a connection, looked up again when its key is refused."""
+"""One open HTTP session for a connection, looked up again when its key is rejected."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol, TypeAlias
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_siliconflow.client.models import VideoStatus
-from airflow_provider_siliconflow.exceptions import SiliconFlowAuthenticationError, SiliconFlowError
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowAuthenticationError,
+    SiliconFlowConfigError,
+    SiliconFlowConnectionError,
+    SiliconFlowError,
+)
 from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.polling.decision import PollResult
 
 log = logging.getLogger(__name__)
 
-PollResult: TypeAlias = VideoStatus | SiliconFlowError
-
-#: Seconds for which a connection that was looked up again and found unchanged counts as looked up.
+#: Seconds for which a connection that was looked up again counts as looked up.
 RENEWAL = 10.0
-#: Seconds to the next try of a look-up that failed; doubled each time, up to the second figure.
-_REOPEN, _REOPEN_AT_MOST = 2.0, 60.0
+#: Seconds by which the event loop may wake somebody too early.
+_EARLY = 0.1
 
 
 class Hook(Protocol):
-    """Be what is needed of :class:`.SiliconFlowAsyncHook`."""
+    """What is needed of :class:`.SiliconFlowAsyncHook`."""
 
     settings: Settings
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
-        """Look at a video."""
+        """Poll a video."""
         ...
 
 
@@ -39,7 +43,7 @@ OpenHook: TypeAlias = Callable[[str], AbstractAsyncContextManager[Hook]]
 
 class Session:
     """
-    Keep a hook open.
+    A hook that is kept open.
 
     :param conn_id: The Airflow connection.
     :param open_hook: Makes a hook that reads the connection when entered.
@@ -49,7 +53,9 @@ class Session:
         self._conn_id = conn_id
         self._open_hook = open_hook
         self._hook: Hook | None = None
-        self._held: AbstractAsyncContextManager[Hook] | None = None
+        self._stack = AsyncExitStack()
+        # A hook is closed on a task of its own, which nobody who waits for it can cancel half way.
+        self._closing: set[asyncio.Task[None]] = set()
         self._renewing = asyncio.Lock()
         self._renewed_at = float("-inf")
 
@@ -58,70 +64,84 @@ class Session:
         """Return what the connection says, or None before it was looked up."""
         return self._hook.settings if self._hook else None
 
-    async def open(self) -> None:
+    async def open(self) -> SiliconFlowError | None:
         """
-        Look the connection up, again and again if that fails for a reason that may pass.
+        Look the connection up, and open a new hook if it has changed.
 
-        :raises SiliconFlowConfigError: if it cannot be used.
-        :raises AirflowNotFoundException: if there is none.
+        :return: None, or why that failed, as a poll would tell it: all of these may pass.
         """
-        pause = _REOPEN
-        while True:
-            try:
-                return await self._enter()
-            except (SiliconFlowError, AirflowNotFoundException):
-                raise
-            except Exception as error:
-                log.warning("Looking up Airflow connection %r failed, trying again: %s", self._conn_id, error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _REOPEN_AT_MOST)
+        try:
+            await self._replace_hook()
+        except SiliconFlowError as error:
+            failure = error
+        except AirflowNotFoundException as error:
+            failure = SiliconFlowConfigError(f"The Airflow connection {self._conn_id!r} is not found: {error}")
+        except Exception as error:
+            what = f"the look-up of the Airflow connection {self._conn_id!r} failed ({type(error).__name__}: {error})"
+            failure = SiliconFlowConnectionError(what, host="Airflow")
+        else:
+            return None
+        log.warning("Looking up Airflow connection %r failed, trying again: %s", self._conn_id, failure)
+        return failure
 
     async def poll(self, request_id: str) -> PollResult:
         """
-        Look at a video; a refused key is looked up again once before it counts as refused.
+        Poll a video; a key that is rejected is looked up again, and used if it is another.
 
-        :param request_id: The video.
-        :return: What was seen, or how looking failed.
+        :param request_id: The video's request id.
+        :return: Its status, or why there is none.
         """
         hook = self._hook
         assert hook, "opened before"
-        try:
-            return await hook.get_video_status(request_id, attempts=1)
-        except SiliconFlowAuthenticationError as error:
-            fresh = await self._renewed(hook)
-            if fresh is hook:
-                return error
-        except SiliconFlowError as error:
-            return error
-        try:
-            return await fresh.get_video_status(request_id, attempts=1)
-        except SiliconFlowError as error:
-            return error
+        result = await _poll(hook, request_id)
+        if isinstance(result, SiliconFlowAuthenticationError):
+            await self.renew(hook)
+            if self._hook is not hook and self._hook:
+                return await _poll(self._hook, request_id)
+        return result
+
+    async def renew(self, rejected: Hook | None = None) -> None:
+        """
+        Look the connection up again, once for all whose key was rejected.
+
+        :param rejected: The hook that was used, if a poll was rejected.
+        """
+        async with self._renewing:
+            now = asyncio.get_running_loop().time()
+            if rejected in (None, self._hook) and now > self._renewed_at + RENEWAL - _EARLY:
+                self._renewed_at = now
+                await self.open()
 
     async def close(self) -> None:
         """Close the session."""
-        if self._held:
-            await self._held.__aexit__(None, None, None)
+        try:
+            await self._stack.aclose()
+        finally:
+            await asyncio.gather(*self._closing, return_exceptions=True)
 
-    async def _enter(self) -> None:
-        held = self._open_hook(self._conn_id)
-        hook = await held.__aenter__()
+    async def _replace_hook(self) -> None:
+        stack = AsyncExitStack()
+        hook = await stack.enter_async_context(self._open_hook(self._conn_id))
+        # From here to the end there is nothing to await: no cancellation can come between a hook and its owner.
         if self._hook and hook.settings == self._hook.settings:
-            await held.__aexit__(None, None, None)
-            return
-        before, self._held, self._hook = self._held, held, hook
-        if before:
-            await before.__aexit__(None, None, None)
+            self._close_later(stack)
+        else:
+            self._close_later(self._stack)
+            self._stack, self._hook = stack, hook
 
-    async def _renewed(self, on_throttled: Hook) -> Hook:
-        """Look the connection up again, once for all who were refused; return the hook to use, maybe the same."""
-        async with self._renewing:
-            now = asyncio.get_running_loop().time()
-            if self._hook is on_throttled and now > self._renewed_at + RENEWAL:
-                try:
-                    await self._enter()
-                except Exception as error:
-                    log.warning("Looking up Airflow connection %r again failed: %s", self._conn_id, error)
-                self._renewed_at = now
-            assert self._hook
-            return self._hook
+    def _close_later(self, stack: AsyncExitStack) -> None:
+        task = asyncio.get_running_loop().create_task(stack.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _poll(hook: Hook, request_id: str) -> PollResult:
+    try:
+        return await hook.get_video_status(request_id, attempts=1)
+    except SiliconFlowError as error:
+        return error
+    except Exception as error:
+        # Whatever it is (a hook that was closed for a new key, a mistake in reading an odd response): it passes, or it
+        # is told when the wait ends. It must not end the wait for a paid video.
+        log.exception("Polling video %s failed", request_id)
+        return SiliconFlowConnectionError(f"{type(error).__name__}: {error}")

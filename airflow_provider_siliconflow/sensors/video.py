@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -15,45 +16,49 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_siliconflow.client.models import VideoStatus
+from airflow_provider_siliconflow._airflow import ResumeMixin, seconds
+from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
-    SiliconFlowError,
     VideoFailedError,
     VideoFailedPermanentlyError,
     VideoTimeoutError,
+    VideoUnavailableError,
 )
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
-    FAILED_DEFERRAL,
+    PollResult,
+    Wait,
     WaitResult,
-    describe,
-    evaluate,
-    evaluate_after_event,
-    event_of_failed_deferral,
-    timeout_message,
+    timeout_error,
 )
+from airflow_provider_siliconflow.polling.worker import poll_once, poll_paid_video
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
-class VideoReadySensor(BaseSensorOperator):
+
+class VideoReadySensor(ResumeMixin, BaseSensorOperator):
     """
-    Wait until SiliconFlow has made a video, and return a fresh link to it.
+    Wait until SiliconFlow has made a video, and return a fresh URL of it.
 
-    Looks once at the start. The link returned lives ten minutes to an hour (the API's pages differ), so hand it to
+    Polls once at the start. The URL returned expires in ten minutes to an hour (the API's pages differ), so hand it to
     :class:`~airflow_provider_siliconflow.operators.video.ArchiveVideoOperator` without delay. Pushes the XCom
     ``video``: ``request_id``, ``expires_at`` (ISO 8601 or None), ``seed``, ``inference_seconds`` and, where the
-    service told one, the last ``position``.
+    service told one, the last ``position``. No error of the service ends the wait for a paid video before its deadline,
+    but for polls that are rejected for minutes on end; the task then fails so that a retry polls again.
 
     :param request_id: What :class:`~airflow_provider_siliconflow.operators.video.SubmitVideoOperator` returned.
     :param siliconflow_conn_id: The Airflow connection the video was submitted with.
     :param deferrable: Wait in the triggerer. Defaults to ``[operators] default_deferrable``.
-    :param poke_interval: Seconds between two looks. By default, a deferred wait looks when a look is worth it, by
-        what past videos took; poke and reschedule mode look every 15 s.
-    :param timeout: Seconds to wait; the default is 30 minutes (videos take 3 to 9, says the field).
+    :param poke_interval: Seconds (or ``timedelta``) between two polls. By default, a deferred wait polls when it is
+        worth it, by what past videos took; poke and reschedule mode poll every 15 s.
+    :param timeout: Seconds (or ``timedelta``) to wait; the default is 30 minutes (videos take 3 to 9, says the field).
     :raises VideoFailedPermanentlyError: a :class:`~airflow_provider_siliconflow.exceptions.VideoFailedError`, if the
         service could not make the video.
+    :raises VideoUnavailableError: if every poll was rejected for a grace period; a retry polls again.
     :raises AirflowSensorTimeout: if it was not ready in time.
     """
 
@@ -73,95 +78,135 @@ class VideoReadySensor(BaseSensorOperator):
         super().__init__(
             poke_interval=DEFAULT_POKE_INTERVAL if poke_interval is None else poke_interval, timeout=timeout, **kwargs
         )
-        self.learned_interval = poke_interval is None
+        self._is_default_interval = poke_interval is None
         # An XComArg is a text by the time the task runs.
         self.request_id: str = request_id  # type: ignore[assignment]
         self.siliconflow_conn_id = siliconflow_conn_id
         self.deferrable = deferrable
-        self._last: VideoStatus | SiliconFlowError | None = None
+        self._last: PollResult | None = None
+
+    @cached_property
+    def hook(self) -> SiliconFlowHook:
+        """Return the hook of the connection, made once."""
+        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+        return SiliconFlowHook(self.siliconflow_conn_id)
 
     def execute(self, context: Context) -> str:
-        """Wait in the chosen mode."""
+        """
+        Wait in the chosen mode.
+
+        :param context: The task's context.
+        :return: A fresh URL of the video.
+        """
+        # A cluster policy may have set a timedelta.
+        self.poke_interval, self.timeout = seconds(self.poke_interval), seconds(self.timeout)
         try:
             url: str = super().execute(context)
         except AirflowSensorTimeout as error:
             # Airflow's own message knows nothing of the money, and its own loop here nothing of never_fail.
-            late = self._timeout(timeout_message(self.request_id, self._last, None))
+            late = self._timeout_error(timeout_error(self.request_id, self._last, None))
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
             raise late from error
         except AirflowSkipException as skip:
-            self._say_why(skip)
+            self._log_cause(skip)
             raise
         return url
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look once; in deferrable mode, leave the rest to the triggerer."""
-        outcome = evaluate(self.request_id, self._poll(), now=time.time(), deadline=None)
-        if outcome:
-            return PokeReturnValue(True, self._finish(context, outcome))
+        """
+        Poll once; in deferrable mode, leave the rest to the triggerer.
+
+        :param context: The task's context.
+        :return: The URL, or False to keep waiting.
+        """
+        wait = Wait(self.request_id, deadline=time.time() + self.timeout)
+        # Once, where the triggerer finds out whether a rejection is no accident.
+        result = poll_once(self.hook, wait) if self.deferrable else poll_paid_video(self.hook, wait)
+        self._last = wait.last
+        if result:
+            return PokeReturnValue(True, self._finish(context, result))
         if self.deferrable:
-            self._defer(deadline=time.time() + self.timeout)
+            self._paid_video().defer(self, wait)
         return False
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a wait; look all the same where no triggerer came, for the video may be ready."""
-        if next_method == FAILED_DEFERRAL:
-            event = event_of_failed_deferral(self.request_id, next_kwargs, now=time.time())
-            next_method, next_kwargs = "execute_complete", {"event": event}
+        """
+        Resume as Airflow's sensors do, and log what a skip is for.
+
+        :param next_method: See :class:`.ResumeMixin`; so the others.
+        :param next_kwargs: Arguments of the method.
+        :param context: The task's context.
+        :return: A fresh URL of the video.
+        """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSkipException as skip:
-            self._say_why(skip)
+            if self.soft_fail and isinstance(skip.__cause__, VideoUnavailableError):
+                # As in poke mode: Airflow's soft_fail skips what no retry can change.
+                raise skip.__cause__ from None
+            self._log_cause(skip)
             raise
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+    def execute_complete(self, context: Context, event: Any = None) -> str:
         """
-        Look for a fresh link, now that the trigger saw the wait end.
+        Poll for a fresh URL, now that the trigger saw the wait end.
 
-        :param event: ``{"ending": …, "request_id": …, "deadline": …}``.
+        :param context: The task's context.
+        :param event: As :func:`.events.decode` reads it.
+        :return: A fresh URL of the video.
         """
-        outcome, deadline = evaluate_after_event(
+        from airflow_provider_siliconflow.triggers.resume import resume_wait
+
+        return self._finish(context, resume_wait(self, context, self.hook, self._paid_video(), event))
+
+    def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
+        """
+        Poll all the same, for the video may be ready, and go on waiting if it is not.
+
+        :param context: The task's context.
+        :param error_text: Why the deferral failed.
+        :return: A fresh URL of the video.
+        """
+        from airflow_provider_siliconflow.triggers.resume import resume_after_failed_deferral
+
+        result = resume_after_failed_deferral(self, context, self.hook, self._paid_video(), error_text)
+        return self._finish(context, result)
+
+    def _paid_video(self) -> PaidVideo:
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.resume import PaidVideo
+
+        is_learned = self._is_default_interval and seconds(self.poke_interval) == DEFAULT_POKE_INTERVAL
+        return PaidVideo(
             self.request_id,
-            event,
-            self._poll(),
-            now=time.time(),
-            later="A retry of this task takes up the wait at no cost.",
+            timeout=seconds(self.timeout),
+            poke_interval=None if is_learned else seconds(self.poke_interval),
         )
-        return self._finish(context, outcome) if outcome else self._defer(deadline)
 
-    def _say_why(self, skip: AirflowSkipException) -> None:
-        """Log what became of the video: Airflow's own words tell a failed one and a late one alike."""
-        # Airflow names a cause where a look was final, and none where time was up on a worker.
-        self.log.warning("%s", skip.__cause__ or timeout_message(self.request_id, self._last, None))
-
-    def _poll(self) -> VideoStatus | SiliconFlowError:
-        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-
-        self._last = SiliconFlowHook(self.siliconflow_conn_id).poll(self.request_id)
-        self.log.info("Video %s: %s", self.request_id, describe(self._last))
-        return self._last
-
-    def _finish(self, context: Context, outcome: WaitResult) -> str:
+    def _finish(self, context: Context, result: WaitResult) -> str:
+        self._last = result.last
         try:
-            video = outcome.result()
+            video = result.video()
         except VideoFailedError as error:
             raise VideoFailedPermanentlyError(
-                error.message, request_id=error.request_id, reason=error.reason
+                error.message, request_id=result.request_id, reason=error.reason
             ) from error
         except VideoTimeoutError as error:
-            raise self._timeout(str(error)) from error
+            raise self._timeout_error(error) from error
+        except VideoUnavailableError as error:
+            error.with_billing(Billing.RUNNING, request_id=result.request_id, next_step=NextStep.POLL)
+            raise
         context["ti"].xcom_push(key="video", value=video.to_xcom())
         assert video.url
         return video.url
 
-    @staticmethod
-    def _timeout(what: str) -> AirflowSensorTimeout:
-        return AirflowSensorTimeout(f"{what} Clear this task to wait for it again, which costs nothing.")
+    def _timeout_error(self, error: VideoTimeoutError) -> AirflowSensorTimeout:
+        billed = error.with_billing(Billing.RUNNING, request_id=self.request_id, next_step=NextStep.POLL)
+        return AirflowSensorTimeout(str(billed))
 
-    def _defer(self, deadline: float) -> NoReturn:
-        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
-        from airflow_provider_siliconflow.triggers.video import defer_until_ready
-
-        interval = None if self.learned_interval else self.poke_interval
-        defer_until_ready(self, self.request_id, deadline, interval)
+    def _log_cause(self, skip: AirflowSkipException) -> None:
+        """Log what became of the video: Airflow's own words tell a failed one and a late one alike."""
+        # Airflow names a cause where a poll was final, and none where time was up on a worker.
+        self.log.warning("%s", skip.__cause__ or timeout_error(self.request_id, self._last, None))

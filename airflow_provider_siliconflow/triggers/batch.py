@@ -5,32 +5,44 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_siliconflow.client.models import VideoStatus
-from airflow_provider_siliconflow.polling.decision import evaluate
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, load_poller
-
-if TYPE_CHECKING:
-    from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.polling.decision import (
+    PollResult,
+    Wait,
+    WaitRequest,
+    WaitResult,
+    WaitStatus,
+    describe,
+)
+from airflow_provider_siliconflow.triggers import events
+from airflow_provider_siliconflow.triggers.clock import steady_clock
+from airflow_provider_siliconflow.triggers.events import BatchEvent
+from airflow_provider_siliconflow.triggers.video import (
+    LOG_INTERVAL,
+    MIN_DEFERRAL_SECONDS,
+    PollerModule,
+    ignore_unknown,
+    load_poller,
+)
 
 #: Seconds for which a video can have been ready when the event comes: those that get ready meanwhile share a worker's
-#: start, which is most of what a batch costs, and the worker has the rest of a minute to make their bytes safe.
+#: start, which is most of what a batch costs, and the worker has the rest of a minute to archive them.
 MAX_READY_AGE = 45.0
-#: Seconds from the look that finds a video ready to the event, at least. Where two looks are more than 30 s apart
-#: (early in a wait, in a crowd, after failures, by poke_interval), each video would come alone otherwise.
+#: Seconds from the poll that finds a video ready to the event, at least. Where two polls are more than 30 s apart
+#: (early in a wait, under a scarce rate, after failures, by poke_interval), each video would come alone otherwise.
 COALESCE_SECONDS = 15.0
-#: Seconds between two lines in the log.
-LOG_INTERVAL = 60.0
 
 
 class VideoBatchTrigger(BaseTrigger):
     """
-    Look at many videos, and fire once some are no longer to be waited for, or at a given time.
+    Poll many videos, and fire one event once the waits for some have ended, or at a given time.
+
+    Arguments may come from another release, as for :class:`.VideoReadyTrigger`.
 
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
     :param videos: Epoch seconds of the submit, and of when it was last known not to be ready, by request id; may be
@@ -38,122 +50,152 @@ class VideoBatchTrigger(BaseTrigger):
     :param deadline: Epoch seconds after which no video is waited for.
     :param wake_at: Epoch seconds at which to fire in any case.
     :param state: What the task must remember; handed back as it is. Plain JSON without secrets.
-    :param poke_interval: Seconds between two looks at a video; None to learn from what videos take.
+    :param poke_interval: Seconds between two polls of a video; None to learn it from what past videos took.
     :param model: The model of all videos, if it is one.
+    :param first_poll_after: Seconds until the first event at least.
+    :param version: Of these arguments.
     """
 
     def __init__(
         self,
-        siliconflow_conn_id: str,
-        videos: Mapping[str, Sequence[float]],
-        deadline: float,
-        wake_at: float,
-        state: dict[str, Any],
+        siliconflow_conn_id: str = "siliconflow_default",
+        videos: Mapping[str, Sequence[float]] | None = None,
+        deadline: float | None = None,
+        wake_at: float | None = None,
+        state: dict[str, Any] | None = None,
         poke_interval: float | None = None,
         model: str | None = None,
+        first_poll_after: float | None = None,
+        version: int = events.VERSION,
+        **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        ignore_unknown(self, unknown)
         self.siliconflow_conn_id = siliconflow_conn_id
-        self.videos = videos
+        self.videos = videos if isinstance(videos, Mapping) else {}
         self.deadline = deadline
         self.wake_at = wake_at
         self.state = state
-        self.poke_interval = poke_interval
-        self.model = model
-        self._seen: dict[str, str] = {}
+        self.poke_interval = events.read_seconds(poke_interval)
+        self.model = model if isinstance(model, str) else None
+        self.first_poll_after = events.read_seconds(first_poll_after)
+        self.version = version
+        self._polled: dict[str, str] = {}
         self._last_polled: dict[str, float] = {}
-        self._said_at = float("-inf")
+        self._logged_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
-        names = ("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval", "model")
+        names = (
+            *("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval", "model"),
+            *("first_poll_after", "version"),
+        )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """
-        Fire ``{"ended": [request ids], "last_polled": {request id: epoch seconds}, "state": …}`` once.
-
-        There is a ``message`` in it if waiting broke off.
-        """
-        event: dict[str, Any] = {"ended": [], "last_polled": self._last_polled, "state": self.state}
+        """Fire one :class:`.BatchEvent`."""
+        first = MIN_DEFERRAL_SECONDS if self.first_poll_after is None else self.first_poll_after
+        ended: dict[str, WaitStatus | None] = {}
+        message = ""
         try:
-            event["ended"] = await self._ended()
+            ended = await self._ended(first)
         except Exception as error:
-            self.log.exception("Waiting for %s videos broke off", len(self.videos))
-            event["message"] = f"{type(error).__name__}: {error}"
-        yield TriggerEvent(event)
+            self.log.exception("Waiting for %s videos failed", len(self.videos))
+            message = f"{type(error).__name__}: {error}"
+            await asyncio.sleep(MIN_DEFERRAL_SECONDS)
+        yield TriggerEvent(BatchEvent(ended, self._last_polled, self.state, first, message).encode())
 
     async def on_kill(self) -> None:
-        """Tell the truth: nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
+        """Log that nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
         if self.videos:
             self.log.warning(
                 "No longer waiting here for %s videos. They keep running at SiliconFlow and are billed: nothing can"
-                " cancel them. A retry takes them up: %s",
+                " cancel them. A retry re-attaches to them: %s",
                 len(self.videos),
                 ", ".join(self.videos),
             )
 
-    async def _ended(self) -> list[str]:
-        # An event that comes sooner can overtake the executor's own report of the deferral; looks may.
-        soonest = time.time() + MIN_DEFERRAL_SECONDS
-        if not self.videos:
-            await asyncio.sleep(max(self.wake_at, soonest) - time.time())
-            return []
+    async def _ended(self, first: float) -> dict[str, WaitStatus | None]:
+        deadline, wake_at = events.read_time(self.deadline), events.read_time(self.wake_at)
+        if wake_at is None or (deadline is None and self.videos):
+            raise ValueError("the stored arguments name no deadline or no time to fire")
+        # By the event loop's time from here on, whatever happens to the system's clock.
+        clock = steady_clock(time.time())
+        # An event that comes sooner can overtake the executor's own report of the deferral; polls may.
+        soonest = clock() + first
+        if not self.videos or deadline is None:
+            await asyncio.sleep(max(wake_at, soonest) - clock())
+            return {}
+        # A clock that is ahead must not end all waits at once.
+        deadline = max(deadline, soonest)
         # Once, and before anybody watches: of many who import it at the same time, some would find half a module.
         poller = await load_poller()
-        watchers = {asyncio.create_task(self._watch(poller, request_id)): request_id for request_id in self.videos}
+        watchers = {
+            asyncio.create_task(self._watch(poller, request_id, deadline, clock)): request_id
+            for request_id in self.videos
+        }
         try:
-            await self._gather(watchers, soonest)
-            await asyncio.sleep(max(0.0, soonest - time.time()))
-            ended = [watcher for watcher in watchers if watcher.done()]
-            for watcher in ended:
-                watcher.result()
-            return [watchers[watcher] for watcher in ended]
+            await self._coalesce(watchers, max(wake_at, soonest), clock)
+            await asyncio.sleep(max(0.0, soonest - clock()))
+            return {watchers[watcher]: watcher.result().status for watcher in watchers if watcher.done()}
         finally:
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
 
-    async def _gather(self, watchers: Mapping[asyncio.Task[bool], str], soonest: float) -> None:
+    async def _coalesce(
+        self, watchers: Mapping[asyncio.Task[WaitResult], str], until: float, clock: Callable[[], float]
+    ) -> None:
         """Wait until all have ended, or it is time for those that have."""
-        pending, until = set(watchers), self.wake_at
-        while pending and (left := max(until, soonest) - time.time()) > 0:
+        pending = set(watchers)
+        while pending and (left := until - clock()) > 0:
             done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             for watcher in done:
-                request_id, now = watchers[watcher], time.time()
-                _, last_polled = self.videos[request_id]
+                request_id, now = watchers[watcher], clock()
                 # The worker's clock may be ahead of this one.
-                ready_since = min(now, self._last_polled.get(request_id, last_polled))
+                ready_since = min(now, self._last_polled.get(request_id, self._times(request_id, now)[1]))
                 until = min(until, max(now + COALESCE_SECONDS, ready_since + MAX_READY_AGE))
 
-    async def _watch(self, poller: ModuleType, request_id: str) -> bool:
-        def decide(look: VideoStatus | SiliconFlowError, _: object) -> bool | None:
-            now = time.time()
-            self._tell(request_id, look, now)
-            if evaluate(request_id, look, now=now, deadline=self.deadline):
-                return True
-            if isinstance(look, VideoStatus):
+    def _times(self, request_id: str, now: float) -> tuple[float, float]:
+        """Return the epoch seconds of a video's submit and of its last poll, as far as they are known."""
+        given = self.videos[request_id]
+        times = [events.read_time(value) for value in given] if isinstance(given, (list, tuple)) else []
+        known = [now if value is None else value for value in times]
+        return (known[0], known[1]) if len(known) > 1 else (now, now)
+
+    async def _watch(
+        self, poller: PollerModule, request_id: str, deadline: float, clock: Callable[[], float]
+    ) -> WaitResult:
+        wait = Wait(request_id, deadline)
+
+        def decide(poll: PollResult, _: object) -> WaitResult | None:
+            now = clock()
+            self._log_poll(request_id, poll, now)
+            result = wait.evaluate(poll, now=now)
+            if result is None and isinstance(poll, VideoStatus):
                 self._last_polled[request_id] = now
-            return None
+            return result
 
-        now = time.time()
-        submitted, last_polled = self.videos[request_id]
-        ended: bool = await poller.poller_of(self.siliconflow_conn_id).watch(
-            decide,
+        now = clock()
+        submitted, last_polled = self._times(request_id, now)
+        request = WaitRequest(
             request_id,
-            model=self.model,
             waited=now - submitted,
-            last_polled=now - last_polled,
             first=0.0,
-            left=max(0.0, self.deadline - now),
+            left=max(0.0, deadline - now),
+            last_polled=now - last_polled,
             interval=self.poke_interval,
+            model=self.model,
         )
-        return ended
+        return await poller.poller_of(self.siliconflow_conn_id).watch(decide, request)
 
-    def _tell(self, request_id: str, look: VideoStatus | SiliconFlowError, now: float) -> None:
-        """Say how the videos are, once a minute at most."""
-        self._seen[request_id] = look.status_text if isinstance(look, VideoStatus) else type(look).__name__
-        if len(self._seen) == len(self.videos) and now - self._said_at >= LOG_INTERVAL:
-            self._said_at = now
-            counts = Counter(self._seen.values()).most_common()
-            self.log.info("%s videos: %s", len(self.videos), ", ".join(f"{count} {word}" for word, count in counts))
+    def _log_poll(self, request_id: str, poll: PollResult, now: float) -> None:
+        """Log how the videos are, once a minute at most."""
+        is_status = isinstance(poll, VideoStatus)
+        self._polled[request_id] = poll.status_text if isinstance(poll, VideoStatus) else type(poll).__name__
+        is_news = len(self._polled) == len(self.videos) or not is_status
+        if is_news and now - self._logged_at >= LOG_INTERVAL:
+            self._logged_at = now
+            counts = Counter(self._polled.values()).most_common()
+            words = ", ".join(f"{count} {word}" for word, count in counts)
+            self.log.info("%s videos: %s%s", len(self.videos), words, "" if is_status else f"; {describe(poll)}")

@@ -4,46 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowError
-from airflow_provider_siliconflow.polling.decision import WaitResult, describe, evaluate, event_of
+from airflow_provider_siliconflow.polling.decision import PollResult, Wait, WaitRequest, WaitResult, describe
+from airflow_provider_siliconflow.triggers import events
+from airflow_provider_siliconflow.triggers.clock import steady_clock
+from airflow_provider_siliconflow.triggers.events import WaitEvent
 
 if TYPE_CHECKING:
-    from airflow_provider_siliconflow.client.models import VideoStatus
+    from airflow_provider_siliconflow.polling.poller import Poller
 
-#: Seconds from the deferral to the first look. An event that comes sooner can overtake the executor's own report
-#: of the deferred try, and Airflow then fails the task (seen on 3.3.2 with LocalExecutor).
+log = logging.getLogger(__name__)
+
+#: Seconds from the deferral to the first poll. An event that comes sooner can overtake the executor's own report of
+#: the deferral, and Airflow then fails the task (seen on 3.3.2 with LocalExecutor).
 MIN_DEFERRAL_SECONDS = 10.0
-#: Seconds. The clean event of the trigger comes first; this is for a triggerer that is gone or late.
+#: Seconds. The event of the trigger comes first; this is for a triggerer that is gone or late.
 DEFER_TIMEOUT_SLACK = 120.0
-#: Seconds after the deadline for which its last look may be on its way.
+#: Seconds after the deadline for which the last poll may be on its way.
 _LATE = 30.0
 #: Seconds between two lines in the log.
 LOG_INTERVAL = 60.0
 
-
 _POLLER = "airflow_provider_siliconflow.polling.poller"
-_poller: ModuleType | None = None
+_poller: PollerModule | None = None
+_told: set[str] = set()
 
 
-async def load_poller() -> ModuleType:
+class PollerModule(Protocol):
+    """What is needed of :mod:`airflow_provider_siliconflow.polling.poller`."""
+
+    def poller_of(self, conn_id: str) -> Poller:
+        """Return the poller of a connection on the running event loop."""
+        ...
+
+
+async def load_poller() -> PollerModule:
     """
     Import the poller when it is wanted, so that a DAG file which imports the sensor loads no HTTP library.
 
-    On a thread, since the first import reads many files and the event loop is everybody's.
+    On a thread, since the first import reads many files and the event loop is shared.
     """
     global _poller
     if _poller is None:
         # Not looked up in sys.modules, where a module stands half made while another trigger imports it.
-        _poller = await asyncio.to_thread(importlib.import_module, _POLLER)
+        _poller = cast("PollerModule", await asyncio.to_thread(importlib.import_module, _POLLER))
     return _poller
+
+
+def ignore_unknown(trigger: BaseTrigger, unknown: dict[str, Any]) -> None:
+    """Log once that a trigger was deferred by a release with arguments that this one does not know."""
+    names = f"{type(trigger).__name__}: {', '.join(sorted(unknown))}"
+    if unknown and names not in _told:
+        _told.add(names)
+        log.warning("Arguments of another release are ignored (%s): were all parts of Airflow restarted?", names)
 
 
 class VideoReadyTrigger(BaseTrigger):
@@ -51,102 +72,124 @@ class VideoReadyTrigger(BaseTrigger):
     Wait until a video is ready, failed, or the deadline has passed, and fire one event.
 
     All triggers of a connection in a triggerer share one session, one rate and one back-off
-    (:mod:`airflow_provider_siliconflow.polling.poller`).
+    (:mod:`airflow_provider_siliconflow.polling.poller`). Arguments are stored by Airflow and may come from another
+    release: what is unknown is ignored, and what is missing or odd fails no trigger.
 
     :param request_id: The video's request id.
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
-    :param deadline: Epoch seconds after which to stop waiting. Wall clock, since the trigger may go on in another
-        triggerer.
-    :param poke_interval: Seconds between two looks; None looks when it is worth it, by what past videos took.
+    :param deadline: Epoch seconds after which to stop waiting.
+    :param poke_interval: Seconds between two polls; None to poll when it is worth it, by what past videos took.
     :param model: The video's model, if known: how long videos take is learned for each.
-    :param since: Epoch seconds at which the video was submitted, or else at which the wait for it began.
+    :param submitted_at: Epoch seconds at which the video was submitted, or else at which the wait for it began.
+    :param first_poll_after: Seconds until the first poll, and so until the first event.
+    :param version: Of these arguments.
     """
 
     def __init__(
         self,
-        request_id: str,
-        siliconflow_conn_id: str,
-        deadline: float,
+        request_id: str = "",
+        siliconflow_conn_id: str = "siliconflow_default",
+        deadline: float | None = None,
         poke_interval: float | None = None,
         model: str | None = None,
-        since: float | None = None,
+        submitted_at: float | None = None,
+        first_poll_after: float | None = None,
+        version: int = events.VERSION,
+        **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        ignore_unknown(self, unknown)
         self.request_id = request_id
         self.siliconflow_conn_id = siliconflow_conn_id
-        self.deadline = deadline
-        self.poke_interval = poke_interval
-        self.model = model
-        self.since = since
-        self._last: VideoStatus | SiliconFlowError | None = None
-        self._said = ""
-        self._said_at = float("-inf")
+        self.deadline = events.read_time(deadline)
+        self.poke_interval = events.read_seconds(poke_interval)
+        self.model = model if isinstance(model, str) else None
+        self.submitted_at = events.read_time(submitted_at)
+        self.first_poll_after = events.read_seconds(first_poll_after)
+        self.version = version
+        self._logged = ""
+        self._logged_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
-        names = ("request_id", "siliconflow_conn_id", "deadline", "poke_interval", "model", "since")
+        names = (
+            *("request_id", "siliconflow_conn_id", "deadline", "poke_interval", "model", "submitted_at"),
+            *("first_poll_after", "version"),
+        )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire ``{"ending": …, "request_id": …, "deadline": …}`` once."""
+        """Fire one :class:`.WaitEvent`."""
+        first = MIN_DEFERRAL_SECONDS if self.first_poll_after is None else self.first_poll_after
         try:
-            event = event_of(await self._wait())
+            event = WaitEvent.of(await self._wait(first), first)
         except Exception as error:
-            self.log.exception("Waiting for video %s broke off", self.request_id)
-            event = {"ending": "broken", "request_id": self.request_id, "message": f"{type(error).__name__}: {error}"}
-        yield TriggerEvent(event)
+            self.log.exception("Waiting for video %s failed", self.request_id)
+            message = f"{type(error).__name__}: {error}"
+            event = WaitEvent(None, self.request_id, self.deadline, first, message)
+            await asyncio.sleep(MIN_DEFERRAL_SECONDS)
+        yield TriggerEvent(event.encode())
 
     async def on_kill(self) -> None:
         """
-        Tell the truth: nothing can cancel a video. Does nothing else, for Airflow may call it on a mere move as well.
+        Log that nothing can cancel a video. Does nothing else, for Airflow may call it on a mere move as well.
 
         Airflow calls it from 3.3 on; 3.3.2 also when a trigger moves to another triggerer (apache/airflow#73454).
         """
         self.log.warning(
             "No longer waiting here for video %s. It keeps running at SiliconFlow and is billed: nothing can cancel it."
-            " A retry takes it up.",
+            " A retry re-attaches to it.",
             self.request_id,
         )
 
-    async def _wait(self) -> WaitResult:
+    async def _wait(self, first: float) -> WaitResult:
+        if self.deadline is None or not self.request_id:
+            raise SiliconFlowError("the stored arguments name no video or no deadline")
         poller = await load_poller()
-        now = time.time()
+        clock = steady_clock(time.time())
+        wait = Wait(self.request_id, self.deadline)
+        now = clock()
         left = max(self.deadline - now, 0.0)
-        try:
-            async with asyncio.timeout(max(left, 2 * MIN_DEFERRAL_SECONDS) + _LATE):
-                found: WaitResult = await poller.poller_of(self.siliconflow_conn_id).watch(
-                    self._decide,
-                    self.request_id,
-                    model=self.model,
-                    waited=now - self.since if self.since else 0.0,
-                    first=MIN_DEFERRAL_SECONDS,
-                    left=left,
-                    interval=self.poke_interval,
-                )
-                return found
-        except TimeoutError:
-            last = self._last or SiliconFlowConnectionError("nobody came to look at the video")
-            # The time-out was measured by another clock.
-            now = max(time.time(), self.deadline)
-            outcome = evaluate(self.request_id, last, now=now, deadline=self.deadline)
-            assert outcome, "the deadline has passed"
-            return outcome
+        request = WaitRequest(
+            self.request_id,
+            waited=now - self.submitted_at if self.submitted_at is not None else 0.0,
+            first=first,
+            left=left,
+            interval=self.poke_interval,
+            model=self.model,
+        )
 
-    def _decide(self, look: VideoStatus | SiliconFlowError, seconds_left: Callable[[], float]) -> WaitResult | None:
-        self._last = look
-        now = time.time()
-        outcome = evaluate(self.request_id, look, now=now, deadline=self.deadline)
-        if not outcome and now - self._said_at >= LOG_INTERVAL and (said := describe(look)) != self._said:
-            self._said, self._said_at = said, now
-            self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, said, seconds_left())
-        return outcome
+        def decide(poll: PollResult, seconds_left: Callable[[], float]) -> WaitResult | None:
+            result = wait.evaluate(poll, now=clock())
+            if result is None:
+                self._log_poll(poll, clock(), seconds_left)
+            return result
+
+        try:
+            async with asyncio.timeout(max(left, 2 * first) + _LATE):
+                return await poller.poller_of(self.siliconflow_conn_id).watch(decide, request)
+        except TimeoutError:
+            last = wait.last or SiliconFlowConnectionError("no poll was answered")
+            result = wait.evaluate(last, now=max(clock(), self.deadline))
+            assert result, "the deadline has passed"
+            return result
+
+    def _log_poll(self, poll: PollResult, now: float, seconds_left: Callable[[], float]) -> None:
+        """Log what was polled: news of the video, and a failed poll in any case, once a minute at most."""
+        text, is_error = describe(poll), isinstance(poll, SiliconFlowError)
+        if now - self._logged_at < LOG_INTERVAL or (text == self._logged and not is_error):
+            return
+        self._logged, self._logged_at = text, now
+        if is_error:
+            self.log.warning("Video %s: %s The wait goes on.", self.request_id, text)
+        else:
+            self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, text, seconds_left())
 
 
 class Waiting(Protocol):
-    """Be a task that waits for a video, in seconds of ``timeout``, and resumes in ``execute_complete``."""
+    """A task that waits for a video, in seconds of ``timeout``, and resumes in ``execute_complete``."""
 
     siliconflow_conn_id: str
-    timeout: float
 
     @property
     def defer(self) -> Callable[..., NoReturn]:
@@ -156,26 +199,36 @@ class Waiting(Protocol):
 
 def defer_until_ready(
     task: Waiting,
-    request_id: str,
-    deadline: float,
-    poke_interval: float | None,
+    wait: Wait,
+    *,
+    poke_interval: float | None = None,
     model: str | None = None,
-    since: float | None = None,
+    submitted_at: float | None = None,
+    first_poll_after: float | None = None,
 ) -> NoReturn:
     """
-    Leave the worker until the trigger has seen a wait end.
+    Leave the worker until the trigger has seen the wait end.
 
-    :param task: The operator that waits.
-    :param request_id: The video it waits for.
-    :param deadline: Epoch seconds at which its wait ends.
-    :param poke_interval: Seconds between two looks; None to learn from what videos take.
+    :param task: The task that waits.
+    :param wait: Its wait; it must have a deadline.
+    :param poke_interval: Seconds between two polls; None to learn it from what past videos took.
     :param model: The video's model, if known.
-    :param since: Epoch seconds at which it was submitted; None if only the start of the wait is known.
+    :param submitted_at: Epoch seconds at which the video was submitted, or else at which the wait for it began.
+    :param first_poll_after: Seconds until the first poll; by default as few as Airflow bears.
     """
-    left = max(deadline - time.time(), MIN_DEFERRAL_SECONDS)
-    since = deadline - task.timeout if since is None else since
+    assert wait.deadline is not None, "a deferral without a deadline may never end"
+    first = MIN_DEFERRAL_SECONDS if first_poll_after is None else first_poll_after
+    left = max(wait.deadline - time.time(), first)
     task.defer(
-        trigger=VideoReadyTrigger(request_id, task.siliconflow_conn_id, deadline, poke_interval, model, since),
+        trigger=VideoReadyTrigger(
+            wait.request_id,
+            task.siliconflow_conn_id,
+            wait.deadline,
+            poke_interval,
+            model,
+            submitted_at,
+            first_poll_after,
+        ),
         method_name="execute_complete",
         # Airflow enforces no time-out on a deferred task unless one is given here.
         timeout=timedelta(seconds=left + DEFER_TIMEOUT_SLACK),

@@ -11,6 +11,7 @@ from itertools import count
 from statistics import fmean, quantiles
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
+from airflow_provider_siliconflow.polling.decision import WaitRequest
 from airflow_provider_siliconflow.polling.estimator import Estimators
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 from airflow_provider_siliconflow.polling.scheduler import PollJob, PollScheduler
@@ -138,9 +139,8 @@ class Run:
     def _submit(self, now: float) -> None:
         while self._todo and self._todo[-1][1].submitted <= now:
             number, video = self._todo.pop()
-            wait = self.scheduler.add(
-                f"video{number}", now=now, model=None, waited=0.0, first=MIN_DEFERRAL_SECONDS, left=1e9, interval=None
-            )
+            request = WaitRequest(f"video{number}", waited=0.0, first=MIN_DEFERRAL_SECONDS, left=1e9)
+            wait = self.scheduler.add(request, now=now)
             self.waits[wait] = video
 
     def _read_answers(self, now: float) -> None:

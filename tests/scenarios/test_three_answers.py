@@ -134,7 +134,7 @@ def check_error(error: BaseException | None, answer: str, way: str, request_id: 
     else:
         assert isinstance(error, AirflowSensorTimeout if way in SENSOR else VideoTimeoutError)
         assert said.startswith(f"Video {request_id} was not ready")
-        assert "last seen InQueue at place 1" in said
+        assert "last polled as InQueue at position 1" in said
         assert "keeps running at the service and is billed: nothing can cancel it" in said
         assert "costs nothing" in said
 

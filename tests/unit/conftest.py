@@ -13,8 +13,11 @@ import airflow.sdk.bases.sensor
 import pytest
 
 from airflow_provider_siliconflow.operators import generate, submit
+from airflow_provider_siliconflow.polling import worker
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
+from airflow_provider_siliconflow.sensors import video
+from airflow_provider_siliconflow.triggers import resume
 from airflow_provider_siliconflow.triggers import submit as submit_later
 
 
@@ -45,7 +48,7 @@ class Clock:
 def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
     random.seed(1)
     clock = Clock(still)
-    for module in (submit, generate, submit_later, airflow.sdk.bases.sensor):
+    for module in (submit, generate, submit_later, worker, resume, video, airflow.sdk.bases.sensor):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(submit_later, "asyncio", SimpleNamespace(sleep=clock.sleep_on_loop))
     return clock

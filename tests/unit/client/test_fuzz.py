@@ -15,7 +15,8 @@ from airflow_provider_siliconflow.client.parsing import read_balance, read_model
 from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure, final_submit_error
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
-from airflow_provider_siliconflow.polling.decision import describe, evaluate, event_of
+from airflow_provider_siliconflow.polling.decision import Wait, describe
+from airflow_provider_siliconflow.triggers.events import WaitEvent
 
 #: Answers for each of the four readers: 100,000 in all.
 ANSWERS = 25_000
@@ -136,6 +137,6 @@ def test_a_result_or_an_error_of_ours(seed: int, read: Callable[[Response], Any]
 def follow(status: VideoStatus) -> None:
     """Take a status as far as the trigger and the XCom take it."""
     json.dumps([status.to_xcom(), describe(status)], allow_nan=False).encode()
-    outcome = evaluate("gs6fhi8yrhxt", status, now=1.0, deadline=0.0)
+    outcome = Wait("gs6fhi8yrhxt", deadline=0.0).evaluate(status, now=1.0)
     assert outcome
-    assert "http" not in json.dumps(event_of(outcome))
+    assert "http" not in json.dumps(WaitEvent.of(outcome, 10.0).encode())

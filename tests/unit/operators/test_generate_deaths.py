@@ -148,7 +148,7 @@ def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(still: Sandbox
     run.before = lambda message: None
     paid = still.ledger().jobs[0]["request_id"]
 
-    report = run.resume({"ending": "timed_out", "request_id": paid, "deadline": 1.0})
+    report = run.resume({"status": "timed_out", "request_id": paid, "deadline": 1.0})
 
     assert type(report.error) is VideoTimeoutError
     assert run.record["request_id"] == paid
@@ -162,7 +162,7 @@ def test_without_a_record_a_late_video_says_that_a_retry_pays_again(still: Sandb
     run.has_store = False
     report = run.finish()
     assert type(report.error) is VideoTimeoutError
-    assert "a retry that finds none makes another video and pays for it" in str(report.error)
+    assert "a retry submits another video and pays for it" in str(report.error)
     assert "costs nothing" not in str(report.error)
 
 

@@ -14,15 +14,16 @@ from airflow.sdk.execution_time import comms
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
-    SiliconFlowAuthenticationError,
     VideoFailedError,
     VideoTimeoutError,
+    VideoUnavailableError,
 )
 from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
 from tests.unit.operators.tasks import FAILS, MADE, generating, is_archived, made
+from tests.unit.worker import Report, TaskRun
 
 pytestmark = pytest.mark.usefixtures("first_look_at_once")
 
@@ -103,7 +104,7 @@ def test_the_trigger_knows_when_the_video_was_submitted_though_another_try_did(s
     run.next_try()
     run.store[KEY]["submitted_at"] = "2026-08-01T12:00:00+00:00"
     report = run.work()
-    assert report.message.trigger_kwargs["since"] == datetime(2026, 8, 1, 12, tzinfo=UTC).timestamp()
+    assert report.message.trigger_kwargs["submitted_at"] == datetime(2026, 8, 1, 12, tzinfo=UTC).timestamp()
 
 
 def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, clip: Path) -> None:
@@ -134,34 +135,64 @@ def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
     assert "Goes on without the record of video" in caplog.text
 
 
-def test_a_key_that_is_no_longer_good_keeps_the_record(
-    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch
+def woken(run: TaskRun, status: str) -> Report:
+    """Run the worker that the trigger wakes with a status."""
+    assert run.deferral
+    kwargs: Any = run.deferral.trigger_kwargs
+    known = {name: kwargs[name] for name in ("request_id", "deadline")}
+    return run.resume({"version": 1, "status": status, "first_poll_after": 0.0, **known})
+
+
+@pytest.mark.parametrize("status", ["ready", "rejected", "timed_out"])
+def test_a_key_that_is_no_longer_good_ends_no_wait(
+    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
-    run = generating(clip)
+    run = generating(clip, retries=0)
     run.work()
     still.change_key("cn", "sk-renewed")
     still.advance(MADE)
-    report = run.finish()
-    assert report.state == "failed"
-    assert isinstance(report.error, SiliconFlowAuthenticationError)
-    assert not run.record["closed"]
+    assert woken(run, status).state == "deferred"
 
     connection = {"conn_type": "siliconflow", "password": "sk-renewed", "host": still.base_url}
     monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(connection))
+    assert run.finish().state == "success"
+    assert still.ledger().billed == 1
+
+
+@pytest.mark.parametrize("kind", ["payment_required", "forbidden"])
+def test_an_account_that_is_rejected_ends_no_wait(still: Sandbox, clip: Path, kind: str) -> None:
+    """For one: who tops up the account and clears the task pays for another video."""
+    still.script(Fault("status", kind, times=2))
+    run = generating(clip, retries=0)
+    run.work()
+    assert woken(run, "rejected").state == "deferred"
+    still.advance(MADE)
+    assert run.finish().state == "success"
+    assert still.ledger().billed == 1
+
+
+def test_a_video_that_the_service_does_not_know_for_long_is_told_with_the_money(still: Sandbox, clip: Path) -> None:
+    still.script(Fault("status", "not_found", times=0))
+    run = generating(clip)
+    run.work()
+    report = woken(run, "rejected")
+    assert report.state == "up_for_retry"
+    assert type(report.error) is VideoUnavailableError
+    said = f"Video {still.ledger().jobs[0]['request_id']} was submitted, keeps running at the service and is billed"
+    assert said in str(report.error)
+    assert "A retry of this task re-attaches to it, which costs nothing" in str(report.error)
+    still.clear_faults()
+    still.advance(MADE)
     assert run.retry().state == "success"
     assert still.ledger().billed == 1
 
 
-@pytest.mark.parametrize("kind", ["payment_required", "not_found", "forbidden"])
-def test_a_service_that_will_not_tell_is_told_with_the_money(still: Sandbox, clip: Path, kind: str) -> None:
-    """For one: whoever tops up the account and clears the task, as a 402 advises, pays for another video."""
-    still.script(Fault("status", kind, times=0))
-    run = generating(clip)
-    report = run.finish()
-    assert report.state == "failed"
-    said = f"Video {still.ledger().jobs[0]['request_id']} was submitted, keeps running at the service and is billed"
-    assert said in str(report.error)
-    assert "clearing the task submits another video and pays for it, unless reuse_on_clear is set" in str(report.error)
+def test_a_worker_that_waits_asks_again_where_the_service_does_not_know_the_video(
+    still: Sandbox, clock: Clock, clip: Path
+) -> None:
+    still.script(Fault("status", "not_found", times=4), Fault("status", "unauthorized", times=2))
+    assert generating(clip, deferrable=False, poke_interval=15, retries=0).work().state == "success"
+    assert still.ledger().billed == 1
 
 
 def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_refusal_defers_until_it_is_worth_another_try(
     told = report.message.trigger_kwargs
     wait = round(told["until"] - began, 3)
     assert least <= wait <= most
-    assert (told["since"], told["refusals"]) == (began, 1)
+    assert (told["since"], told["rejections"]) == (began, 1)
     assert 1 < report.message.trigger_timeout.total_seconds() - wait < 301, "Airflow's own time-out comes later"
     assert run.record is None, "nothing is paid for, and the record says so"
     assert "The submit was rejected, nothing is billed. Tries again in" in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_facts_are_kept_from_one_refusal_to_the_next(still: Sandbox, clock: Cloc
     began = clock.now
     for refusals in (1, 2, 3, 4):
         told = run.work().message.trigger_kwargs
-        assert (told["since"], told["refusals"]) == (began, refusals)
+        assert (told["since"], told["rejections"]) == (began, refusals)
     assert run.work().state == "success"
     assert (still.ledger().submit_calls, still.ledger().billed) == (5, 1)
 

@@ -89,6 +89,8 @@ class Service:
     settings: Settings = field(default_factory=lambda: Settings("https://sf.test/v1", "sk-old"))
     accepted: str | None = None
     lookup_errors: list[Exception] = field(default_factory=list)
+    #: What the connections of other names than the first say.
+    others: dict[str, Settings] = field(default_factory=dict)
     opened: int = 0
     closed: int = 0
     calls: list[tuple[float, str]] = field(default_factory=list)
@@ -97,12 +99,13 @@ class Service:
 
     def open(self, conn_id: str) -> FakeHook:
         """Make a hook."""
-        return FakeHook(self)
+        return FakeHook(self, conn_id)
 
-    def rotate(self, key: str) -> None:
-        """Change the key, at the service and in the connection."""
+    def rotate(self, key: str, *, connection: bool = True) -> None:
+        """Change the key at the service and, if told so, in the connection."""
         self.accepted = key
-        self.settings = replace(self.settings, api_key=key)
+        if connection:
+            self.settings = replace(self.settings, api_key=key)
 
     def times(self, request_id: str) -> list[float]:
         """Return when a video was asked for."""
@@ -114,20 +117,22 @@ class FakeHook:
 
     settings: Settings
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, conn_id: str) -> None:
         self.service = service
+        self.conn_id = conn_id
 
     async def __aenter__(self) -> FakeHook:
         await asyncio.sleep(0)
         if self.service.lookup_errors:
             raise self.service.lookup_errors.pop(0)
-        self.settings = self.service.settings
+        self.settings = self.service.others.get(self.conn_id, self.service.settings)
         self.service.opened += 1
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.sleep(0)
         self.service.closed += 1
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:

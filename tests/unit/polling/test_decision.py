@@ -1,18 +1,21 @@
-"""The one decision of every wait: table and laws."""
+"""The one decision of every wait: table and invariants."""
 
 from __future__ import annotations
 
-import json
+from itertools import pairwise
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
-from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
+    InvalidArgumentError,
     SiliconFlowAPIError,
     SiliconFlowAuthenticationError,
+    SiliconFlowBadRequestError,
     SiliconFlowBalanceError,
     SiliconFlowConfigError,
     SiliconFlowConnectionError,
@@ -24,15 +27,18 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowServerError,
     VideoFailedError,
     VideoTimeoutError,
+    VideoUnavailableError,
 )
 from airflow_provider_siliconflow.polling.decision import (
+    CONNECTION_GRACE,
+    REJECTION_GRACE,
+    PollResult,
+    Wait,
     WaitResult,
     WaitStatus,
     describe,
-    evaluate,
-    evaluate_after_event,
-    event_of,
-    timeout_message,
+    grace_for,
+    timeout_error,
 )
 
 ID = "gs6fhi8yrhxt"
@@ -42,12 +48,20 @@ FAILED = VideoStatus(ID, VideoState.FAILED, "Failed", reason="内容 违规", tr
 QUEUED = VideoStatus(ID, VideoState.IN_QUEUE, "InQueue", position=3)
 RUNNING = VideoStatus(ID, VideoState.IN_PROGRESS, "InProgress")
 ODD = VideoStatus(ID, VideoState.UNKNOWN, "Reviewing")
-REFUSALS: list[SiliconFlowError] = [
+#: Say something of the account, and nothing of the video.
+ACCOUNT: list[SiliconFlowError] = [
     SiliconFlowAuthenticationError("Invalid token", status_code=401),
     SiliconFlowBalanceError("poor", status_code=402),
+    SiliconFlowBalanceError("poor", status_code=400, code=30001),
     SiliconFlowPermissionError("Forbidden", status_code=403),
+    SiliconFlowBadRequestError("Forbidden", status_code=403, code=20015),
+]
+REJECTIONS: list[SiliconFlowError] = [
     SiliconFlowNotFoundError("no such id", status_code=404),
     SiliconFlowNotFoundError("no such id", status_code=400),
+    SiliconFlowNotFoundError("gone", status_code=410),
+    SiliconFlowBadRequestError("not so", status_code=405),
+    SiliconFlowBadRequestError("for legal reasons", status_code=451),
     SiliconFlowAPIError("moved", status_code=302),
     SiliconFlowConfigError("no key"),
 ]
@@ -58,139 +72,158 @@ PASSING: list[SiliconFlowError] = [
     SiliconFlowOverloadedError("busy", status_code=503),
     SiliconFlowServerError("no JSON", status_code=200),
 ]
-TERMINAL = [
-    (READY, WaitStatus.READY),
-    (FAILED, WaitStatus.FAILED),
-    *((error, WaitStatus.REJECTED) for error in REFUSALS),
-]
-PENDING = [QUEUED, RUNNING, ODD, *PASSING]
+FINAL = [(READY, WaitStatus.READY), (FAILED, WaitStatus.FAILED)]
+PENDING: list[PollResult] = [QUEUED, RUNNING, ODD, *PASSING, *ACCOUNT]
+ANY: list[PollResult] = [*PENDING, *REJECTIONS]
 TIMES = st.floats(0, 1e11)
 
 
-@given(TIMES, st.one_of(st.none(), TIMES), st.sampled_from(TERMINAL))
-def test_what_is_final_ends_the_wait_at_any_time(
-    now: float, deadline: float | None, case: tuple[VideoStatus | SiliconFlowError, WaitStatus]
+@given(TIMES, st.one_of(st.none(), TIMES), st.sampled_from(FINAL))
+def test_a_final_status_ends_the_wait_at_any_time(
+    now: float, deadline: float | None, case: tuple[VideoStatus, WaitStatus]
 ) -> None:
-    look, ending = case
-    assert evaluate(ID, look, now=now, deadline=deadline) == WaitResult(ending, ID, look, deadline)
+    poll, status = case
+    assert Wait(ID, deadline).evaluate(poll, now=now) == WaitResult(status, ID, poll, deadline)
 
 
-@given(TIMES, TIMES, st.sampled_from(PENDING))
-def test_anything_else_ends_it_at_the_deadline_and_never_before(
-    now: float, deadline: float, look: VideoStatus | SiliconFlowError
+@given(TIMES, TIMES, st.sampled_from(ANY))
+def test_any_other_first_poll_ends_it_at_the_deadline_and_never_before(
+    now: float, deadline: float, poll: PollResult
 ) -> None:
-    outcome = evaluate(ID, look, now=now, deadline=deadline)
-    assert outcome == (WaitResult(WaitStatus.TIMED_OUT, ID, look, deadline) if now >= deadline else None)
-
-
-@given(TIMES, st.sampled_from(PENDING))
-def test_without_a_deadline_it_goes_on(now: float, look: VideoStatus | SiliconFlowError) -> None:
-    assert evaluate(ID, look, now=now, deadline=None) is None
+    result = Wait(ID, deadline).evaluate(poll, now=now)
+    assert result == (WaitResult(WaitStatus.TIMED_OUT, ID, poll, deadline) if now >= deadline else None)
 
 
 @given(st.integers(100, 999), st.one_of(st.none(), st.integers(0, 70000)))
-def test_a_refused_look_ends_the_wait_exactly_if_looking_again_is_no_use(status: int, code: int | None) -> None:
+def test_no_single_error_of_the_service_ends_a_wait(status: int, code: int | None) -> None:
     error = SiliconFlowAPIError("m", status_code=status, code=code)
-    ended = evaluate(ID, error, now=0.0, deadline=1.0) is not None
-    assert ended == (classify_failure(Route.FREE, error) is FailureKind.PERMANENT)
+    assert Wait(ID, deadline=1.0).evaluate(error, now=0.0) is None
 
 
-def outcome(look: VideoStatus | SiliconFlowError, deadline: float | None = 0.0) -> WaitResult:
-    found = evaluate(ID, look, now=1.0, deadline=deadline)
-    assert found
-    return found
+@given(st.lists(st.tuples(st.floats(0.1, 200), st.sampled_from(ANY)), max_size=40))
+def test_only_a_whole_grace_period_of_rejections_ends_a_wait_before_its_deadline(
+    steps: list[tuple[float, PollResult]],
+) -> None:
+    wait, now, since = Wait(ID, deadline=1e6), 0.0, None
+    for pause, poll in steps:
+        now += pause
+        is_rejection = any(poll is rejection for rejection in REJECTIONS)
+        since = (now if since is None else since) if is_rejection else None
+        result = wait.evaluate(poll, now=now)
+        grace = CONNECTION_GRACE if isinstance(poll, SiliconFlowConfigError) else REJECTION_GRACE
+        assert (result is not None) == (since is not None and now - since >= grace)
+        if result:
+            assert result.status is WaitStatus.REJECTED
+            return
 
 
-def test_a_video_that_is_ready_is_the_result() -> None:
-    assert outcome(READY).result() is READY
+@pytest.mark.parametrize("poll", [*PASSING, *ACCOUNT])
+def test_what_passes_is_waited_out_however_long_it_takes(poll: SiliconFlowError) -> None:
+    wait = Wait(ID, deadline=1e6)
+    assert [wait.evaluate(poll, now=now) for now in (0.0, 1e3, 1e5, 1e6 - 1)] == [None] * 4
+    assert wait.evaluate(poll, now=1e6) == WaitResult(WaitStatus.TIMED_OUT, ID, poll, 1e6)
 
 
-def test_a_video_that_failed_says_why_to_the_letter() -> None:
-    with pytest.raises(VideoFailedError, match=f"{ID}: 内容 违规 .trace id ti_1.") as caught:
-        outcome(FAILED).result()
-    assert (caught.value.request_id, caught.value.reason) == (ID, "内容 违规")
-    with pytest.raises(VideoFailedError, match="no reason given"):
-        outcome(VideoStatus(ID, VideoState.FAILED)).result()
+def test_a_clock_that_is_set_back_cannot_hold_a_grace_period_open() -> None:
+    wait, (rejection, *_) = Wait(ID, deadline=1e6), REJECTIONS
+    assert wait.evaluate(rejection, now=5000.0) is None
+    assert wait.evaluate(rejection, now=1000.0) is None
+    assert wait.evaluate(rejection, now=1000.0 + REJECTION_GRACE)
 
 
-@pytest.mark.parametrize("error", REFUSALS)
-def test_a_refusal_is_raised_as_it_is(error: SiliconFlowError) -> None:
-    with pytest.raises(SiliconFlowError) as caught:
-        outcome(error).result()
+@pytest.mark.parametrize("poll", REJECTIONS)
+def test_a_grace_period_that_is_spent_needs_no_other(poll: SiliconFlowError) -> None:
+    wait = Wait(ID, deadline=1e6, rejected_since=1000.0 - CONNECTION_GRACE)
+    result = wait.evaluate(poll, now=1000.0)
+    assert result
+    assert result.status is WaitStatus.REJECTED
+
+
+def test_without_a_request_id_there_is_nothing_to_wait_for() -> None:
+    error = InvalidArgumentError("there is no video to poll")
+    result = Wait("", deadline=0.0).evaluate(error, now=1.0)
+    assert result
+    with pytest.raises(InvalidArgumentError) as caught:
+        result.video()
     assert caught.value is error
 
 
+def test_a_wait_remembers_its_last_poll() -> None:
+    wait = Wait(ID, deadline=1.0)
+    for poll in (QUEUED, PASSING[0]):
+        wait.evaluate(poll, now=0.0)
+        assert wait.last is poll
+
+
+def test_the_grace_of_a_connection_is_minutes() -> None:
+    assert [grace_for(error) for error in REJECTIONS] == [REJECTION_GRACE] * 6 + [CONNECTION_GRACE]
+    assert 60 <= REJECTION_GRACE <= CONNECTION_GRACE <= 600
+
+
+# --- what is raised ---------------------------------------------------------------------------------------------------
+
+
+def ended(poll: PollResult, status: WaitStatus, deadline: float | None = 0.0) -> WaitResult:
+    return WaitResult(status, ID, poll, deadline)
+
+
+def test_a_video_that_is_ready_is_the_result() -> None:
+    assert ended(READY, WaitStatus.READY).video() is READY
+
+
+def test_a_video_that_failed_says_why_to_the_letter() -> None:
+    with pytest.raises(VideoFailedError, match=rf"{ID}: 内容 违规 \(trace id ti_1\)\.") as caught:
+        ended(FAILED, WaitStatus.FAILED).video()
+    error = caught.value
+    assert (error.request_id, error.reason, error.billing) == (ID, "内容 违规", Billing.FAILED)
+    with pytest.raises(VideoFailedError, match="no reason given"):
+        ended(VideoStatus(ID, VideoState.FAILED), WaitStatus.FAILED).video()
+
+
+@pytest.mark.parametrize("poll", REJECTIONS)
+def test_a_rejection_is_an_error_that_airflow_retries_and_that_says_what_is_paid(poll: SiliconFlowError) -> None:
+    with pytest.raises(VideoUnavailableError) as caught:
+        ended(poll, WaitStatus.REJECTED).video()
+    error = caught.value
+    assert not isinstance(error, AirflowFailException)
+    assert (error.billing, error.request_id) == (Billing.RUNNING, ID)
+    assert error.__cause__ is poll
+    assert poll.message in str(error)
+
+
 @pytest.mark.parametrize(
-    ("look", "said"),
-    [(QUEUED, "last seen InQueue at place 3."), (ODD, "last seen Reviewing."), (PASSING[0], "the last look failed: ")],
+    ("poll", "told"),
+    [
+        (QUEUED, "last polled as InQueue at position 3."),
+        (ODD, "last polled as Reviewing."),
+        *((error, f"the last poll failed: {error}") for error in [*PASSING, *ACCOUNT]),
+    ],
 )
-def test_a_time_out_says_what_was_last_seen_and_what_it_costs(look: VideoStatus | SiliconFlowError, said: str) -> None:
+def test_a_time_out_says_what_the_last_poll_was_and_what_is_paid(poll: PollResult, told: str) -> None:
     with pytest.raises(VideoTimeoutError) as caught:
-        outcome(look).result()
-    for fact in (ID, "1970-01-01T00:00:00+00:00", said, "keeps running at the service and is billed"):
-        assert fact in str(caught.value)
+        ended(poll, WaitStatus.TIMED_OUT).video()
+    error = caught.value
+    assert (error.billing, error.request_id) == (Billing.RUNNING, ID)
+    for fact in (ID, "1970-01-01T00:00:00+00:00", told):
+        assert fact in str(error)
 
 
-def test_a_time_out_of_a_video_never_seen() -> None:
-    assert f"Video {ID} was not ready; it was never seen." in timeout_message(ID, None, None)
+@pytest.mark.parametrize("poll", [*ACCOUNT, *REJECTIONS])
+@pytest.mark.parametrize("status", [WaitStatus.TIMED_OUT, WaitStatus.REJECTED])
+def test_no_advice_of_a_paid_video_leads_to_paying_twice(poll: SiliconFlowError, status: WaitStatus) -> None:
+    with pytest.raises(SiliconFlowError) as caught:
+        ended(poll, status).video()
+    assert "clear the task" not in str(caught.value).lower()
 
 
-@pytest.mark.parametrize(
-    ("look", "ending"), [*TERMINAL, (QUEUED, WaitStatus.TIMED_OUT), (PASSING[0], WaitStatus.TIMED_OUT)]
-)
-def test_an_event_is_plain_json_without_link_and_words_of_others(
-    look: VideoStatus | SiliconFlowError, ending: WaitStatus
-) -> None:
-    event = event_of(outcome(look))
-    assert event == {"ending": ending.value, "request_id": ID, "deadline": 0.0}
-    assert json.loads(json.dumps(event)) == event
-    assert type(event["ending"]) is str
+def test_a_time_out_of_a_video_never_polled() -> None:
+    assert f"Video {ID} was not ready; it was never polled." in str(timeout_error(ID, None, None))
 
 
-@pytest.mark.parametrize("look", [READY, FAILED, QUEUED, RUNNING, ODD, *PASSING, *REFUSALS, None])
-def test_no_link_is_put_into_words(look: VideoStatus | SiliconFlowError | None) -> None:
-    assert "s3cr3t" not in describe(look)
+@pytest.mark.parametrize("poll", [READY, FAILED, *ANY, None])
+def test_no_url_is_put_into_words(poll: PollResult | None) -> None:
+    assert "s3cr3t" not in describe(poll)
 
 
-LATER = "A retry waits on."
-
-
-def event(ending: str, deadline: float = 100.0) -> dict[str, object]:
-    return {"ending": ending, "request_id": ID, "deadline": deadline}
-
-
-@pytest.mark.parametrize("ending", [*WaitStatus])
-@pytest.mark.parametrize(("look", "seen"), TERMINAL)
-def test_a_woken_task_believes_its_own_eyes(
-    ending: WaitStatus, look: VideoStatus | SiliconFlowError, seen: WaitStatus
-) -> None:
-    found, deadline = evaluate_after_event(ID, event(ending), look, now=0.0, later=LATER)
-    assert found
-    assert (found.ending, deadline) == (seen, 100.0)
-
-
-@pytest.mark.parametrize("look", PENDING)
-@pytest.mark.parametrize("ending", [WaitStatus.READY, WaitStatus.FAILED, WaitStatus.TIMED_OUT])
-def test_a_woken_task_that_sees_nothing_final_waits_on_until_the_deadline(
-    ending: WaitStatus, look: VideoStatus | SiliconFlowError
-) -> None:
-    assert evaluate_after_event(ID, event(ending), look, now=99.0, later=LATER) == (None, 100.0)
-    found, _ = evaluate_after_event(ID, event(ending), look, now=100.0, later=LATER)
-    assert found
-    assert found.ending is WaitStatus.TIMED_OUT
-
-
-def test_a_refusal_that_only_the_triggerer_meets_is_told_apart() -> None:
-    with pytest.raises(SiliconFlowError, match=r"triggerer is refused .* see the same connection.* A retry waits on"):
-        evaluate_after_event(ID, event(WaitStatus.REJECTED), QUEUED, now=0.0, later=LATER)
-
-
-@pytest.mark.parametrize("broken", [None, "ready", {}, event("broken"), {"ending": ["ready"]}])
-def test_an_event_that_is_not_ours_is_an_error_that_tells_of_the_money(broken: object) -> None:
-    with pytest.raises(
-        SiliconFlowError, match=r"broke off: .+ keeps running at the service and is billed. A retry waits on"
-    ):
-        evaluate_after_event(ID, broken, QUEUED, now=0.0, later=LATER)
-    found, _ = evaluate_after_event(ID, broken, READY, now=0.0, later=LATER)
-    assert found
-    assert found.ending is WaitStatus.READY
+def test_the_states_of_a_wait_are_all_different() -> None:
+    assert all(before != after for before, after in pairwise(sorted(WaitStatus)))

@@ -102,7 +102,7 @@ def test_the_line_tells_when_the_work_begins() -> None:
     ahead = VideoTimeline(0.0, 0.0)
     record_poll(model, ahead, VideoState.IN_QUEUE, 0, place=10)
     record_poll(model, ahead, VideoState.IN_QUEUE, 50, place=5)
-    assert model.seconds_a_place() == 10
+    assert model.seconds_per_position() == 10
     video = VideoTimeline(0.0, 0.0)
     record_poll(model, video, VideoState.IN_QUEUE, 60, place=100)
     _, origin = model.view(video)
@@ -115,14 +115,14 @@ def test_a_line_that_stands_still_makes_places_dearer() -> None:
     record_poll(model, video, VideoState.IN_QUEUE, 0, place=10)
     record_poll(model, video, VideoState.IN_QUEUE, 50, place=5)
     record_poll(model, video, VideoState.IN_QUEUE, 100, place=5)
-    assert model.seconds_a_place() == 20
+    assert model.seconds_per_position() == 20
 
 
 def test_leaving_the_line_shows_how_it_moves() -> None:
     model, video = ModelEstimator(), VideoTimeline(0.0, 0.0)
     record_poll(model, video, VideoState.IN_QUEUE, 0, place=2)
     record_poll(model, video, VideoState.IN_PROGRESS, 40)
-    assert model.seconds_a_place() == 10
+    assert model.seconds_per_position() == 10
 
 
 def test_an_unknown_word_tells_only_that_it_is_not_ready() -> None:

@@ -21,7 +21,13 @@ def service(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 
 def fired(
-    service: Service, ready: dict[str, float], *, interval: float, next_wakeup: float = 1e4, ahead: float = 0.0
+    service: Service,
+    ready: dict[str, float],
+    *,
+    interval: float,
+    next_wakeup: float = 1e4,
+    ahead: float = 0.0,
+    first_poll_after: float | None = None,
 ) -> Any:
     """
     Wait for some videos and one that never gets ready.
@@ -40,7 +46,9 @@ def fired(
     async def main() -> tuple[float, list[str]]:
         epoch = EpochClock.time()
         videos = {video: [epoch + ahead] * 2 for video in ready}
-        trigger = VideoBatchTrigger("conn", videos, epoch + 1e5, epoch + next_wakeup, {}, poke_interval=interval)
+        trigger = VideoBatchTrigger(
+            "conn", videos, epoch + 1e5, epoch + next_wakeup, {}, interval, None, first_poll_after
+        )
         (event,) = [event.payload async for event in trigger.run()]
         return now(), sorted(event["ended"])
 
@@ -84,6 +92,34 @@ def test_a_worker_whose_clock_is_ahead_keeps_no_video_waiting(service: Service) 
     assert at <= service.times("v")[0] + 0.1 + MAX_READY_AGE + 0.5
 
 
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_holds_no_ready_video(
+    service: Service, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    class SetClock(EpochClock):
+        @staticmethod
+        def time() -> float:
+            return EpochClock.time() + (jump if now() > 45 else 0.0)
+
+    monkeypatch.setattr(batch, "time", SetClock)
+    at, ended = fired(service, {"v": 50.0}, interval=20.0)
+    assert ended == ["v"]
+    assert at == pytest.approx(last_look(service, "v", before=50.0) + MAX_READY_AGE, abs=0.5)
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+def test_a_triggerer_whose_clock_is_wrong_from_the_start_holds_no_ready_video(service: Service, ahead: float) -> None:
+    at, ended = fired(service, {"v": 50.0}, interval=20.0, ahead=ahead)
+    assert ended == ["v"]
+    assert at <= 50.0 + 40.0 + MAX_READY_AGE
+
+
+def test_a_triggerer_whose_clock_is_ahead_wakes_workers_ever_less_often(service: Service) -> None:
+    at, ended = fired(service, {"v": 1e9}, interval=20.0, next_wakeup=-3600.0, first_poll_after=80.0)
+    assert ended == []
+    assert at == pytest.approx(80.0, abs=0.5)
+
+
 def test_it_says_how_all_are_once_a_minute(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[float, str]] = []
 
@@ -92,7 +128,7 @@ def test_it_says_how_all_are_once_a_minute(service: Service, monkeypatch: pytest
         videos = {"one": [epoch] * 2, "other": [epoch] * 2}
         trigger = VideoBatchTrigger("conn", videos, epoch + 1e5, epoch + 200, {}, poke_interval=10.0)
         monkeypatch.setattr(trigger.log, "info", lambda text, *args: said.append((now(), text % args)))
-        assert [event.payload["ended"] async for event in trigger.run()] == [[]]
+        assert [event.payload["ended"] async for event in trigger.run()] == [{}]
 
     run(main())
     times = [at for at, _ in said]

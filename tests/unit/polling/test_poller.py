@@ -17,10 +17,10 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
 )
 from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.polling.decision import PollResult
 from airflow_provider_siliconflow.polling.poller import IN_FLIGHT, poller_of
-from airflow_provider_siliconflow.polling.session import PollResult
 from tests.unit.polling.fakes import Service, now, run, status
-from tests.unit.polling.watching import FIRST, cancelled, pollers, ready_after, until, watch
+from tests.unit.polling.watching import FIRST, cancelled, pollers, ready_after, request, until, watch
 
 
 def test_all_share_one_look_up_and_one_session(service: Service) -> None:
@@ -84,13 +84,13 @@ def test_a_cancelled_wait_frees_its_call_at_once_and_the_last_one_everything(ser
         assert len(pollers()[0]) == 1
         await until(lambda: bool(service.times("last")))
         assert service.under_way == 1
+        cancelled_at = now()
         last.cancel()
-        await asyncio.sleep(0)
+        await asyncio.gather(last, return_exceptions=True)
+        assert now() == cancelled_at
         assert service.closed == 1
         assert pollers() == []
-        await asyncio.sleep(0)
         assert service.under_way == 0
-        await asyncio.gather(last, return_exceptions=True)
         assert asyncio.all_tasks() < before
         assert last.cancelled()
 
@@ -128,12 +128,7 @@ def test_each_decides_in_its_own_context(service: Service) -> None:
 
     async def one(name: str) -> None:
         who.set(name)
-        assert (
-            await poller_of("conn").watch(
-                lambda look, left: who.get(), name, model=None, waited=0, first=FIRST, left=99, interval=5
-            )
-            == name
-        )
+        assert await poller_of("conn").watch(lambda look, left: who.get(), request(name)) == name
 
     async def main() -> None:
         await asyncio.gather(*(one(f"v{number}") for number in range(20)))

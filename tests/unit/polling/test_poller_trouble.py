@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -11,16 +13,20 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,
+    SiliconFlowBadRequestError,
+    SiliconFlowBalanceError,
     SiliconFlowConfigError,
     SiliconFlowConnectionError,
     SiliconFlowError,
     SiliconFlowOverloadedError,
+    SiliconFlowPermissionError,
     SiliconFlowRateLimitError,
     SiliconFlowServerError,
 )
-from airflow_provider_siliconflow.polling.session import PollResult
+from airflow_provider_siliconflow.polling.decision import PollResult
+from airflow_provider_siliconflow.polling.session import RENEWAL
 from tests.unit.polling.fakes import Service, now, run, status
-from tests.unit.polling.watching import FIRST, cancelled, pollers, ready_after, watch
+from tests.unit.polling.watching import FIRST, cancelled, final, pollers, ready_after, until, watch
 
 
 def test_a_429_slows_everybody(service: Service) -> None:
@@ -94,59 +100,185 @@ def test_a_rotated_key_heals_with_one_look_up(service: Service) -> None:
     assert (service.opened, service.closed) == (2, 2)
 
 
-def test_a_key_that_stays_refused_is_final_after_one_look_up(service: Service) -> None:
+@pytest.mark.parametrize("videos", [1, 50])
+def test_a_key_rotated_before_the_connection_ends_no_wait(service: Service, videos: int) -> None:
+    """The connection has the new key two minutes after the service."""
+    service.accepted = "sk-old"
+    ready_after(service, 60)
+
+    async def main() -> None:
+        tasks = [watch(f"v{number}") for number in range(videos)]
+        await asyncio.sleep(30)
+        service.rotate("sk-new", connection=False)
+        await asyncio.sleep(120)
+        assert not any(task.done() for task in tasks)
+        service.rotate("sk-new")
+        polls = await asyncio.gather(*tasks)
+        assert all(poll.status is VideoState.SUCCEED for poll in polls)
+        assert now() < 150 + RENEWAL + 10
+
+    run(main())
+    assert service.opened == service.closed
+
+
+def test_a_key_that_stays_rejected_is_asked_for_every_ten_seconds_and_hardly_used(service: Service) -> None:
     service.accepted = "sk-other"
 
     async def main() -> None:
-        polls = await asyncio.gather(*(watch(f"v{number}") for number in range(50)))
-        assert all(isinstance(look, SiliconFlowAuthenticationError) for look in polls)
+        tasks = [watch(f"v{number}") for number in range(1000)]
+        await asyncio.sleep(600)
+        assert not any(task.done() for task in tasks)
+        await cancelled(*tasks)
 
     run(main())
-    assert service.opened == service.closed <= 3
-    assert len(service.calls) == 50
+    assert 55 <= service.opened <= 62
+    assert service.opened == service.closed
+    # 1000 waits at the interval of 5 s would be 120,000.
+    assert len(service.calls) < 3000
 
 
-def test_a_key_whose_look_up_fails_is_final(service: Service) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        SiliconFlowAuthenticationError("no", status_code=401),
+        SiliconFlowBalanceError("no", status_code=402),
+        SiliconFlowPermissionError("no", status_code=403),
+        SiliconFlowBalanceError("no", status_code=400, code=30001),
+        SiliconFlowBadRequestError("no", status_code=403, code=20015),
+    ],
+)
+def test_while_the_account_is_rejected_the_connection_is_looked_up_again(
+    service: Service, error: SiliconFlowError
+) -> None:
+    service.answer = lambda video: error
+
+    async def main() -> None:
+        task = watch("v")
+        await asyncio.sleep(300)
+        looked_up = service.opened
+        assert looked_up >= 25
+        service.answer = status
+        await asyncio.sleep(300)
+        assert service.opened <= looked_up + 7
+        await cancelled(task)
+
+    run(main())
+
+
+def test_a_look_up_that_fails_while_a_key_is_rejected_keeps_the_session(service: Service) -> None:
     service.accepted = "sk-other"
+    ready_after(service, 0)
 
     async def main() -> None:
         waiting = watch("v")
         await asyncio.sleep(1)
-        service.lookup_errors = [OSError("the API server is away")]
-        assert isinstance(await waiting, SiliconFlowAuthenticationError)
+        service.lookup_errors = [OSError("away"), SiliconFlowConfigError("no key"), AirflowNotFoundException("away")]
+        await asyncio.sleep(60)
+        assert not waiting.done()
+        service.rotate("sk-new")
+        assert (await waiting).status is VideoState.SUCCEED
 
     run(main())
+    assert service.opened == service.closed
 
 
-def test_a_look_up_that_fails_for_a_while_is_tried_again(service: Service) -> None:
-    service.lookup_errors = [OSError("away"), OSError("away"), OSError("away")]
+LOOK_UP_ERRORS = [AirflowNotFoundException("no such connection"), SiliconFlowConfigError("no key"), OSError("away")]
+
+
+@pytest.mark.parametrize("error", LOOK_UP_ERRORS, ids=lambda error: type(error).__name__)
+def test_a_look_up_that_fails_for_minutes_ends_no_wait(service: Service, error: Exception) -> None:
+    service.lookup_errors = [error] * 7
     ready_after(service, 0)
+    polls: list[PollResult] = []
+
+    def decide(poll: PollResult, left: Callable[[], float]) -> PollResult | None:
+        polls.append(poll)
+        return final(poll, left)
 
     async def main() -> None:
-        assert (await watch("v")).status is VideoState.SUCCEED
-
-    run(main())
-    assert service.opened == 1
-
-
-def test_without_a_connection_all_are_told_and_the_next_try_anew(service: Service) -> None:
-    service.lookup_errors = [AirflowNotFoundException("no such connection")]
-    ready_after(service, 0)
-
-    async def main() -> None:
-        found = await asyncio.gather(watch("one"), watch("other"), return_exceptions=True)
-        assert [type(each) for each in found] == [AirflowNotFoundException] * 2
-        assert (await watch("later")).status is VideoState.SUCCEED
+        one, other = watch("one", decide), watch("other")
+        assert (await one).status is VideoState.SUCCEED
+        assert (await other).status is VideoState.SUCCEED
+        assert 120 <= now() < 240
         assert pollers() == []
 
     run(main())
+    assert service.opened == 1
+    kind = SiliconFlowConnectionError if isinstance(error, OSError) else SiliconFlowConfigError
+    assert [type(poll) for poll in polls] == [kind] * 7 + [VideoStatus]
 
 
-def test_an_unusable_connection_is_for_the_judge(service: Service) -> None:
-    service.lookup_errors = [SiliconFlowConfigError("no key")]
+def test_who_waits_decides_for_how_long_a_connection_may_be_away(service: Service) -> None:
+    service.lookup_errors = [AirflowNotFoundException("no such connection")] * 100
 
     async def main() -> None:
-        assert isinstance(await watch("v"), SiliconFlowConfigError)
+        patient = watch("patient")
+        assert isinstance(await watch("hasty", lambda poll, left: poll), SiliconFlowConfigError)
+        await asyncio.sleep(600)
+        assert not patient.done()
+        await cancelled(patient)
+        assert pollers() == []
+
+    run(main())
+    assert service.opened == 0
+
+
+def test_two_connections_of_one_host_and_key_share_one_rate_fairly(service: Service) -> None:
+    service.settings = replace(service.settings, requests_per_minute=60.0)
+    service.others["slower"] = replace(service.settings, base_url="https://sf.test/v1/", requests_per_minute=30.0)
+    service.others["other account"] = replace(service.settings, api_key="sk-of-another")
+
+    async def main() -> None:
+        tasks = [watch(f"{conn}-{n}", conn_id=conn) for conn in ("conn", "slower", "other account") for n in range(20)]
+        await asyncio.sleep(610)
+        await cancelled(*tasks)
+
+    run(main())
+    calls = Counter(video.partition("-")[0] for _, video in service.calls)
+    assert 295 <= calls["conn"] + calls["slower"] <= 310
+    assert abs(calls["conn"] - calls["slower"]) <= 4
+    assert 590 <= calls["other account"] <= 610
+
+
+def test_two_connections_of_one_host_and_key_share_one_back_off(service: Service) -> None:
+    def answer(video: str) -> VideoStatus | SiliconFlowError:
+        if video == "throttled" and now() >= 30:
+            return SiliconFlowRateLimitError("slow down", status_code=429, retry_after=25.0)
+        return status(video)
+
+    service.answer = answer
+
+    async def main() -> None:
+        tasks = [watch("throttled", interval=1.0), watch("other", conn_id="same account", interval=1.0)]
+        await asyncio.sleep(90)
+        await cancelled(*tasks)
+
+    run(main())
+    begun = next(when for when in service.times("throttled") if when >= 30)
+    assert not [when for when in service.times("other") if begun + 0.2 < when < begun + 20]
+    assert [when for when in service.times("other") if when > begun + 20]
+
+
+@pytest.mark.parametrize("again", [0, 1, 2, 3])
+@pytest.mark.parametrize("turns", range(12))
+def test_no_cancellation_leaves_a_session_open(service: Service, turns: int, again: int) -> None:
+    """Cancelled after any turn of the loop, and once more while the poller closes."""
+    service.accepted = "sk-other"
+
+    async def main() -> None:
+        before = asyncio.all_tasks()
+        for start in (0.0, FIRST - 0.05, FIRST + 0.1, FIRST + 0.1 + RENEWAL):
+            task = watch("v", first=FIRST / 1.5)
+            await asyncio.sleep(start)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            for _ in range(again):
+                await asyncio.sleep(0)
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await until(lambda: asyncio.all_tasks() == before)
+            assert service.opened == service.closed
 
     run(main())
 
@@ -187,9 +319,9 @@ def test_a_look_that_a_closed_session_cancels_is_made_again(service: Service) ->
     run(main())
 
 
-def test_a_mistake_of_the_hook_ends_the_one_wait(service: Service) -> None:
+def test_a_mistake_of_the_hook_ends_no_wait(service: Service) -> None:
     def answer(video: str) -> VideoStatus:
-        if video == "bad":
+        if video == "bad" and now() < 60:
             raise KeyError(video)
         return status(video, VideoState.SUCCEED)
 
@@ -197,8 +329,7 @@ def test_a_mistake_of_the_hook_ends_the_one_wait(service: Service) -> None:
 
     async def main() -> None:
         bad, good = watch("bad"), watch("good")
-        with pytest.raises(KeyError):
-            await bad
         assert (await good).status is VideoState.SUCCEED
+        assert (await bad).status is VideoState.SUCCEED
 
     run(main())

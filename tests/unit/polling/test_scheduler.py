@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowRateLimitError
+from airflow_provider_siliconflow.polling.decision import WaitRequest
 from airflow_provider_siliconflow.polling.estimator import Estimators
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
@@ -45,7 +46,8 @@ def agenda(per_minute: float = 1e9) -> PollScheduler:
 
 def add(agenda: PollScheduler, request_id: str = "v", now: float = 0.0, waited: float = 0.0, left: float = 1e6,
         interval: float | None = None) -> PollJob:  # fmt: skip
-    return agenda.add(request_id, now=now, model=None, waited=waited, first=10.0, left=left, interval=interval)
+    request = WaitRequest(request_id, waited=waited, first=10.0, left=left, interval=interval)
+    return agenda.add(request, now=now)
 
 
 def test_nobody_waits_nobody_is_due() -> None:
@@ -144,7 +146,7 @@ def test_however_dear_looks_are_there_is_one_half_way_to_the_deadline() -> None:
     one = agenda()
     wait = add(one, left=1000.0)
     assert wait.due(threshold=1e9) == pytest.approx(500.0)
-    wait.seen.last_polled = 996.0
+    wait.timeline.last_polled = 996.0
     assert wait.due(threshold=1e9) == pytest.approx(998.0)
 
 
@@ -238,19 +240,19 @@ def test_a_lost_connection_pauses_but_does_not_slow() -> None:
     wait = add(one, interval=5.0)
     assert one.pop_due(20.0) is wait
     one.record_poll(wait, SiliconFlowConnectionError("reset"), sent=20.0, now=20.0)
-    paused = one.budget.next(20.0)
+    paused = one.rate_limit.next(20.0)
     assert paused > 20.5
-    spend_all(one.budget, paused)
-    assert one.budget.next(paused) == pytest.approx(paused + 0.1)
+    spend_all(one.rate_limit, paused)
+    assert one.rate_limit.next(paused) == pytest.approx(paused + 0.1)
 
 
 def test_the_least_rate_is_never_nothing() -> None:
     one = agenda(per_minute=6000.0)
     now = 0.0
     for _ in range(100):
-        one.budget.on_throttled(now, now)
-        now = one.budget.next(now)
+        one.rate_limit.on_throttled(now, now)
+        now = one.rate_limit.next(now)
     wait = add(one, now=now)
     one.record_poll(wait, SiliconFlowRateLimitError("no", status_code=429), sent=now, now=now)
-    spend_all(one.budget, one.budget.next(now))
-    assert one.budget.next(now) < now + 60
+    spend_all(one.rate_limit, one.rate_limit.next(now))
+    assert one.rate_limit.next(now) < now + 60

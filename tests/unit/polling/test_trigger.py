@@ -7,12 +7,29 @@ import logging
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
-from airflow_provider_siliconflow.exceptions import SiliconFlowRateLimitError
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowAuthenticationError,
+    SiliconFlowBalanceError,
+    SiliconFlowConfigError,
+    SiliconFlowError,
+    SiliconFlowNotFoundError,
+    SiliconFlowPermissionError,
+    SiliconFlowRateLimitError,
+    SiliconFlowServerError,
+)
+from airflow_provider_siliconflow.polling.decision import CONNECTION_GRACE, REJECTION_GRACE
 from airflow_provider_siliconflow.triggers import video
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
 from tests.unit.polling.fakes import EpochClock, Service, now, run, status
+
+ACCOUNT: list[SiliconFlowError] = [
+    SiliconFlowAuthenticationError("Invalid token", status_code=401),
+    SiliconFlowBalanceError("poor", status_code=402),
+    SiliconFlowPermissionError("Forbidden", status_code=403),
+]
 
 
 @pytest.fixture
@@ -36,9 +53,9 @@ def test_a_video_that_is_ready_at_once_still_waits_for_the_first_look(service: S
     service.answer = lambda request_id: status(request_id, VideoState.SUCCEED)
 
     async def main() -> None:
-        took, event = await fire(poke_interval=interval, since=EpochClock.time() - 400)
+        took, event = await fire(poke_interval=interval, submitted_at=EpochClock.time() - 400)
         assert MIN_DEFERRAL_SECONDS <= took <= 1.6 * MIN_DEFERRAL_SECONDS
-        assert event["ending"] == "ready"
+        assert event["status"] == "ready"
 
     run(main())
 
@@ -47,7 +64,7 @@ def test_the_deadline_ends_the_wait(service: Service) -> None:
     async def main() -> None:
         took, event = await fire(left=300.0)
         assert 300 <= took < 301
-        assert event["ending"] == "timed_out"
+        assert event["status"] == "timed_out"
 
     run(main())
 
@@ -63,7 +80,7 @@ def test_a_service_that_hangs_cannot_keep_a_trigger_past_its_deadline(service: S
     async def main() -> None:
         took, event = await fire(left=300.0, poke_interval=30.0)
         assert 300 <= took <= 331
-        assert event["ending"] == "timed_out"
+        assert event["status"] == "timed_out"
 
     run(main())
 
@@ -74,7 +91,7 @@ def test_a_service_that_always_refuses_cannot_either(service: Service) -> None:
     async def main() -> None:
         took, event = await fire(left=300.0)
         assert 300 <= took <= 331
-        assert event["ending"] == "timed_out"
+        assert event["status"] == "timed_out"
 
     run(main())
 
@@ -98,14 +115,157 @@ def test_the_log_has_a_line_a_minute_at_most_and_only_for_news(
     run(main())
     lines = [record.getMessage() for record in caplog.records if record.name == "trigger"]
     assert 5 <= len(lines) <= 6
-    assert "at place" in lines[0]
+    assert "at position" in lines[0]
     assert "Expected in about" in lines[0]
     assert "InProgress" in lines[-1]
 
 
+@pytest.mark.parametrize("error", [*ACCOUNT, SiliconFlowServerError("500", status_code=500)])
+def test_a_poll_that_fails_for_long_is_logged_once_a_minute(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: SiliconFlowError
+) -> None:
+    """In the trigger's own log, which is the task's."""
+    monkeypatch.setattr(VideoReadyTrigger, "log", logging.getLogger("trigger"))
+    service.answer = lambda request_id: error
+
+    async def main() -> None:
+        _, event = await fire(left=1200.0)
+        assert event["status"] == "timed_out"
+
+    run(main())
+    lines = [record for record in caplog.records if record.name == "trigger" and record.levelname == "WARNING"]
+    assert 9 <= len(lines) <= 20
+    assert all(error.message in record.getMessage() for record in lines)
+
+
+@pytest.mark.parametrize("error", ACCOUNT)
+def test_a_rejected_account_is_waited_out(service: Service, error: SiliconFlowError) -> None:
+    service.answer = lambda request_id: status(request_id, VideoState.SUCCEED) if now() > 900 else error
+
+    async def main() -> None:
+        took, event = await fire()
+        assert (event["status"], took) == ("ready", pytest.approx(930, abs=60))
+
+    run(main())
+
+
+@pytest.mark.parametrize("code", [302, 400, 404, 405, 410, 451])
+def test_a_rejection_ends_the_wait_after_the_grace_period(service: Service, code: int) -> None:
+    service.answer = lambda request_id: SiliconFlowNotFoundError("no", status_code=code)
+
+    async def main() -> None:
+        took, event = await fire()
+        assert event["status"] == "rejected"
+        assert REJECTION_GRACE <= took <= REJECTION_GRACE + 90
+
+    run(main())
+
+
+@pytest.mark.parametrize("code", [302, 400, 404, 405, 410, 451])
+def test_a_rejection_that_passes_ends_nothing(service: Service, code: int) -> None:
+    def answer(request_id: str) -> VideoStatus | SiliconFlowError:
+        if 20 < now() < 110:
+            return SiliconFlowNotFoundError("no", status_code=code)
+        return status(request_id, VideoState.SUCCEED if now() > 300 else VideoState.IN_PROGRESS)
+
+    service.answer = answer
+
+    async def main() -> None:
+        assert (await fire(poke_interval=5.0))[1]["status"] == "ready"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (AirflowNotFoundException("no such connection"), CONNECTION_GRACE),
+        (SiliconFlowConfigError("no key"), CONNECTION_GRACE),
+        (OSError("the API server is away"), 1800.0),
+    ],
+    ids=["not found", "malformed", "away"],
+)
+def test_a_connection_may_be_away_for_minutes(service: Service, error: Exception, ends: float) -> None:
+    service.lookup_errors = [error] * 1000
+
+    async def main() -> None:
+        took, event = await fire()
+        assert event["status"] == ("rejected" if ends < 1800 else "timed_out")
+        assert ends <= took <= ends + 70
+
+    run(main())
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0, -1e6])
+def test_a_clock_that_is_set_moves_no_deadline(service: Service, monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
+    class SetClock(EpochClock):
+        @staticmethod
+        def time() -> float:
+            return EpochClock.time() + (jump if now() > 100 else 0.0)
+
+    async def main() -> None:
+        monkeypatch.setattr(video, "time", SetClock)
+        took, event = await fire(left=300.0)
+        assert 300 <= took < 301
+        assert event["status"] == "timed_out"
+
+    run(main())
+
+
+def test_an_event_that_did_not_hold_makes_the_next_come_later(service: Service) -> None:
+    """As where the triggerer's clock is an hour ahead of the worker's."""
+
+    async def main() -> None:
+        took, event = await fire(left=-3600.0, first_poll_after=160.0)
+        assert 160 <= took <= 250
+        assert (event["status"], event["first_poll_after"]) == ("timed_out", 160.0)
+
+    run(main())
+
+
+# --- arguments of another release -------------------------------------------------------------------------------------
+
+
 def test_the_arguments_make_the_trigger_anew() -> None:
-    trigger = VideoReadyTrigger("v", "conn", 1.5, poke_interval=None, model="m", since=0.5)
+    trigger = VideoReadyTrigger("v", "conn", 1.5, poke_interval=None, model="m", submitted_at=0.5)
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_siliconflow.triggers.video.VideoReadyTrigger"
     assert VideoReadyTrigger(**kwargs).serialize() == (path, kwargs)
     assert VideoReadyTrigger("v", "conn", 1.5, 15.0).serialize()[1]["poke_interval"] == 15.0
+    assert kwargs["version"] == 1
+
+
+def test_version_0_has_an_argument_less_and_version_2_one_more(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.answer = lambda request_id: status(request_id, VideoState.SUCCEED)
+
+    async def main() -> None:
+        epoch = EpochClock.time()
+        older = {"request_id": "v", "siliconflow_conn_id": "conn", "deadline": epoch + 100}
+        newer = older | {"version": 2, "priority": 3, "poke_interval": 5.0}
+        for kwargs in (older, newer, newer):
+            (event,) = [event.payload async for event in VideoReadyTrigger(**kwargs).run()]
+            assert (event["status"], event["request_id"]) == ("ready", "v")
+
+    run(main())
+    assert caplog.text.count("Arguments of another release are ignored (VideoReadyTrigger: priority)") == 1
+
+
+@pytest.mark.parametrize("deadline", [None, "soon", float("nan"), float("inf"), -5, [1], 1e300])
+def test_an_odd_deadline_is_an_error_that_names_the_video(service: Service, deadline: Any) -> None:
+    async def main() -> None:
+        odd: dict[str, Any] = {"deadline": deadline, "poke_interval": "x", "submitted_at": "y", "model": 3}
+        (event,) = [event.payload async for event in VideoReadyTrigger("v", "conn", **odd).run()]
+        assert (event["status"], event["request_id"], event["deadline"]) == ("error", "v", None)
+        assert now() >= MIN_DEFERRAL_SECONDS
+
+    run(main())
+
+
+def test_without_any_argument_there_is_one_event_all_the_same(service: Service) -> None:
+    async def main() -> None:
+        (event,) = [event.payload async for event in VideoReadyTrigger().run()]
+        assert event["status"] == "error"
+
+    run(main())

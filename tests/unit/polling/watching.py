@@ -7,38 +7,34 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
-from airflow_provider_siliconflow.exceptions import (
-    SiliconFlowAuthenticationError,
-    SiliconFlowConfigError,
-)
-from airflow_provider_siliconflow.polling import poller
-from airflow_provider_siliconflow.polling.poller import Poller, poller_of
-from airflow_provider_siliconflow.polling.session import PollResult
+from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest
+from airflow_provider_siliconflow.polling.poller import poller_of, pollers
 from tests.unit.polling.fakes import Service, now, status
+
+__all__ = ["pollers"]
 
 FIRST = 10.0
 
 
-def final(look: PollResult, left: Callable[[], float]) -> PollResult | None:
-    """Decide as the trigger does, but without a deadline: ready and refused are the end."""
-    if isinstance(look, VideoStatus):
-        return look if look.status is VideoState.SUCCEED else None
-    return look if isinstance(look, (SiliconFlowAuthenticationError, SiliconFlowConfigError)) else None
+def final(poll: PollResult, left: Callable[[], float]) -> PollResult | None:
+    """Decide as the trigger does, but without a deadline: only a video that is ready is the end."""
+    return poll if isinstance(poll, VideoStatus) and poll.status is VideoState.SUCCEED else None
 
 
-def watch(request_id: str, decide: Callable[..., Any] = final, **given: Any) -> asyncio.Task[Any]:
+def watch(
+    request_id: str, decide: Callable[..., Any] = final, conn_id: str = "conn", **given: Any
+) -> asyncio.Task[Any]:
     """Wait for a video on a task of its own, as a trigger does."""
-    how = {"model": None, "waited": 0.0, "first": FIRST, "left": 1800.0, "interval": 5.0} | given
-    return asyncio.ensure_future(_watch(request_id, decide, how))
+    return asyncio.ensure_future(_watch(decide, request(request_id, **given), conn_id))
 
 
-async def _watch(request_id: str, decide: Callable[..., Any], how: dict[str, Any]) -> Any:
-    return await poller_of("conn").watch(decide, request_id, **how)
+def request(request_id: str, **given: Any) -> WaitRequest:
+    """Make a request to wait for a video."""
+    return WaitRequest(request_id, **{"waited": 0.0, "first": FIRST, "left": 1800.0, "interval": 5.0} | given)
 
 
-def pollers() -> list[Poller]:
-    """Return the pollers of the running loop."""
-    return list(poller._pollers.get(asyncio.get_running_loop(), {}).values())
+async def _watch(decide: Callable[..., Any], wait: WaitRequest, conn_id: str) -> Any:
+    return await poller_of(conn_id).watch(decide, wait)
 
 
 def ready_after(service: Service, seconds: float) -> None:

@@ -49,9 +49,13 @@ class Played:
     xcoms: dict[str, Any] = field(default_factory=dict)
     deferrals: list[TaskDeferred] = field(default_factory=list)
     first_reschedule: datetime | None = None
+    map_index: int = -1
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, key: str, map_indexes: int) -> Any:
+        return self.xcoms.get(key)
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.first_reschedule
@@ -73,6 +77,10 @@ class Played:
     def start(self) -> Any:
         """Run a worker from its start."""
         return self.make().execute({"ti": self})  # type: ignore[typeddict-item]
+
+    def fail_deferral(self, failure: Any) -> Any:
+        """Run the worker that Airflow starts where a deferral failed."""
+        return self.make().resume_execution("__fail__", failure, {"ti": self})  # type: ignore[typeddict-item]
 
     def resume(self) -> Any:
         """Run the last deferral's trigger, then a worker."""

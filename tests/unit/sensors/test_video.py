@@ -10,16 +10,12 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.bases.operator import TriggerFailureReason
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from airflow_provider_siliconflow.exceptions import (
     InvalidArgumentError,
-    SiliconFlowAuthenticationError,
-    SiliconFlowBalanceError,
-    SiliconFlowConfigError,
-    SiliconFlowError,
-    SiliconFlowNotFoundError,
     VideoFailedPermanentlyError,
+    VideoUnavailableError,
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.hooks.fixtures import Connect
@@ -54,10 +50,16 @@ ENDS: dict[str, tuple[list[Script], type[Exception] | None]] = {
     "ready later": ([QUEUED, QUEUED, READY], None),
     "failed at once": ([FAILED], VideoFailedPermanentlyError),
     "failed later": ([QUEUED, FAILED], VideoFailedPermanentlyError),
-    "refused at once": ([reply(401, "Invalid token")], SiliconFlowAuthenticationError),
-    "refused later": ([QUEUED, reply(403, {"code": 30001, "message": "poor"})], SiliconFlowBalanceError),
-    "not known": ([reply(404, "404 page not found")], SiliconFlowNotFoundError),
-    "bad request": ([reply(400, {"code": 20015, "message": "bad"})], SiliconFlowNotFoundError),
+    "key rejected at once": ([reply(401, "Invalid token"), QUEUED, READY], None),
+    "account rejected later": (
+        [QUEUED, reply(403, {"code": 30001, "message": "poor"}), reply(402, "poor"), READY],
+        None,
+    ),
+    "not known for a moment": ([reply(404, "404 page not found"), READY], None),
+    "not known for a moment, later": ([QUEUED, reply(404, "404 page not found"), READY], None),
+    "rejected in any way": ([*(reply(code, "no") for code in (302, 400, 404, 405, 410, 451)), READY], None),
+    "not known": ([reply(404, "404 page not found")], VideoUnavailableError),
+    "bad request": ([QUEUED, reply(400, {"code": 20015, "message": "bad"})], VideoUnavailableError),
     "unknown word": ([ODD, ODD, READY], None),
     "server errors": ([reply(500), reply(502, b"<html>"), reply(504, "timeout"), READY], None),
     "overloaded": ([reply(503, {"code": 50505, "message": "busy"}), reply(429, {"message": "slow"}), READY], None),
@@ -72,9 +74,13 @@ NEVER: dict[str, Script] = {"queued": QUEUED, "unknown word": ODD, "server error
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
     # How long the poller rests after a failed look is its own tests' matter.
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN_AT_MOST", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
+    for name in ("REJECTION_GRACE", "CONNECTION_GRACE"):
+        monkeypatch.setattr(f"airflow_provider_siliconflow.polling.decision.{name}", 0.2)
+    for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):
+        monkeypatch.setattr(f"airflow_provider_siliconflow.polling.worker.{name}", 0.01)
     connect(wire.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
 
 
@@ -95,11 +101,12 @@ def check(played: Played, error: type[Exception] | None, flag: str) -> None:
         assert played.finish() == URL
         assert played.xcoms["video"] == FACTS
         return
-    # What no retry mends is skipped in the same way as a time-out.
-    with pytest.raises(error if flag == "plain" else AirflowSkipException) as caught:
+    # What no retry can change is skipped in the same way as a time-out; what it can is not, but for never_fail.
+    is_plain = flag == "plain" or (flag == "soft_fail" and error is VideoUnavailableError)
+    with pytest.raises(error if is_plain else AirflowSkipException) as caught:
         played.finish()
-    assert flag != "plain" or type(caught.value) is error
-    assert played.xcoms == {}
+    assert not is_plain or type(caught.value) is error
+    assert "video" not in played.xcoms
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -128,9 +135,9 @@ def test_a_time_out_tells_of_the_money(wire: Wire, mode: str) -> None:
         play(timeout=0, **MODES[mode]).finish()
     for fact in (
         f"Video {ID} was not ready",
-        "InQueue at place 3",
+        "InQueue at position 3",
         "is billed",
-        "Clear this task to wait for it again",
+        "A retry of this task, or clearing it, polls the same video again, which costs nothing.",
     ):
         assert fact in str(caught.value)
 
@@ -168,11 +175,31 @@ def test_a_skip_of_a_late_video_says_so(wire: Wire, mode: str, flag: str, said: 
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_connection_without_a_key_is_said_to_be_so(connect: Connect, wire: Wire, mode: str) -> None:
+@pytest.mark.parametrize("never", [401, 402, 403, 404], ids=str)
+def test_no_error_of_a_paid_video_leads_to_paying_twice(wire: Wire, mode: str, never: int) -> None:
+    wire.script = [reply(never, "no")]
+    with pytest.raises((AirflowSensorTimeout, VideoUnavailableError)) as caught:
+        play(timeout=0 if mode == "reschedule" else 0.5, poke_interval=0.05, **MODES[mode]).finish()
+    told = str(caught.value)
+    for fact in (ID, "is billed: nothing can cancel it", "which costs nothing", f"HTTP {never}"):
+        assert fact in told
+    assert "clear the task" not in told
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_connection_without_a_key_is_told_after_a_while_and_retried(connect: Connect, wire: Wire, mode: str) -> None:
     connect(wire.url, password=None)
-    with pytest.raises(SiliconFlowConfigError, match="has no API key"):
+    with pytest.raises(VideoUnavailableError, match="has no API key") as caught:
         play(**MODES[mode]).finish()
+    assert not isinstance(caught.value, AirflowFailException)
     assert wire.requests == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_connection_that_is_not_found_is_told_after_a_while_and_retried(wire: Wire, mode: str) -> None:
+    with pytest.raises(VideoUnavailableError, match="isn't defined"):
+        play(siliconflow_conn_id="of_nobody", **MODES[mode]).finish()
 
 
 @pytest.mark.parametrize("request_id", ["", None])
@@ -196,10 +223,69 @@ def test_the_worker_is_left_after_one_look_and_the_deferral_has_a_time_limit(wir
     ("flag", "error"),
     [("plain", AirflowSensorTimeout), ("soft_fail", AirflowSkipException), ("never_fail", AirflowSkipException)],
 )
-def test_a_triggerer_that_gives_up_is_a_time_out(flag: str, error: type[Exception]) -> None:
-    sensor = play(deferrable=True, **FLAGS[flag]).make()
+def test_a_triggerer_that_gives_up_is_a_time_out(wire: Wire, flag: str, error: type[Exception]) -> None:
+    wire.script = [QUEUED]
     with pytest.raises(error):
-        sensor.resume_execution("__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, {})
+        play(deferrable=True, **FLAGS[flag]).fail_deferral({"error": TriggerFailureReason.TRIGGER_TIMEOUT})
+
+
+#: What Airflow may hand to a task whose trigger could not even be made.
+FAILURES: list[Any] = [
+    {"error": TriggerFailureReason.TRIGGER_FAILURE, "traceback": ["Traceback", "TypeError: unexpected argument 'x'"]},
+    {"error": "Trigger failure", "traceback": "no list"},
+    {"error": None},
+    {"something": "else"},
+    {},
+    None,
+    "text",
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failed_deferral_polls_and_defers_once_more(wire: Wire, failure: Any) -> None:
+    wire.script = [QUEUED, QUEUED, READY]
+    played = play(deferrable=True)
+    with pytest.raises(TaskDeferred):
+        played.start()
+    with pytest.raises(TaskDeferred) as deferral:
+        played.fail_deferral(failure)
+    played.deferrals.append(deferral.value)
+    assert played.resume() == URL
+
+
+@pytest.mark.parametrize("event", [None, "ready", [], {}, {"status": "ready"}, {"ending": "ready", "deadline": "x"}])
+def test_an_event_of_another_release_polls_and_defers_once_more(wire: Wire, event: Any) -> None:
+    wire.script = [QUEUED, READY]
+    played = play(deferrable=True)
+    with pytest.raises(TaskDeferred) as deferral:
+        played.make().resume_execution("execute_complete", {"event": event}, {"ti": played})  # type: ignore[typeddict-item]
+    played.deferrals.append(deferral.value)
+    assert played.resume() == URL
+
+
+def test_a_method_of_another_release_polls_and_defers_once_more(wire: Wire) -> None:
+    wire.script = [QUEUED]
+    with pytest.raises(TaskDeferred):
+        play(deferrable=True).make().resume_execution("on_video_ready", {"event": {}}, {"ti": play()})  # type: ignore[typeddict-item]
+
+
+def test_a_deferral_that_fails_again_and_again_keeps_one_deadline_and_ends_in_the_worker(wire: Wire) -> None:
+    wire.script = [*[QUEUED] * 5, READY]
+    played = play(deferrable=True, poke_interval=0.01)
+    deadlines = []
+    for _ in range(2):
+        with pytest.raises(TaskDeferred) as deferral:
+            played.fail_deferral({"error": TriggerFailureReason.TRIGGER_FAILURE})
+        deadlines.append(deferral.value.trigger.serialize()[1]["deadline"])
+    assert deadlines[0] == deadlines[1]
+    assert played.fail_deferral({"error": TriggerFailureReason.TRIGGER_FAILURE}) == URL
+    assert len(wire.requests) == 6
+
+
+def test_a_rejected_poll_of_the_woken_task_is_repeated(wire: Wire) -> None:
+    wire.script = [QUEUED, READY, reply(404, "404 page not found"), READY]
+    assert play(deferrable=True).finish() == URL
+    assert len(wire.requests) == 4
 
 
 def test_the_woken_task_asks_for_a_fresh_link(wire: Wire) -> None:
@@ -218,10 +304,58 @@ def test_a_task_woken_too_early_goes_on_waiting_until_the_same_deadline(wire: Wi
     assert first == second
 
 
-def test_a_refusal_that_the_worker_does_not_meet_is_an_error(wire: Wire) -> None:
-    wire.script = [QUEUED, reply(403, "Forbidden"), QUEUED]
-    with pytest.raises(SiliconFlowError, match="triggerer is refused"):
-        play(deferrable=True).finish()
+def test_a_rejection_that_the_worker_does_not_meet_defers_again_and_later(wire: Wire) -> None:
+    """As where triggerer and worker see different connections: neither a failure, nor a worker each moment."""
+    wire.script = [QUEUED, *[reply(404, "no")] * 100]
+    played = play(deferrable=True, timeout=600)
+    with pytest.raises(TaskDeferred) as first:
+        played.start()
+    event = {"version": 1, "status": "rejected", "request_id": ID, "first_poll_after": 10.0}
+    event["deadline"] = first.value.trigger.serialize()[1]["deadline"]
+    again = []
+    for _ in range(4):
+        wire.script = [QUEUED]
+        with pytest.raises(TaskDeferred) as deferral:
+            played.make().resume_execution("execute_complete", {"event": event}, {"ti": played})  # type: ignore[typeddict-item]
+        kwargs = deferral.value.trigger.serialize()[1]
+        assert kwargs["deadline"] == event["deadline"]
+        event["first_poll_after"] = kwargs["first_poll_after"]
+        again.append(kwargs["first_poll_after"])
+    assert again == [20, 40, 80, 160]
+
+
+def test_the_hook_is_made_once_and_asks_anew_after_a_rejected_key(
+    wire: Wire, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor = play().make()
+    assert sensor.hook is sensor.hook
+    wire.script = [reply(401, "no"), READY]
+    context: Any = {"ti": play()}
+    assert sensor.poke(context) is False
+    connect(wire.url, password="sk-rotated-" + "x" * 20, max_attempts=1)
+    assert sensor.poke(context)
+    assert [request.headers["authorization"] for request in wire.requests][1] == "Bearer sk-rotated-" + "x" * 20
+
+
+@pytest.mark.parametrize("policy", [60.0, timedelta(minutes=1)])
+def test_an_interval_set_by_a_cluster_policy_is_obeyed(wire: Wire, policy: Any) -> None:
+    wire.script = [QUEUED]
+    sensor = VideoReadySensor(task_id="ready", request_id=ID, deferrable=True)
+    sensor.poke_interval = policy
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute({"ti": play()})  # type: ignore[typeddict-item]
+    assert deferral.value.trigger.serialize()[1]["poke_interval"] == 60.0
+
+
+@pytest.mark.parametrize("duration", [90, timedelta(seconds=90)])
+def test_durations_are_seconds_or_timedelta(wire: Wire, duration: Any) -> None:
+    wire.script = [QUEUED]
+    sensor = VideoReadySensor(task_id="ready", request_id=ID, deferrable=True, poke_interval=duration, timeout=duration)
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute({"ti": play()})  # type: ignore[typeddict-item]
+    kwargs = deferral.value.trigger.serialize()[1]
+    assert kwargs["poke_interval"] == 90.0
+    assert kwargs["deadline"] - kwargs["submitted_at"] == 90.0
 
 
 def test_no_key_and_no_link_in_the_logs(wire: Wire, said: Callable[[], str]) -> None:
@@ -229,7 +363,7 @@ def test_no_key_and_no_link_in_the_logs(wire: Wire, said: Callable[[], str]) -> 
     played = play(deferrable=True)
     played.finish()
     told = said() + repr(played.make()) + repr(played.deferrals[0].trigger)
-    assert "InQueue" in told
+    assert f"Video {ID}: last polled as" in told
     assert KEY not in told
     assert "s3cr3t" not in told
 

@@ -16,10 +16,12 @@ from airflow.models.trigger import Trigger
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.polling import poller
+from airflow_provider_siliconflow.polling.decision import Wait
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.triggers import batch
 from airflow_provider_siliconflow.triggers.batch import MAX_READY_AGE, VideoBatchTrigger
+from airflow_provider_siliconflow.triggers.events import BatchEvent
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
@@ -34,8 +36,8 @@ Videos = dict[str, list[float]]
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def videos(still: Sandbox) -> Iterator[Videos]:
     hook = SiliconFlowHook()
     requests = [VideoRequest(MODEL, f"video {number}", "1280x720") for number in range(4)]
     yield {hook.submit_video(request).request_id: [time.time()] * 2 for request in requests}
-    assert not any(poller._pollers.values())
+    assert poller.pollers() == []
 
 
 def trigger(videos: Videos, left: float = 60.0, wake: float = 60.0, **more: Any) -> VideoBatchTrigger:
@@ -71,15 +73,25 @@ async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: Videos) 
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
     assert event["state"] == STATE
-    assert "message" not in event
+    assert event["message"] == ""
 
 
-async def test_a_failed_and_a_refused_video_have_ended_as_well(still: Sandbox, videos: Videos) -> None:
-    failed, refused, *_ = videos
+async def test_each_says_how_it_ended(still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.2)
+    failed, rejected, *ready = videos
     still.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
-    still.script(Fault("status", "answer", status=404, body='"no"', times=0, match=refused))
+    still.script(Fault("status", "answer", status=404, body='"no"', times=0, match=rejected))
     still.advance(MADE)
-    assert sorted((await event_of(trigger(videos)))["ended"]) == sorted(videos)
+    event = await event_of(trigger(videos))
+    assert event["ended"] == {failed: "failed", rejected: "rejected", **dict.fromkeys(ready, "ready")}
+
+
+@pytest.mark.parametrize("kind", ["unauthorized", "payment_required", "forbidden", "not_found"])
+async def test_one_rejected_poll_of_each_is_no_end(still: Sandbox, videos: Videos, kind: str) -> None:
+    still.script(Fault("status", kind, times=len(videos)))
+    still.advance(MADE)
+    event = await event_of(trigger(videos))
+    assert event["ended"] == dict.fromkeys(videos, "ready")
 
 
 async def test_what_passes_is_no_end(still: Sandbox, videos: Videos) -> None:
@@ -108,12 +120,12 @@ async def test_the_poller_is_loaded_once_for_all(
 
 async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos: Videos) -> None:
     event = await event_of(trigger(videos, wake=0.2))
-    assert (event["ended"], event["state"]) == ([], STATE)
+    assert (event["ended"], event["state"]) == ({}, STATE)
 
 
 async def test_it_fires_though_there_is_no_video_to_wait_for(still: Sandbox) -> None:
     event = await event_of(trigger({}, wake=0.05))
-    assert event == {"ended": [], "last_polled": {}, "state": STATE}
+    assert event == BatchEvent(state=STATE).encode()
     assert still.ledger().status_calls == 0
 
 
@@ -156,7 +168,7 @@ async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(
         Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=fails),
     )
     event = await event_of(trigger(videos))
-    assert event["ended"] == [fails]
+    assert event["ended"] == {fails: "failed"}
     assert set(event["last_polled"]) == set(videos)
     assert all(before <= at <= time.time() for at in event["last_polled"].values())
 
@@ -172,24 +184,24 @@ async def test_what_breaks_is_told_in_the_one_event(
     def evaluate(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(batch, "evaluate", evaluate)
+    monkeypatch.setattr(Wait, "evaluate", evaluate)
     event = await event_of(trigger(videos))
-    assert event == {"ended": [], "last_polled": {}, "state": STATE, "message": "RuntimeError: a mistake"}
+    assert event == BatchEvent(state=STATE, message="RuntimeError: a mistake").encode()
 
 
 async def test_a_cancellation_frees_all(still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = asyncio.Event()
-    monkeypatch.setattr(batch, "evaluate", lambda *_, **__: looked.set())
+    polled = asyncio.Event()
+    monkeypatch.setattr(Wait, "evaluate", lambda *_, **__: polled.set())
     before = asyncio.all_tasks()
     running = asyncio.create_task(event_of(trigger(videos)))
     async with asyncio.timeout(PATIENCE):
-        await looked.wait()
+        await polled.wait()
     running.cancel()
     # Sooner than its own patience would end it.
     await asyncio.wait({running}, timeout=PATIENCE / 4)
     assert running.cancelled()
     assert asyncio.all_tasks() == before
-    assert not poller._pollers.get(asyncio.get_running_loop())
+    assert poller.pollers() == []
 
 
 def test_it_survives_airflows_own_storage(videos: Videos) -> None:
@@ -198,7 +210,7 @@ def test_it_survives_airflows_own_storage(videos: Videos) -> None:
     again = VideoBatchTrigger(**row.kwargs)
     assert again.serialize() == first.serialize()
     assert row.classpath == "airflow_provider_siliconflow.triggers.batch.VideoBatchTrigger"
-    assert set(row.kwargs) == set(inspect.signature(VideoBatchTrigger).parameters)
+    assert set(row.kwargs) == set(inspect.signature(VideoBatchTrigger).parameters) - {"unknown"}
     assert json.loads(json.dumps(row.kwargs)) == row.kwargs
 
 

@@ -16,6 +16,7 @@ from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_siliconflow.polling.decision import WaitStatus
+from airflow_provider_siliconflow.triggers.events import WaitEvent
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
 from tests.unit.hooks.fixtures import Connect
 from tests.unit.hooks.wire import KEY, PATIENCE, Script, Step, Wire, reply
@@ -30,9 +31,10 @@ BLOCKED = 0.05
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._AGAIN_AT_MOST", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.2)
     connect(wire.url, max_backoff=0, requests_per_minute=60_000)
 
 
@@ -51,7 +53,7 @@ def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
 
 def test_it_survives_airflows_own_storage() -> None:
     for first in (
-        trigger(model="Wan-AI/Wan2.2-T2V-A14B", since=1.5),
+        trigger(model="Wan-AI/Wan2.2-T2V-A14B", submitted_at=1.5),
         VideoReadyTrigger("视频", "conn", 1.5, None),
     ):
         row = Trigger.from_object(first)
@@ -60,7 +62,7 @@ def test_it_survives_airflows_own_storage() -> None:
         assert again.serialize() == first.serialize()
         assert row.classpath == "airflow_provider_siliconflow.triggers.video.VideoReadyTrigger"
         # Whatever a later release adds to the constructor must be in what is kept.
-        assert set(row.kwargs) == set(inspect.signature(VideoReadyTrigger).parameters)
+        assert set(row.kwargs) == set(inspect.signature(VideoReadyTrigger).parameters) - {"unknown"}
 
 
 def test_what_is_kept_and_shown_is_plain_and_secret_of_nobody() -> None:
@@ -73,21 +75,21 @@ def test_what_is_kept_and_shown_is_plain_and_secret_of_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "ending"),
+    ("steps", "status"),
     [
         ([READY], WaitStatus.READY),
         ([QUEUED, reply(200, {"status": "Reviewing"}), reply(500), Step.RESET, reply(429), READY], WaitStatus.READY),
         ([reply(200, b"<html>"), reply(200, {"status": "Failed", "reason": "why"})], WaitStatus.FAILED),
-        ([reply(401, "Invalid token")], WaitStatus.REJECTED),
-        ([reply(403, "Forbidden")], WaitStatus.REJECTED),
+        ([reply(401, "Invalid token"), reply(403, "Forbidden"), reply(402, "poor"), READY], WaitStatus.READY),
+        ([*(reply(code, "no") for code in (400, 404, 405, 410, 451, 302)), READY], WaitStatus.READY),
         ([reply(404, "404 page not found")], WaitStatus.REJECTED),
     ],
 )
-async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list[Script], ending: WaitStatus) -> None:
+async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list[Script], status: WaitStatus) -> None:
     wire.script = list(steps)
     first = trigger()
     (event,) = await events(first)
-    assert event.payload == {"ending": ending.value, "request_id": ID, "deadline": first.deadline}
+    assert event.payload == WaitEvent(status, ID, first.deadline).encode()
     assert "s3cr3t" not in repr(event)
 
 
@@ -95,7 +97,7 @@ async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list
 async def test_the_deadline_ends_the_wait(wire: Wire, seconds: float) -> None:
     wire.script = [QUEUED]
     (event,) = await events(trigger(seconds=seconds))
-    assert event.payload["ending"] == "timed_out"
+    assert event.payload["status"] == "timed_out"
     # Even one that comes late has been looked at.
     assert wire.requests
 
@@ -104,7 +106,7 @@ async def test_a_deadline_at_which_no_look_has_come_back(wire: Wire, monkeypatch
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video._LATE", 0.1)
     wire.script = [Step.HANG]
     (event,) = await events(trigger(seconds=0.0))
-    assert event.payload["ending"] == "timed_out"
+    assert event.payload["status"] == "timed_out"
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("broken"), KeyError("x")])
@@ -112,9 +114,9 @@ async def test_one_event_even_if_something_breaks(monkeypatch: pytest.MonkeyPatc
     def fail(*args: object, **kwargs: object) -> None:
         raise fault
 
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.evaluate", fail)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.Wait.evaluate", fail)
     (event,) = await events(trigger())
-    assert event.payload["ending"] == "broken"
+    assert event.payload["status"] == "error"
     assert type(fault).__name__ in event.payload["message"]
 
 
@@ -181,7 +183,7 @@ async def test_two_hundred_triggers_never_block_their_loop(wire: Wire, slow_turn
     wire.script = [*[QUEUED] * 600, READY]
     async with asyncio.timeout(2 * PATIENCE):
         found = await asyncio.gather(*(events(trigger(f"id{place}")) for place in range(200)))
-    assert {event.payload["ending"] for (event,) in found} == {"ready"}
+    assert {event.payload["status"] for (event,) in found} == {"ready"}
     assert len(wire.requests) >= 800
     assert slow_turns == []
 

@@ -1,0 +1,69 @@
+"""The only module that knows Airflow's private names and the differences between its releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+#: The method by which Airflow resumes a task whose trigger failed or whose deferral timed out, and the reason it gives
+#: for the latter (``TRIGGER_FAIL_REPR`` and ``TriggerFailureReason`` in ``airflow/sdk/bases/operator.py``).
+_FAILED_DEFERRAL = "__fail__"
+_TRIGGER_TIMEOUT = "Trigger timeout"
+
+
+class ResumeMixin:
+    """
+    The way back into a task for every end of a deferral.
+
+    Goes before Airflow's base class. A task names one more method, ``execute_after_failed_deferral(context,
+    error_text)``; it is called where Airflow would fail the task: its trigger could not be created (a renamed class,
+    arguments of another release), it failed, nobody ran it in time, or the method to resume in does not exist.
+    """
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """
+        Resume the task; Airflow calls this.
+
+        :param next_method: Name of the method that the deferral asked for.
+        :param next_kwargs: Its arguments, or what Airflow tells about the failed deferral.
+        :param context: The task's context.
+        :return: What the method returned.
+        """
+        given = next_kwargs if isinstance(next_kwargs, Mapping) else {"error": next_kwargs}
+        if next_method == _FAILED_DEFERRAL:
+            next_method, given = "execute_after_failed_deferral", {"error_text": _error_text(given)}
+        elif not callable(getattr(self, str(next_method), None)):
+            text = f"this release has no method {next_method!r} to resume in"
+            next_method, given = "execute_after_failed_deferral", {"error_text": text}
+        else:
+            given = {"event": given.get("event")}
+        return super().resume_execution(next_method, given, context)  # type: ignore[misc]
+
+
+def is_deferral_timeout(error_text: str) -> bool:
+    """
+    Return whether a deferral ended because its time was over.
+
+    :param error_text: What :class:`ResumeMixin` handed to the task.
+    """
+    return error_text.startswith(_TRIGGER_TIMEOUT)
+
+
+def seconds(duration: timedelta | float) -> float:
+    """
+    Return a duration as Airflow's users give it in seconds.
+
+    :param duration: Seconds, or a ``timedelta``.
+    """
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def _error_text(given: Mapping[str, Any]) -> str:
+    """Return what Airflow tells about a failed deferral: the reason, and the last line of a traceback."""
+    error = given.get("error", "unknown")
+    error = getattr(error, "value", error)
+    traceback = given.get("traceback") or ""
+    text = "".join(map(str, traceback)) if isinstance(traceback, (list, tuple)) else str(traceback)
+    last = text.strip().rpartition("\n")[2].strip()
+    return f"{error} ({last})" if last else str(error)

@@ -1,0 +1,148 @@
+"""Go on in a worker after a deferral, however it ended: poll, and return how the wait ended, or defer again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_siliconflow._airflow import is_deferral_timeout
+from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult
+from airflow_provider_siliconflow.polling.worker import Hook, poll_paid_video, wait_for_paid_video
+from airflow_provider_siliconflow.triggers import events, video
+from airflow_provider_siliconflow.triggers.clock import next_first_poll
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+#: Failed deferrals in one try after which the worker waits itself: no release or restart is to lose a paid video, and
+#: no task may defer for ever.
+MAX_FAILED_DEFERRALS = 3
+#: The XCom in which a try remembers them; Airflow keeps a task's own XComs until its next try.
+_XCOM = "wait"
+
+
+@dataclass(frozen=True)
+class PaidVideo:
+    """
+    A video that a task waits for, as the task knows it.
+
+    :param request_id: Its request id.
+    :param timeout: Seconds to wait for it, where no deadline is known.
+    :param poke_interval: Seconds between two polls; None to learn it from what past videos took.
+    :param model: Its model, if known.
+    :param submitted_at: Epoch seconds at which it was submitted, or else at which the wait for it began.
+    """
+
+    request_id: str
+    timeout: float
+    poke_interval: float | None = None
+    model: str | None = None
+    submitted_at: float | None = None
+
+    def defer(self, task: video.Waiting, wait: Wait, first_poll_after: float | None = None) -> None:
+        """Leave the worker; see :func:`.defer_until_ready`."""
+        assert wait.deadline is not None
+        since = wait.deadline - self.timeout if self.submitted_at is None else self.submitted_at
+        video.defer_until_ready(
+            task,
+            wait,
+            poke_interval=self.poke_interval,
+            model=self.model,
+            submitted_at=since,
+            first_poll_after=first_poll_after,
+        )
+
+
+def resume_wait(task: video.Waiting, context: Context, hook: Hook, paid: PaidVideo, event: Any) -> WaitResult:
+    """
+    Poll the video of a task that a trigger has woken.
+
+    :param task: The task.
+    :param context: Its context.
+    :param hook: The service.
+    :param paid: The video it waits for.
+    :param event: What Airflow handed to the task; it may be of another release.
+    :return: How the wait ended; if it goes on, the task has been deferred again.
+    """
+    woken = events.decode(event)
+    if woken.status is None:
+        return resume_after_failed_deferral(task, context, hook, paid, woken.message, woken.deadline)
+    wait = woken.wait(paid.request_id, now=time.time())
+    result = poll_paid_video(hook, wait)
+    if result is None:
+        first = next_first_poll(woken.first_poll_after, video.MIN_DEFERRAL_SECONDS)
+        log.warning(
+            "The triggerer saw the wait for video %s end (%s) and this worker does not: do their clocks and connections"
+            " differ? Defers again until the same deadline.",
+            paid.request_id,
+            woken.status.value,
+        )
+        paid.defer(task, wait, first)
+    assert result, "deferred otherwise"
+    return result
+
+
+def resume_after_failed_deferral(
+    task: video.Waiting,
+    context: Context,
+    hook: Hook,
+    paid: PaidVideo,
+    error_text: str,
+    deadline: float | None = None,
+) -> WaitResult:
+    """
+    Poll the video of a task whose deferral failed, and defer again or wait in the worker if it is not ready.
+
+    :param task: The task.
+    :param context: Its context.
+    :param hook: The service.
+    :param paid: The video it waits for.
+    :param error_text: Why the deferral failed.
+    :param deadline: Epoch seconds at which the wait ends, if known.
+    :return: How the wait ended; if it goes on, the task has been deferred again.
+    """
+    now = time.time()
+    if is_deferral_timeout(error_text):
+        result = poll_paid_video(hook, Wait(paid.request_id, deadline=now))
+        assert result, "the deadline has passed"
+        return result
+    failures, deadline = count_failed_deferral(context, deadline, now + paid.timeout)
+    wait = Wait(paid.request_id, deadline)
+    if result := poll_paid_video(hook, wait):
+        return result
+    if failures < MAX_FAILED_DEFERRALS:
+        log.warning("Waiting for video %s in the triggerer failed (%s); defers again.", paid.request_id, error_text)
+        paid.defer(task, wait, next_first_poll(0.0, video.MIN_DEFERRAL_SECONDS))
+    log.warning(
+        "Waiting for video %s in the triggerer failed %s times (the last: %s): this worker waits for it. Is the same"
+        " release of the provider installed in the triggerer?",
+        paid.request_id,
+        failures,
+        error_text,
+    )
+    return wait_for_paid_video(hook, wait, poke_interval=paid.poke_interval or DEFAULT_POKE_INTERVAL)
+
+
+def count_failed_deferral(context: Context, deadline: float | None, default: float) -> tuple[int, float]:
+    """
+    Count a failed deferral, and remember until when this try waits.
+
+    :param context: The task's context.
+    :param deadline: Epoch seconds at which the wait ends, if known.
+    :param default: The same for a try that knows of none: the time-out from now, once.
+    :return: How many deferrals of this try failed, and the deadline.
+    """
+    ti = context["ti"]
+    memory = ti.xcom_pull(key=_XCOM, map_indexes=ti.map_index)
+    given = memory if isinstance(memory, dict) else {}
+    count, known = given.get("failed_deferrals"), events.read_time(given.get("deadline"))
+    failures = (count if isinstance(count, int) else 0) + 1
+    if deadline is None:
+        deadline = default if known is None else known
+    memory = {"version": events.VERSION, "failed_deferrals": failures, "deadline": deadline}
+    ti.xcom_push(key=_XCOM, value=memory)
+    return failures, deadline
