@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
@@ -131,26 +130,29 @@ def test_a_key_that_is_no_longer_good_loses_no_paid_video(
     assert run.work().state == "deferred"
     still.advance(MADE)
     still.change_key("cn", "sk-another")
-    report = run.work()
-    assert report.state == "up_for_retry"
-    assert not isinstance(report.error, AirflowFailException)
-    assert states(run) == ["not_archived", "not_archived"]
+    assert woken(run, sorted(all_ids(still))).state == "deferred"
     still.change_key("cn", still.key)
-    assert retried(run, still).state == "success"
+    assert made(run, still).state == "success"
     assert archived(tmp_path) == all_ids(still)
 
 
-def test_an_id_that_the_service_does_not_know_is_told(still: Sandbox, tmp_path: Path) -> None:
+def test_an_id_that_the_service_does_not_know_is_told_and_retried(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.0)
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     lost = still.ledger().jobs[0]["request_id"]
     still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
     still.advance(MADE)
-    assert run.work().state == "success"
-    assert states(run) == ["failed", "archived"]
+    assert run.work().state == "up_for_retry"
+    assert states(run) == ["not_archived", "archived"]
 
 
-def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, tmp_path: Path) -> None:
+def test_a_video_that_is_safe_already_needs_no_service_any_more(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.0)
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
     assert made(run, still).state == "up_for_retry"
     still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
@@ -159,15 +161,12 @@ def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, 
     assert states(run) == ["archived"]
 
 
-def test_a_trigger_that_broke_off_is_told_with_the_money(still: Sandbox, tmp_path: Path) -> None:
+def test_a_trigger_that_failed_ends_no_wait(still: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a"])
     assert run.work().state == "deferred"
-    report = woken(run, message="ValueError: oops")
-    assert report.state == "up_for_retry"
-    assert "ValueError: oops" in str(report.error)
-    assert "takes them up at no cost" in str(report.error)
+    assert woken(run, message="ValueError: oops").state == "deferred"
     still.advance(MADE)
-    assert retried(run, still).state == "success"
+    assert run.finish().state == "success"
     assert still.ledger().billed == 1
 
 
