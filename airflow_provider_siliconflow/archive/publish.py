@@ -124,17 +124,22 @@ def release_claim(destination: Any, *, owner: str, request_id: str | None = None
         log.warning("The claim on the destination was not released: %s", error)
 
 
-def find_archived(destination: Any, request_id: str) -> dict[str, Any] | None:
+def find_archived(destination: Any, request_id: str, *, owner: str | None = None) -> dict[str, Any] | None:
     """
     Return the manifest of a video that is archived already, whatever the service says of it by now.
 
     :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
     :param request_id: The video's id.
+    :param owner: Whose claim is released if the video is there; None where there is no claim.
     :return: None if it is not there, or if that cannot be told.
     """
 
     def find() -> dict[str, Any] | None:
-        return resolve_existing(understand(destination, request_id), request_id, "overwrite")
+        found = understand(destination, request_id)
+        existing = resolve_existing(found, request_id, "overwrite")
+        if existing is not None:
+            _release(found, owner)
+        return existing
 
     try:
         return bounded(find, _FIND_TIMEOUT, destination)

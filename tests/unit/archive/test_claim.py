@@ -15,7 +15,8 @@ import pytest
 from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.claim import claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
-from airflow_provider_siliconflow.archive.publish import prepare_destination, publish, release_claim
+from airflow_provider_siliconflow.archive.existing import pending_manifest
+from airflow_provider_siliconflow.archive.publish import find_archived, prepare_destination, publish, release_claim
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.moto_s3 import IS_INSTALLED, NEEDS_MOTO, new_bucket, s3_server
@@ -197,6 +198,28 @@ def test_a_claim_is_given_up_when_another_video_is_found(path: ObjectStoragePath
     put(path)
     with pytest.raises(DestinationRefusedError):
         prepare(path)
+    assert names(path) == {"clip.mp4", "clip.mp4.json"}
+
+
+def test_a_claim_is_given_up_when_the_video_is_found(path: ObjectStoragePath) -> None:
+    prepare(path)
+    assert find_archived(path, "abc", owner=ONE) is None
+    put(path)
+    assert find_archived(path, "abc", owner=TWO) == find_archived(path, "abc") == MANIFEST
+    assert names(path) == {"clip.mp4", "clip.mp4.json", claim_path(path).name}
+    assert find_archived(path, "abc", owner=ONE) == MANIFEST
+    assert names(path) == {"clip.mp4", "clip.mp4.json"}
+
+
+def test_a_video_whose_manifest_a_kill_kept_back_is_completed(path: ObjectStoragePath) -> None:
+    put(path)
+    manifest = f"{path.path}.json"
+    waiting = pending_manifest(path, "abc")
+    path.fs.pipe_file(waiting.path, path.fs.cat_file(manifest))
+    path.fs.rm_file(manifest)
+    with pytest.raises(DestinationRefusedError, match="a file of unknown origin"):
+        prepare(path, TWO, request_id="other")
+    assert find_archived(path, "abc") == MANIFEST
     assert names(path) == {"clip.mp4", "clip.mp4.json"}
 
 
