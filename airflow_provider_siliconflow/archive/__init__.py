@@ -1,1 +1,1 @@
-"""Bring a video's bytes to where they last."""
+"""Archive videos: download them, check that they are whole, and publish them with a manifest."""

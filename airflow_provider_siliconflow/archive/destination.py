@@ -46,7 +46,7 @@ _VARIABLE = re.compile(r"(^|/)\$(\{\w+\}|[A-Z_][A-Z0-9_]*)")
 @dataclass(frozen=True)
 class Destination:
     """
-    The place of one video, understood.
+    Where one video goes.
 
     :param path: The path of the video.
     :param is_folder: Whether the user gave a folder, so that the video is named after its request id.
@@ -107,7 +107,7 @@ def understand(destination: Any, request_id: str | None) -> Destination:
 
 
 def _is_folder(path: ObjectStoragePath) -> bool:
-    """Tell whether a path is an existing folder; one that may not be looked at is taken for a file."""
+    """Tell whether a path is an existing folder; one that may not be read is taken for a file."""
     try:
         return bool(path.fs.isdir(path.path))
     except Exception as error:
@@ -135,7 +135,7 @@ def _text_of(destination: Any) -> str:
 
 
 def _checked_uri(text: str) -> str:
-    """Refuse URIs that a store would read as something else than they look like."""
+    """Refuse URIs that a store would read as something else than they seem to say."""
     scheme = text.partition("://")[0].lower()
     parts = urlsplit(text)
     user, at, host = parts.netloc.rpartition("@")

@@ -31,7 +31,7 @@ ABANDONED_AFTER = 24 * 3600.0
 WAITING_AFTER = 7 * 24 * 3600.0
 #: Seconds for which a file may be one that is not locked yet, or a check that is under way.
 _FRESH = 60.0
-#: Names looked at in one folder at most, and seconds for that.
+#: Names checked in one folder at most, and seconds for that.
 _MOST_NAMES, _MOST_SECONDS = 20_000, 2.0
 _STAGED = re.compile(r"\.siliconflow-([0-9a-f]{6})[0-9a-f]{10}\.part(\.\w{1,8})?")
 _WAITING = re.compile(r"\.siliconflow-[0-9a-f]{16}\.manifest")

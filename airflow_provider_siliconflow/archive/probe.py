@@ -42,7 +42,7 @@ def check_writable(destination: Destination, *, probe: bool) -> bool:
         with staging(path):
             pass
         if not probe:
-            _look_for_bucket(path)
+            _check_bucket(path)
             return True
         return _probe_objects(path) if path.protocol in OBJECT_STORES else _probe_files(destination)
     except DestinationError:
@@ -100,8 +100,8 @@ def _probe_files(destination: Destination) -> bool:
     return True
 
 
-def _look_for_bucket(path: ObjectStoragePath) -> None:
-    """Look whether a bucket is there; a store that refuses the look may take an upload all the same."""
+def _check_bucket(path: ObjectStoragePath) -> None:
+    """Check that a bucket is there; a store that does not let read may take an upload all the same."""
     if path.protocol not in OBJECT_STORES:
         return
     try:

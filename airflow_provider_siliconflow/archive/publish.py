@@ -84,7 +84,7 @@ def _prepare(
                 return None
             claims.take(found.path, owner)
             abort_uploads(found.path)
-            # Its holder before us may have published and released it since we looked.
+            # Its holder before us may have published and released it since then.
             existing = _existing_of(found, request_id, if_exists)
     except ForeignClaimError as held:
         kind = DestinationRefusedError if if_exists == "fail" else DestinationError

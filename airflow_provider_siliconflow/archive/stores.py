@@ -29,7 +29,7 @@ def exists(path: ObjectStoragePath) -> bool:
     """
     Tell whether a name is taken, by a broken link as well.
 
-    A store that does not let look counts as one where nothing is: it may take an upload all the same.
+    A store that does not let read counts as one where nothing is: it may take an upload all the same.
 
     :param path: Any path.
     :raises Exception: whatever its client raises, if that cannot be told now.
@@ -56,7 +56,7 @@ def create(source: Path, path: ObjectStoragePath) -> None:
 
     Atomic on local file systems (a hard link) and on stores that know conditional writes (``If-None-Match`` on S3,
     ``ifGenerationMatch`` on Google, the same of Azure). Elsewhere (SFTP, HDFS, SMB, stores that ignore the
-    condition) the name is looked up right before, which leaves a gap of milliseconds.
+    condition) the name is checked right before, which leaves a gap of milliseconds.
 
     :param source: A local file, complete; for a local path it is on the same file system.
     :param path: The final name.

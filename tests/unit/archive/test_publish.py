@@ -17,9 +17,9 @@ import pytest
 
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import resolve_existing
-from airflow_provider_siliconflow.archive.publish import prepare_destination, publish
+from airflow_provider_siliconflow.archive.publish import prepare_destination, publish, release_claim
 from airflow_provider_siliconflow.archive.staging import staging
-from airflow_provider_siliconflow.archive.stores import replace
+from airflow_provider_siliconflow.archive.stores import create, replace
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.published import BYTES, MANIFEST, put
 from tests.unit.archive.stores import FailingStore, Store, StubbornStore
@@ -209,6 +209,25 @@ def test_a_video_that_appears_meanwhile_is_seen(tmp_path: Path) -> None:
         with pytest.raises(DestinationRefusedError, match="the video other"):
             publish(stage, Destination(path, is_folder=False), MANIFEST, "fail")
     assert Path(path.path).read_bytes() == b"faster"
+
+
+def test_a_file_system_without_hard_links_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
+    assert prepare_destination(str(path), owner="d/r/one/-1", if_exists="fail") is None
+    with pytest.raises(DestinationRefusedError, match="claimed by DAG d"):
+        prepare_destination(str(path), owner="d/r/two/-1", if_exists="fail")
+    release_claim(str(path), owner="d/r/one/-1")
+    put(path)
+    with staging(path) as stage:
+        stage.write_bytes(b"other")
+        with pytest.raises(FileExistsError):
+            create(stage, path)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["clip.mp4", "clip.mp4.json"]
+    assert Path(path.path).read_bytes() == BYTES
 
 
 def test_stages_are_removed_on_every_way_out(tmp_path: Path) -> None:
