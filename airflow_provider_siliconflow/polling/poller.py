@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -15,27 +14,17 @@ from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyn
 from airflow_provider_siliconflow.polling import session
 from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, is_account_error
 from airflow_provider_siliconflow.polling.estimator import Estimators
+from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
-from airflow_provider_siliconflow.polling.scheduler import PollJob, PollScheduler
+from airflow_provider_siliconflow.polling.scheduler import PollScheduler
 from airflow_provider_siliconflow.polling.session import OpenHook, Session
+from airflow_provider_siliconflow.polling.watcher import Decide, Watcher
 
 T = TypeVar("T")
-#: Says what a poll means: what to return to the caller who waits, or None to go on. The second argument tells, when
-#: called, after how many seconds the video is as likely ready as not.
-Decide: TypeAlias = Callable[[PollResult, Callable[[], float]], T | None]
-
 #: Polls under way at the same time.
 IN_FLIGHT = 64
 #: Seconds to the next try of a look-up that failed; doubled each time, up to the second figure.
 _REOPEN, _MAX_REOPEN = 2.0, 60.0
-
-
-@dataclass(slots=True, eq=False)
-class _Watcher:
-    decide: Decide[Any]
-    done: asyncio.Future[Any]
-    # Where the watcher's own log lines belong: Airflow tells triggers apart by context variables.
-    context: contextvars.Context
 
 
 class Poller:
@@ -55,7 +44,7 @@ class Poller:
         self._session = Session(conn_id, open_hook)
         self._settings: Settings | None = None
         self._scheduler = PollScheduler(RateLimit(Settings.requests_per_minute, Settings.max_backoff), estimators)
-        self._watchers: dict[PollJob, _Watcher] = {}
+        self._watchers: dict[PollJob, Watcher[Any]] = {}
         self._polls: dict[PollJob, asyncio.Task[None]] = {}
         # Whose last poll was rejected for the key or the account.
         self._rejected: set[PollJob] = set()
@@ -76,12 +65,11 @@ class Poller:
         :raises Exception: what ``decide`` raised.
         """
         job = self._scheduler.add(request, now=self._loop.time())
-        watcher = _Watcher(decide, self._loop.create_future(), contextvars.copy_context())
+        watcher = Watcher(decide)
         self._watchers[job] = watcher
         try:
             self._pump()
-            found: T = await watcher.done
-            return found
+            return await watcher.done
         finally:
             await self._leave(job)
 
@@ -133,6 +121,9 @@ class Poller:
                 raise
             # Not by the caller who waits: a session that is closed cancels what waits for its connections.
             self._scheduler.requeue(job)
+        except Exception as error:
+            # A mistake ends the one wait it was made for, and no other.
+            self._watchers[job].fail(error)
         self._polls.pop(job, None)
         self._pump()
 
@@ -145,22 +136,8 @@ class Poller:
             self._renewing = self._loop.create_task(self._renew(), context=self._context)
 
     def _tell(self, job: PollJob, result: PollResult) -> bool:
-        """Tell a watcher what a poll returned; return whether its wait has ended. A mistake ends the one wait."""
-        watcher = self._watchers[job]
-
-        def seconds_left() -> float:
-            return job.estimator.seconds_left(job.timeline, self._loop.time())
-
-        if watcher.done.done():
-            return True
-        try:
-            found = watcher.context.run(watcher.decide, result, seconds_left)
-        except Exception as error:
-            watcher.done.set_exception(error)
-            return True
-        if found is not None:
-            watcher.done.set_result(found)
-        return found is not None
+        """Tell a watcher what a poll returned; return whether its wait has ended."""
+        return self._watchers[job].tell(result, lambda: job.estimator.seconds_left(job.timeline, self._loop.time()))
 
     async def _open(self) -> None:
         """Look the connection up until it can be used; who waits is told why it cannot, and decides for how long."""

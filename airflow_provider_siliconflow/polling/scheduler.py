@@ -14,8 +14,9 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.polling import intervals
 from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, is_account_error
-from airflow_provider_siliconflow.polling.estimator import Estimators, ModelEstimator, VideoTimeline
+from airflow_provider_siliconflow.polling.estimator import Estimators, VideoTimeline
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
+from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 
 #: Part of the time to the first poll by which it comes later, by chance: against those who come all at once.
@@ -37,61 +38,6 @@ _EARLY = 0.5
 _LATE = 1.0
 #: Jobs put off in one go at most, so that the event loop is not held up.
 _MAX_MOVES = 50
-
-
-@dataclass(slots=True, eq=False)
-class PollJob:
-    """
-    One wait for one video; times are seconds of the scheduler's one clock.
-
-    :param request_id: The video's request id.
-    :param estimator: What is known of its model.
-    :param timeline: What is known of itself.
-    :param not_before: The next poll comes no sooner.
-    :param deadline: A poll comes then, whatever else.
-    :param interval: A fixed number of seconds between polls, instead of the learned ones.
-    :param polls: How many there were.
-    :param failures: How many of the last polls failed in a row.
-    """
-
-    request_id: str
-    estimator: ModelEstimator
-    timeline: VideoTimeline
-    not_before: float
-    deadline: float
-    interval: float | None
-    polls: int = 0
-    failures: int = 0
-
-    @property
-    def _is_unpolled(self) -> bool:
-        return self.timeline.last_polled <= self.timeline.since
-
-    def due(self, threshold: float) -> float:
-        """Return when to poll next, if a poll is worth so many seconds of delay."""
-        last = self.timeline.last_polled
-        if self.interval is not None:
-            pause = 0.0 if self._is_unpolled else self.interval * threshold / POLL_COST
-        else:
-            distribution, origin = self.estimator.view(self.timeline)
-            pause = intervals.next_poll(distribution, last - origin, threshold)
-            # However scarce polls are, and whatever is believed of a queue, there is one half way to the deadline.
-            pause = min(intervals.jitter(pause, self.request_id, self.polls), (self.deadline - last) / 2)
-            pause = max(intervals.SHORTEST, pause)
-        if max(last, self.not_before) >= self.deadline:
-            # The caller who decides has another clock, and has not seen the deadline pass yet.
-            return max(last + intervals.SHORTEST, self.not_before)
-        return min(max(last + pause, self.not_before), self.deadline)
-
-    def expected_gain(self, now: float) -> float:
-        """Return what a poll now is worth, in seconds of delay."""
-        if now < self.not_before:
-            return 0.0
-        last = self.timeline.last_polled
-        if self.interval is not None:
-            return POLL_COST * max((now - last) / self.interval, float(self._is_unpolled))
-        distribution, origin = self.estimator.view(self.timeline)
-        return intervals.expected_gain(distribution, last - origin, now - origin)
 
 
 @dataclass(slots=True, order=True)

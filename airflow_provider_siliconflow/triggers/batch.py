@@ -72,7 +72,7 @@ class VideoBatchTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         ignore_unknown(self, unknown)
         self.siliconflow_conn_id = siliconflow_conn_id
-        self.videos = videos if isinstance(videos, Mapping) else {}
+        self.videos = {} if videos is None else videos
         self.deadline = deadline
         self.wake_at = wake_at
         self.state = state
@@ -112,13 +112,13 @@ class VideoBatchTrigger(BaseTrigger):
                 "No longer waiting here for %s videos. They keep running at SiliconFlow and are billed: nothing can"
                 " cancel them. A retry re-attaches to them: %s",
                 len(self.videos),
-                ", ".join(self.videos),
+                ", ".join(map(str, self.videos)),
             )
 
     async def _ended(self, first: float) -> dict[str, WaitStatus | None]:
         deadline, wake_at = events.read_time(self.deadline), events.read_time(self.wake_at)
-        if wake_at is None or (deadline is None and self.videos):
-            raise ValueError("the stored arguments name no deadline or no time to fire")
+        if wake_at is None or (deadline is None and self.videos) or not isinstance(self.videos, Mapping):
+            raise ValueError("the stored arguments name no videos, no deadline or no time to fire")
         # By the event loop's time from here on, whatever happens to the system's clock.
         clock = steady_clock(time.time())
         # An event that comes sooner can overtake the executor's own report of the deferral; polls may.

@@ -217,8 +217,9 @@ def defer_until_ready(
     :param first_poll_after: Seconds until the first poll; by default as few as Airflow bears.
     """
     assert wait.deadline is not None, "a deferral without a deadline may never end"
-    first = MIN_DEFERRAL_SECONDS if first_poll_after is None else first_poll_after
-    left = max(wait.deadline - time.time(), first)
+    left = max(wait.deadline - time.time(), MIN_DEFERRAL_SECONDS)
+    if first_poll_after is not None:
+        first_poll_after = min(first_poll_after, left)
     task.defer(
         trigger=VideoReadyTrigger(
             wait.request_id,

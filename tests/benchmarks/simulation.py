@@ -13,8 +13,9 @@ from statistics import fmean, quantiles
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.polling.decision import WaitRequest
 from airflow_provider_siliconflow.polling.estimator import Estimators
+from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
-from airflow_provider_siliconflow.polling.scheduler import PollJob, PollScheduler
+from airflow_provider_siliconflow.polling.scheduler import PollScheduler
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
 #: Seconds a status call takes.

@@ -120,6 +120,47 @@ def test_a_triggerer_whose_clock_is_ahead_wakes_workers_ever_less_often(service:
     assert at == pytest.approx(80.0, abs=0.5)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"deadline": "gone"},
+        {"deadline": None},
+        {"wake_at": float("nan")},
+        {"videos": ["v", "other"]},
+        {"videos": "v"},
+    ],
+)
+def test_odd_arguments_are_an_error_that_hands_back_the_state(service: Service, odd: dict[str, Any]) -> None:
+    async def main() -> None:
+        epoch = EpochClock.time()
+        kwargs: dict[str, Any] = {
+            "videos": {"v": [epoch] * 2},
+            "deadline": epoch + 1e5,
+            "wake_at": epoch + 1e4,
+            "state": {"rows": []},
+        }
+        given = {name: value for name, value in (kwargs | odd).items() if value != "gone"}
+        (event,) = [event.payload async for event in VideoBatchTrigger("conn", **given).run()]
+        assert event["message"]
+        assert event["state"] == {"rows": []}
+        assert 10.0 <= now() <= 11.0
+
+    run(main())
+
+
+def test_version_0_has_an_argument_less_and_version_2_one_more(service: Service) -> None:
+    service.answer = lambda video: status(video, VideoState.SUCCEED)
+
+    async def main() -> None:
+        epoch = EpochClock.time()
+        older: dict[str, Any] = {"deadline": epoch + 1e5, "wake_at": epoch + 1e4, "state": {}, "videos": {"v": [epoch]}}
+        for kwargs in (older, older | {"version": 2, "priority": 3, "videos": {"v": [epoch, "x", 3]}}):
+            (event,) = [event.payload async for event in VideoBatchTrigger("conn", **kwargs).run()]
+            assert (event["ended"], event["message"]) == ({"v": "ready"}, "")
+
+    run(main())
+
+
 def test_it_says_how_all_are_once_a_minute(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[float, str]] = []
 

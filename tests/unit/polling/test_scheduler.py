@@ -13,8 +13,9 @@ from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, 
 from airflow_provider_siliconflow.polling.decision import WaitRequest
 from airflow_provider_siliconflow.polling.estimator import Estimators
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
+from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
-from airflow_provider_siliconflow.polling.scheduler import MAX_THRESHOLD, PollJob, PollScheduler
+from airflow_provider_siliconflow.polling.scheduler import MAX_THRESHOLD, PollScheduler
 
 PENDING = VideoStatus("id", VideoState.IN_PROGRESS)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+import time
+from typing import Any, NoReturn
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, TaskDeferred
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
@@ -20,7 +21,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
     SiliconFlowServerError,
 )
-from airflow_provider_siliconflow.polling.decision import CONNECTION_GRACE, REJECTION_GRACE
+from airflow_provider_siliconflow.polling.decision import CONNECTION_GRACE, REJECTION_GRACE, Wait
 from airflow_provider_siliconflow.triggers import video
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
 from tests.unit.polling.fakes import EpochClock, Service, now, run, status
@@ -270,3 +271,18 @@ def test_without_any_argument_there_is_one_event_all_the_same(service: Service) 
         assert event["status"] == "error"
 
     run(main())
+
+
+def test_a_first_poll_is_put_off_no_longer_than_to_the_deadline() -> None:
+    class Task:
+        siliconflow_conn_id = "conn"
+
+        def defer(self, *, trigger: VideoReadyTrigger, **more: Any) -> NoReturn:
+            raise TaskDeferred(trigger=trigger, **more)
+
+    for left, asked, given in ((60.0, 600.0, 60.0), (600.0, 40.0, 40.0), (-5.0, 40.0, MIN_DEFERRAL_SECONDS)):
+        with pytest.raises(TaskDeferred) as deferral:
+            video.defer_until_ready(Task(), Wait("v", time.time() + left), first_poll_after=asked)
+        assert deferral.value.trigger.serialize()[1]["first_poll_after"] == pytest.approx(given, abs=5)
+        assert deferral.value.timeout
+        assert deferral.value.timeout.total_seconds() >= given + 60

@@ -65,8 +65,8 @@ def poll(service: Service, wait: Wait) -> WaitResult | None:
     return poll_paid_video(service, wait, clock=service.clock, sleep=service.sleep)
 
 
-@pytest.mark.parametrize("answer", [RUNNING, SiliconFlowConnectionError("reset"), UNAUTHORIZED])
-def test_what_goes_on_is_polled_once(answer: PollResult) -> None:
+@pytest.mark.parametrize("answer", [RUNNING, SiliconFlowConnectionError("reset"), UNAUTHORIZED, KeyError("a mistake")])
+def test_what_goes_on_is_polled_once(answer: PollResult | Exception) -> None:
     service = Service(lambda now: answer)
     assert poll(service, Wait("v", deadline=1e6)) is None
     assert len(service.polls) == 1
