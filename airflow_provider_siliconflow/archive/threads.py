@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -89,6 +89,7 @@ class _Run(Generic[_T]):
             return loop.run_until_complete(self._task)
         finally:
             with suppress(Exception):
+                loop.run_until_complete(_end_all(asyncio.all_tasks(loop)))
                 loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
@@ -101,6 +102,13 @@ class _Run(Generic[_T]):
     def _cancel_task(self) -> None:
         if self._task:
             self._task.cancel()
+
+
+async def _end_all(tasks: Collection[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CLEANUP_TIMEOUT)
 
 
 class _DaemonExecutor(ThreadPoolExecutor):

@@ -144,6 +144,25 @@ except Exception as error:
     ]
 
 
+def test_no_task_of_the_loop_is_left() -> None:
+    ended = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def start() -> str:
+        kept.extend(asyncio.ensure_future(wait()) for _ in range(3))
+        await asyncio.sleep(0)
+        return "done"
+
+    kept: list[asyncio.Future[None]] = []
+    assert run_archive(start) == "done"
+    assert ended == [True] * 3
+
+
 def test_many_run_at_once_in_one_loop(origin: Origin, tmp_path: Path) -> None:
     async def all_of_them() -> Any:
         folders = [tmp_path / str(number) for number in range(8)]
