@@ -1,1 +1,1 @@
-"""Decide when to look at a video, and what a look means."""
+"""Decide when to poll a video, and what a poll means."""

@@ -1,10 +1,10 @@
 """
-When to look next, as pure mathematics: no clock, no I/O, no memory.
+When to poll next, as pure mathematics: no clock, no I/O, no memory.
 
-A look is worth :data:`POLL_COST` seconds of delay. Looking at a video at every instant would show it the moment it is
-ready; each moment of not looking adds the chance that it is ready by now to the delay that is expected. Look when that
-sum, the integral of P(ready by u | not ready at the last look), reaches what a look is worth. For a steady chance this
-is the best there is, to first order; `tests/unit/waiting/test_schedule.py` compares it with the true optimum.
+A poll is worth :data:`POLL_COST` seconds of delay. Polling a video at every instant would show it the moment it is
+ready; each moment of not polling adds the chance that it is ready by now to the delay that is expected. Poll when that
+sum, the integral of P(ready by u | not ready at the last poll), reaches what a poll is worth. For a steady chance this
+is the best there is, to first order; `tests/unit/polling/test_intervals.py` compares it with the true optimum.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Iterable
 from itertools import accumulate, pairwise
 from zlib import crc32
 
-#: Seconds of delay that a look is worth, while calls are not scarce.
+#: Seconds of delay that a poll is worth, while calls are not scarce.
 POLL_COST = 0.75
-#: Seconds between two looks at least: with a lower bound, looks are finite in number.
+#: Seconds between two polls at least: with a lower bound, polls are finite in number.
 SHORTEST = 2.0
-#: Seconds between two looks at most, once half of the known videos would be ready …
+#: Seconds between two polls at most, once half of the known videos would be ready …
 LONGEST = 30.0
 #: … and before that.
 LONGEST_BEFORE = 120.0
-#: Part of the time to the next look that chance moves it by, to either side, against lockstep.
+#: Part of the time to the next poll that chance moves it by, to either side, against lockstep.
 JITTER = 0.1
 
 #: What is assumed of a model of which no video was seen yet: from one age to the next (seconds), this share of the
@@ -94,10 +94,10 @@ class CompletionDistribution:
 
     def delay(self, last_polled: float, age: float) -> float:
         """
-        Return the delay (seconds) to expect at an age of a video that was not ready at the last look.
+        Return the delay (seconds) to expect at an age of a video that was not ready at the last poll.
 
-        :param looked: Its age at the last look.
-        :param age: Its age now, not below ``looked``.
+        :param last_polled: Its age at the last poll.
+        :param age: Its age now, not below ``last_polled``.
         """
         ready = self.share(last_polled)
         if 1.0 - ready < _NOTHING:
@@ -109,7 +109,7 @@ class CompletionDistribution:
         """
         Return after how many seconds the delay to expect reaches a cost; infinity if nothing is known so late.
 
-        :param looked: The video's age at the last look.
+        :param last_polled: The video's age at the last poll.
         :param cost: Seconds of delay, above 0.
         """
         ready = self.share(last_polled)
@@ -123,7 +123,7 @@ class CompletionDistribution:
         first = bisect_right(self._ages, last_polled)
         at = bisect_left(range(len(self._ages)), goal, lo=first, key=gathered) - 1
         if at < first:
-            # The goal is reached in the line that the last look lies on, or before any video was ever ready.
+            # The goal is reached on the straight line that the last poll lies on, or before any video was ever ready.
             at, age, rise = first - 1, last_polled, 0.0
             missing = cost * (1.0 - ready)
             if at < 0:
@@ -137,33 +137,33 @@ class CompletionDistribution:
 
 def longest(known: CompletionDistribution, last_polled: float) -> float:
     """
-    Return the seconds after a look by which the next one comes, whatever is known.
+    Return the seconds after a poll by which the next one comes, whatever is known.
 
     :param known: How long videos take.
-    :param looked: The video's age at the last look.
+    :param last_polled: The video's age at the last poll.
     """
     return min(LONGEST_BEFORE, max(last_polled, known.middle) - last_polled + LONGEST)
 
 
 def next_poll(known: CompletionDistribution, last_polled: float, cost: float = POLL_COST) -> float:
     """
-    Return the seconds from the last look to the next.
+    Return the seconds from the last poll to the next.
 
     :param known: How long videos take.
-    :param looked: The video's age (seconds) at the last look; may be below 0 for one that is still in line.
-    :param cost: Seconds of delay a look is worth; the bounds widen with it.
+    :param last_polled: The video's age (seconds) at the last poll; may be below 0 for one that is still in the queue.
+    :param cost: Seconds of delay a poll is worth; the bounds widen with it.
     """
     return max(SHORTEST, min(known.wait(last_polled, cost), longest(known, last_polled) * cost / POLL_COST))
 
 
 def expected_gain(known: CompletionDistribution, last_polled: float, age: float) -> float:
     """
-    Return what a look is worth now: the cost at which :func:`next_poll` would look at this very age.
+    Return what a poll is worth now: the cost at which :func:`next_poll` would poll at this very age.
 
     :param known: How long videos take.
-    :param looked: The video's age at the last look.
-    :param age: Its age now, not below ``looked``.
-    :return: Seconds of delay; 0 right after a look.
+    :param last_polled: The video's age at the last poll.
+    :param age: Its age now, not below ``last_polled``.
+    :return: Seconds of delay; 0 right after a poll.
     """
     if age - last_polled < SHORTEST:
         return 0.0
@@ -172,7 +172,7 @@ def expected_gain(known: CompletionDistribution, last_polled: float, age: float)
 
 def jitter(seconds: float, request_id: str, number: int) -> float:
     """
-    Move a wait a little, by chance that the video's id and the number of the look decide.
+    Move a wait a little, by chance that the video's id and the number of the poll decide.
 
     :param seconds: The wait; the result differs by :data:`JITTER` of it at most.
     """
@@ -180,5 +180,5 @@ def jitter(seconds: float, request_id: str, number: int) -> float:
 
 
 def chance(request_id: str, number: int) -> float:
-    """Return a number from 0 to below 1 that looks like chance and is the same each time."""
+    """Return a number from 0 to below 1 that seems to be chance and is the same each time."""
     return crc32(f"{number}:{request_id}".encode()) / 2**32

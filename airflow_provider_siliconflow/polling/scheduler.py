@@ -34,7 +34,7 @@ MAX_THRESHOLD = 30.0
 _LEARNING = 0.1
 #: A poll worth less than this part of the threshold can wait until it is worth it.
 _EARLY = 0.5
-#: Seconds after which a poll counts as late, and its gain is looked into.
+#: Seconds after which a poll counts as late, and its gain is computed.
 _LATE = 1.0
 #: Jobs put off in one go at most, so that the event loop is not held up.
 _MAX_MOVES = 50

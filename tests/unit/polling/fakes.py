@@ -80,7 +80,7 @@ class Service:
     """
     Stand in for connection and service; every call takes 0.1 s.
 
-    :param answer: Says what a look brings.
+    :param answer: Says what a poll brings.
     :param settings: What the connection says; replace it to rotate the key.
     :param accepted: The key that is accepted, or None for any.
     """

@@ -21,10 +21,10 @@ def record_poll(
     video: VideoTimeline,
     word: VideoState,
     now: float,
-    place: int | None = None,
+    position: int | None = None,
     inference: float | None = None,
 ) -> None:
-    model.record_poll(video, VideoStatus("id", word, position=place, inference_seconds=inference), now)
+    model.record_poll(video, VideoStatus("id", word, position=position, inference_seconds=inference), now)
 
 
 def finish(model: ModelEstimator, last_polled: float, ready: float, inference: float | None = None) -> None:
@@ -62,12 +62,12 @@ def test_old_videos_are_forgotten() -> None:
 
 def test_the_time_in_line_is_told_apart_from_the_work() -> None:
     model = ModelEstimator()
-    for line in (100.0, 500.0, 900.0, 1300.0, 1700.0):
+    for queued in (100.0, 500.0, 900.0, 1300.0, 1700.0):
         video = VideoTimeline(0.0, 0.0)
-        record_poll(model, video, VideoState.IN_QUEUE, line - 1)
-        record_poll(model, video, VideoState.IN_PROGRESS, line + 1)
-        record_poll(model, video, VideoState.IN_PROGRESS, line + 99)
-        record_poll(model, video, VideoState.SUCCEED, line + 101)
+        record_poll(model, video, VideoState.IN_QUEUE, queued - 1)
+        record_poll(model, video, VideoState.IN_PROGRESS, queued + 1)
+        record_poll(model, video, VideoState.IN_PROGRESS, queued + 99)
+        record_poll(model, video, VideoState.SUCCEED, queued + 101)
     video = VideoTimeline(0.0, 0.0)
     record_poll(model, video, VideoState.IN_QUEUE, 4999)
     record_poll(model, video, VideoState.IN_PROGRESS, 5001)
@@ -100,11 +100,11 @@ def test_the_line_tells_when_the_work_begins() -> None:
     for _ in range(ENOUGH):
         finish(model, 100, 110, inference=105.0)
     ahead = VideoTimeline(0.0, 0.0)
-    record_poll(model, ahead, VideoState.IN_QUEUE, 0, place=10)
-    record_poll(model, ahead, VideoState.IN_QUEUE, 50, place=5)
+    record_poll(model, ahead, VideoState.IN_QUEUE, 0, position=10)
+    record_poll(model, ahead, VideoState.IN_QUEUE, 50, position=5)
     assert model.seconds_per_position() == 10
     video = VideoTimeline(0.0, 0.0)
-    record_poll(model, video, VideoState.IN_QUEUE, 60, place=100)
+    record_poll(model, video, VideoState.IN_QUEUE, 60, position=100)
     _, origin = model.view(video)
     assert 60 + 500 < origin < 60 + 1000
     assert 900 < model.seconds_left(video, 60) < 1500
@@ -112,15 +112,15 @@ def test_the_line_tells_when_the_work_begins() -> None:
 
 def test_a_line_that_stands_still_makes_places_dearer() -> None:
     model, video = ModelEstimator(), VideoTimeline(0.0, 0.0)
-    record_poll(model, video, VideoState.IN_QUEUE, 0, place=10)
-    record_poll(model, video, VideoState.IN_QUEUE, 50, place=5)
-    record_poll(model, video, VideoState.IN_QUEUE, 100, place=5)
+    record_poll(model, video, VideoState.IN_QUEUE, 0, position=10)
+    record_poll(model, video, VideoState.IN_QUEUE, 50, position=5)
+    record_poll(model, video, VideoState.IN_QUEUE, 100, position=5)
     assert model.seconds_per_position() == 20
 
 
 def test_leaving_the_line_shows_how_it_moves() -> None:
     model, video = ModelEstimator(), VideoTimeline(0.0, 0.0)
-    record_poll(model, video, VideoState.IN_QUEUE, 0, place=2)
+    record_poll(model, video, VideoState.IN_QUEUE, 0, position=2)
     record_poll(model, video, VideoState.IN_PROGRESS, 40)
     assert model.seconds_per_position() == 10
 
@@ -148,10 +148,10 @@ def test_seconds_left_end_with_all_that_is_known() -> None:
 
 
 def test_models_are_known_apart_and_in_bounded_number() -> None:
-    knowledge = Estimators()
-    one = knowledge.of("a")
-    assert knowledge.of("a") is one
-    assert knowledge.of(None) is not one
+    estimators = Estimators()
+    one = estimators.of("a")
+    assert estimators.of("a") is one
+    assert estimators.of(None) is not one
     for number in range(MODELS):
-        knowledge.of(str(number))
-    assert knowledge.of("a") is not one
+        estimators.of(str(number))
+    assert estimators.of("a") is not one

@@ -55,14 +55,14 @@ def test_the_wait_gathers_exactly_its_cost(known: CompletionDistribution, last_p
 
 
 @given(distribution(), st.floats(-500, 5000), costs, costs)
-def test_a_dearer_look_comes_later(known: CompletionDistribution, last_polled: float, one: float, other: float) -> None:
+def test_a_dearer_poll_comes_later(known: CompletionDistribution, last_polled: float, one: float, other: float) -> None:
     assert intervals.next_poll(known, last_polled, min(one, other)) <= intervals.next_poll(
         known, last_polled, max(one, other)
     )
 
 
 @given(distribution(), ages, ages)
-def test_a_later_look_never_makes_the_next_come_sooner(known: CompletionDistribution, one: float, other: float) -> None:
+def test_a_later_poll_never_makes_the_next_come_sooner(known: CompletionDistribution, one: float, other: float) -> None:
     first, second = sorted((one, other))
     sooner = first + intervals.next_poll(known, first)
     later = second + intervals.next_poll(known, second)
@@ -70,7 +70,7 @@ def test_a_later_look_never_makes_the_next_come_sooner(known: CompletionDistribu
 
 
 @given(distribution(), st.floats(-500, 5000))
-def test_looks_keep_their_bounds(known: CompletionDistribution, last_polled: float) -> None:
+def test_polls_keep_their_bounds(known: CompletionDistribution, last_polled: float) -> None:
     wait = intervals.next_poll(known, last_polled)
     assert intervals.SHORTEST <= wait <= intervals.LONGEST_BEFORE
     if known.share(last_polled) >= 0.5:
@@ -79,7 +79,7 @@ def test_looks_keep_their_bounds(known: CompletionDistribution, last_polled: flo
 
 
 @given(distribution())
-def test_looks_are_finite_in_number(known: CompletionDistribution) -> None:
+def test_polls_are_finite_in_number(known: CompletionDistribution) -> None:
     age, polls = 0.0, 0
     while age < 1800:
         age += intervals.next_poll(known, age)
@@ -88,7 +88,7 @@ def test_looks_are_finite_in_number(known: CompletionDistribution) -> None:
 
 
 @given(distribution(), ages, costs)
-def test_a_look_is_worth_its_cost_when_it_is_due(
+def test_a_poll_is_worth_its_cost_when_it_is_due(
     known: CompletionDistribution, last_polled: float, cost: float
 ) -> None:
     wait = intervals.next_poll(known, last_polled, cost)
@@ -100,7 +100,7 @@ def test_a_look_is_worth_its_cost_when_it_is_due(
 
 
 @given(distribution(), ages, st.floats(0, 600), st.floats(0, 600))
-def test_a_look_gets_worth_more_with_time(
+def test_a_poll_gets_worth_more_with_time(
     known: CompletionDistribution, last_polled: float, one: float, other: float
 ) -> None:
     sooner, later = (last_polled + gone for gone in sorted((one, other)))
@@ -131,12 +131,12 @@ def test_jitter_breaks_lockstep() -> None:
 
 # --- the best there is -------------------------------------------------------------------------------------------
 
-#: Seconds; the looks of the optimum are on this grid.
+#: Seconds; the polls of the optimum are on this grid.
 _GRID = [float(age) for age in range(121)]
 
 
 def _cost_of(times: list[float], known: CompletionDistribution, cost: float) -> float:
-    """Return expected delay plus what the looks cost, for looks at these ages."""
+    """Return expected delay plus what the polls cost, for polls at these ages."""
     total, last_polled = 0.0, 0.0
     for age in times:
         left = 1 - known.share(last_polled)
@@ -146,7 +146,7 @@ def _cost_of(times: list[float], known: CompletionDistribution, cost: float) -> 
 
 
 def _best(known: CompletionDistribution, cost: float) -> float:
-    """Return the least such sum of any looks on the grid, by dynamic programming."""
+    """Return the least such sum of any polls on the grid, by dynamic programming."""
     best = [0.0] * len(_GRID)
     for at in range(len(_GRID) - 2, -1, -1):
         left = 1 - known.share(_GRID[at])
@@ -168,7 +168,7 @@ def _cases() -> dict[str, tuple[list[tuple[float, float, float]], float]]:
         "long-tailed": (seen(lambda: 10 * rng.paretovariate(1.2)), 1.2),
         "bimodal": (seen(lambda: rng.gauss(rng.choice((30, 90)), 3)), 1.2),
         "even": ([(10, 110, 1.0)], 1.2),
-        # All at one moment: the best there is looks once, right after it.
+        # All at one moment: the best there is polls once, right after it.
         "point": ([(60, 61, 1.0)], 2.0),
     }
 

@@ -23,19 +23,19 @@ from tests.unit.polling.fakes import Service, now, run, status
 from tests.unit.polling.watching import FIRST, cancelled, pollers, ready_after, request, until, watch
 
 
-def test_all_share_one_look_up_and_one_session(service: Service) -> None:
+def test_all_share_one_poll_up_and_one_session(service: Service) -> None:
     ready_after(service, 30)
 
     async def main() -> None:
         polls = await asyncio.gather(*(watch(f"v{number}") for number in range(100)))
-        assert [look.request_id for look in polls] == [f"v{number}" for number in range(100)]
+        assert [poll.request_id for poll in polls] == [f"v{number}" for number in range(100)]
         assert pollers() == []
 
     run(main())
     assert (service.opened, service.closed) == (1, 1)
 
 
-def test_the_first_look_waits_and_the_next_keep_the_interval(service: Service) -> None:
+def test_the_first_poll_waits_and_the_next_keep_the_interval(service: Service) -> None:
     ready_after(service, 30)
 
     async def main() -> None:
@@ -128,7 +128,7 @@ def test_each_decides_in_its_own_context(service: Service) -> None:
 
     async def one(name: str) -> None:
         who.set(name)
-        assert await poller_of("conn").watch(lambda look, left: who.get(), request(name)) == name
+        assert await poller_of("conn").watch(lambda poll, left: who.get(), request(name)) == name
 
     async def main() -> None:
         await asyncio.gather(*(one(f"v{number}") for number in range(20)))
@@ -157,7 +157,7 @@ def test_calls_under_way_are_bounded_and_leaving_them_makes_room(service: Servic
     assert service.most_under_way == IN_FLIGHT
 
 
-def test_a_budget_is_kept_and_shared_fairly(service: Service) -> None:
+def test_a_rate_limit_is_kept_and_shared_fairly(service: Service) -> None:
     service.settings = replace(service.settings, requests_per_minute=60.0)
 
     async def main() -> None:
@@ -171,12 +171,12 @@ def test_a_budget_is_kept_and_shared_fairly(service: Service) -> None:
     assert max(share) - min(share) <= 2
 
 
-def test_the_last_look_comes_at_the_deadline(service: Service) -> None:
+def test_the_last_poll_comes_at_the_deadline(service: Service) -> None:
     seen: list[float] = []
 
-    def decide(look: PollResult, left: Callable[[], float]) -> PollResult | None:
+    def decide(poll: PollResult, left: Callable[[], float]) -> PollResult | None:
         seen.append(now())
-        return look if now() >= 100 else None
+        return poll if now() >= 100 else None
 
     async def main() -> None:
         await watch("v", decide, left=100.0, interval=64.0)
@@ -185,11 +185,11 @@ def test_the_last_look_comes_at_the_deadline(service: Service) -> None:
     assert 100 <= seen[-1] < 101
 
 
-def test_a_judge_whose_clock_is_late_is_not_asked_all_the_time(service: Service) -> None:
+def test_a_caller_whose_clock_is_late_is_not_asked_all_the_time(service: Service) -> None:
     """The deadline is kept by this loop's clock, and judged by another."""
 
     async def main() -> None:
-        await watch("v", lambda look, left: look if now() >= 200 else None, left=100.0, interval=50.0)
+        await watch("v", lambda poll, left: poll if now() >= 200 else None, left=100.0, interval=50.0)
 
     run(main())
     late = [when for when in service.times("v") if when >= 100]
@@ -216,9 +216,9 @@ def test_an_interval_of_nothing_stops_nobody(service: Service, interval: float) 
     assert len(service.times("greedy")) <= 601
 
 
-def test_a_deadline_before_the_first_look_gets_that_look(service: Service) -> None:
+def test_a_deadline_before_the_first_poll_gets_that_look(service: Service) -> None:
     async def main() -> None:
-        await watch("v", lambda look, left: look, left=-5.0)
+        await watch("v", lambda poll, left: poll, left=-5.0)
         assert now() >= FIRST
 
     run(main())
@@ -227,9 +227,9 @@ def test_a_deadline_before_the_first_look_gets_that_look(service: Service) -> No
 def test_the_expected_time_comes_with_each_look(service: Service) -> None:
     told: list[float] = []
 
-    def decide(look: PollResult, left: Callable[[], float]) -> PollResult | None:
+    def decide(poll: PollResult, left: Callable[[], float]) -> PollResult | None:
         told.append(left())
-        return look if now() > 200 else None
+        return poll if now() > 200 else None
 
     async def main() -> None:
         await watch("v", decide, interval=None, waited=100.0)

@@ -47,7 +47,7 @@ def test_a_429_slows_everybody(service: Service) -> None:
     run(main())
 
 
-def test_refusals_in_a_row_make_longer_pauses(service: Service) -> None:
+def test_rejections_in_a_row_make_longer_pauses(service: Service) -> None:
     service.answer = lambda video: SiliconFlowOverloadedError("busy", status_code=503)
 
     async def main() -> None:
@@ -66,7 +66,7 @@ def test_an_error_that_passes_ends_no_wait(service: Service, error: SiliconFlowE
 
     async def main() -> None:
         polls = await asyncio.gather(*(watch(f"v{number}") for number in range(10)))
-        assert all(look.status is VideoState.SUCCEED for look in polls)
+        assert all(poll.status is VideoState.SUCCEED for poll in polls)
         assert now() < 60 + 60
 
     run(main())
@@ -85,7 +85,7 @@ def test_one_video_that_fails_to_be_seen_does_not_slow_the_others(service: Servi
     assert 4 < len(service.times("bad")) < 15
 
 
-def test_a_rotated_key_heals_with_one_look_up(service: Service) -> None:
+def test_a_rotated_key_heals_with_one_poll_up(service: Service) -> None:
     service.accepted = "sk-old"
     ready_after(service, 60)
 
@@ -94,7 +94,7 @@ def test_a_rotated_key_heals_with_one_look_up(service: Service) -> None:
         await asyncio.sleep(30)
         service.rotate("sk-new")
         polls = await asyncio.gather(*tasks)
-        assert all(look.status is VideoState.SUCCEED for look in polls)
+        assert all(poll.status is VideoState.SUCCEED for poll in polls)
 
     run(main())
     assert (service.opened, service.closed) == (2, 2)
@@ -165,7 +165,7 @@ def test_while_the_account_is_rejected_the_connection_is_looked_up_again(
     run(main())
 
 
-def test_a_look_up_that_fails_while_a_key_is_rejected_keeps_the_session(service: Service) -> None:
+def test_a_poll_up_that_fails_while_a_key_is_rejected_keeps_the_session(service: Service) -> None:
     service.accepted = "sk-other"
     ready_after(service, 0)
 
@@ -186,7 +186,7 @@ LOOK_UP_ERRORS = [AirflowNotFoundException("no such connection"), SiliconFlowCon
 
 
 @pytest.mark.parametrize("error", LOOK_UP_ERRORS, ids=lambda error: type(error).__name__)
-def test_a_look_up_that_fails_for_minutes_ends_no_wait(service: Service, error: Exception) -> None:
+def test_a_poll_up_that_fails_for_minutes_ends_no_wait(service: Service, error: Exception) -> None:
     service.lookup_errors = [error] * 7
     ready_after(service, 0)
     polls: list[PollResult] = []
@@ -286,7 +286,7 @@ def test_no_cancellation_leaves_a_session_open(service: Service, turns: int, aga
 def test_a_mistake_in_one_harms_no_other(service: Service) -> None:
     ready_after(service, 40)
 
-    def broken(look: PollResult, left: Callable[[], float]) -> PollResult | None:
+    def broken(poll: PollResult, left: Callable[[], float]) -> PollResult | None:
         raise ZeroDivisionError
 
     async def main() -> None:
@@ -298,7 +298,7 @@ def test_a_mistake_in_one_harms_no_other(service: Service) -> None:
     run(main())
 
 
-def test_a_look_that_a_closed_session_cancels_is_made_again(service: Service) -> None:
+def test_a_poll_that_a_closed_session_cancels_is_made_again(service: Service) -> None:
     """As aiohttp does with those that wait for a connection or an address when the key is renewed."""
     cancels = [True]
 

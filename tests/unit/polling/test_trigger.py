@@ -1,4 +1,4 @@
-"""What the trigger makes of the poller's looks, on a fake clock."""
+"""What the trigger makes of the poller's polls, on a fake clock."""
 
 from __future__ import annotations
 
@@ -245,13 +245,13 @@ def test_version_0_has_an_argument_less_and_version_2_one_more(
     async def main() -> None:
         epoch = EpochClock.time()
         older: dict[str, Any] = {"request_id": "v", "siliconflow_conn_id": "conn", "deadline": epoch + 100}
-        newer = older | {"version": 2, "priority": 3, "poke_interval": 5.0}
+        newer = older | {"version": 2, "of_version_2": 3, "poke_interval": 5.0}
         for kwargs in (older, newer, newer):
             (event,) = [event.payload async for event in VideoReadyTrigger(**kwargs).run()]
             assert (event["status"], event["request_id"]) == ("ready", "v")
 
     run(main())
-    assert caplog.text.count("Arguments of another release are ignored (VideoReadyTrigger: priority)") == 1
+    assert caplog.text.count("Arguments of another release are ignored (VideoReadyTrigger: of_version_2)") == 1
 
 
 @pytest.mark.parametrize("deadline", [None, "soon", float("nan"), float("inf"), -5, [1], 1e300])

@@ -33,7 +33,7 @@ def fired(
     Wait for some videos and one that never gets ready.
 
     :param ready: When each is ready.
-    :param interval: Seconds between two looks.
+    :param interval: Seconds between two polls.
     :param wake: When to fire in any case.
     :param ahead: Seconds by which the worker's clock is ahead of the triggerer's.
     :return: When the event came, and the videos in it.
@@ -55,15 +55,15 @@ def fired(
     return run(main())
 
 
-def last_look(service: Service, video: str, before: float) -> float:
-    """Return when a video was last looked at before a time; a call takes 0.1 s."""
+def last_poll(service: Service, video: str, before: float) -> float:
+    """Return when a video was last polled before a time; a call takes 0.1 s."""
     return max((when for when in service.times(video) if when < before), default=0.0) + 0.1
 
 
 def test_the_event_comes_when_a_video_may_have_been_ready_for_as_long_as_may_be(service: Service) -> None:
     at, ended = fired(service, {"v": 50.0}, interval=20.0)
     assert ended == ["v"]
-    unready = last_look(service, "v", before=50.0)
+    unready = last_poll(service, "v", before=50.0)
     assert unready > 20
     assert at == pytest.approx(unready + MAX_READY_AGE, abs=0.5)
 
@@ -71,10 +71,10 @@ def test_the_event_comes_when_a_video_may_have_been_ready_for_as_long_as_may_be(
 def test_those_that_end_later_come_along_and_move_nothing_back(service: Service) -> None:
     at, ended = fired(service, {"v": 50.0, "later": 62.0}, interval=20.0)
     assert ended == ["later", "v"]
-    assert at == pytest.approx(last_look(service, "v", before=50.0) + MAX_READY_AGE, abs=0.5)
+    assert at == pytest.approx(last_poll(service, "v", before=50.0) + MAX_READY_AGE, abs=0.5)
 
 
-def test_where_looks_are_far_apart_it_gathers_a_little(service: Service) -> None:
+def test_where_polls_are_far_apart_it_gathers_a_little(service: Service) -> None:
     at, ended = fired(service, {"v": 50.0}, interval=100.0)
     assert ended == ["v"]
     assert at == pytest.approx(service.times("v")[-1] + 0.1 + COALESCE_SECONDS, abs=0.5)
@@ -104,7 +104,7 @@ def test_a_clock_that_is_set_holds_no_ready_video(
     monkeypatch.setattr(batch, "time", SetClock)
     at, ended = fired(service, {"v": 50.0}, interval=20.0)
     assert ended == ["v"]
-    assert at == pytest.approx(last_look(service, "v", before=50.0) + MAX_READY_AGE, abs=0.5)
+    assert at == pytest.approx(last_poll(service, "v", before=50.0) + MAX_READY_AGE, abs=0.5)
 
 
 @pytest.mark.parametrize("ahead", [3600.0, -3600.0])

@@ -1,0 +1,109 @@
+"""
+Polls of a paid video that the service rejects: the same answer in every way of waiting, and nothing paid twice.
+
+Each case is run by Airflow's own worker code and, where it defers, by the real trigger, against the sandbox.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_siliconflow.client.models import VideoRequest
+from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.operators.video import GenerateVideoBatchOperator, GenerateVideoOperator
+from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.server import Sandbox
+from airflow_provider_siliconflow.sensors.video import VideoReadySensor
+from tests.unit.conftest import Clock
+from tests.unit.worker import MODEL, Report, TaskRun, in_dag
+
+pytestmark = pytest.mark.usefixtures("first_look_at_once")
+
+WAYS: dict[str, dict[str, Any]] = {
+    "poke": {"mode": "poke"},
+    "reschedule": {"mode": "reschedule"},
+    "deferred": {"deferrable": True},
+    "one task": {"deferrable": True},
+    "one task, in the worker": {"deferrable": False},
+    "batch": {},
+}
+IN_WORKER = ("poke", "one task, in the worker")
+#: Say something of the account, and nothing of the video.
+ACCOUNT = (401, 402, 403)
+PERMANENT = (302, 400, 404, 405, 410, 451)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = "airflow_provider_siliconflow"
+    monkeypatch.setattr(f"{package}.triggers.batch.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr(f"{package}.triggers.batch.COALESCE_SECONDS", 0.0)
+    monkeypatch.setattr(f"{package}.polling.session.RENEWAL", 0.05)
+    monkeypatch.setattr(f"{package}.polling.decision.REJECTION_GRACE", 0.4)
+    for name in ("scheduler._BACKOFF", "worker._FAILED_PAUSE"):
+        monkeypatch.setattr(f"{package}.polling.{name}", 0.0)
+    for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):
+        monkeypatch.setattr(f"{package}.polling.worker.{name}", 0.02)
+
+
+def task(way: str, folder: Path, retries: int) -> TaskRun:
+    # A worker that waits sleeps on a clock that nobody waits for.
+    interval = 15 if way in IN_WORKER else 0.01
+    given: dict[str, Any] = {"poke_interval": interval, "retries": retries, **WAYS[way]}
+    if way in ("poke", "reschedule", "deferred"):
+        request_id = SiliconFlowHook().submit_video(VideoRequest(MODEL, "a cat", "1280x720")).request_id
+        return TaskRun(in_dag(VideoReadySensor, request_id=request_id, **given))
+    given |= {"model": MODEL, "image_size": "1280x720"}
+    if way == "batch":
+        return TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a cat"], destination=f"{folder}/", **given))
+    return TaskRun(in_dag(GenerateVideoOperator, prompt="a cat", destination=f"{folder}/clip.mp4", **given))
+
+
+def run_to_its_end(run: TaskRun, sandbox: Sandbox) -> Report:
+    """Run the worker processes of a try, with a video that gets ready after the first."""
+    report = run.work()
+    sandbox.advance(600)
+    return report if report.state not in ("deferred", "up_for_reschedule") else run.finish()
+
+
+def rejection(code: int, times: int) -> Fault:
+    return Fault("status", "answer", status=code, body='{"message": "no"}', times=times)
+
+
+@pytest.mark.parametrize("code", [*ACCOUNT, *PERMANENT])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_few_rejected_polls_cost_nothing_but_time(
+    still: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
+) -> None:
+    run = task(way, tmp_path, retries=0)
+    still.script(rejection(code, times=3))
+    assert run_to_its_end(run, still).state == "success"
+    assert still.ledger().billed == 1
+
+
+@pytest.mark.parametrize("code", PERMANENT)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_rejection_that_stays_is_an_error_whose_retry_pays_nothing(
+    still: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
+) -> None:
+    run = task(way, tmp_path, retries=2)
+    still.script(rejection(code, times=0))
+    report = run_to_its_end(run, still)
+    assert report.state == "up_for_retry"
+    assert isinstance(report.error, SiliconFlowError)
+    assert not isinstance(report.error, AirflowFailException)
+    (job,) = still.ledger().jobs
+    told = str(report.error)
+    for fact in (job["request_id"], "billed", f"HTTP {code}"):
+        assert fact in told
+    assert "costs nothing" in told or "at no cost" in told
+    assert "clear the task" not in told
+    still.clear_faults()
+    still.advance(600)
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1
