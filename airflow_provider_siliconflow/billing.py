@@ -37,6 +37,8 @@ class NextStep(StrEnum):
     REATTACH_ALWAYS = "reattach_always"
     #: A task that only polls: a retry and a clear alike poll the same video again.
     POLL = "poll"
+    #: It cannot be read what was paid for: a retry reads again, and submits only if nothing was.
+    READ_AGAIN = "read_again"
     #: Nothing is on record: a retry submits and pays.
     PAY_AGAIN = "pay_again"
     #: A retry submits; nothing was paid so far.
@@ -56,6 +58,7 @@ _NEXT_STEPS = {
     NextStep.POLL: "A retry of this task, or clearing it, polls the same video again, which costs nothing.",
     NextStep.PAY_AGAIN: "No record of it could be kept: a retry submits another video and pays for it.",
     NextStep.SUBMIT: "A retry submits it.",
+    NextStep.READ_AGAIN: "A retry reads the record again, and submits only if nothing was paid for.",
     NextStep.RESUBMIT: "A retry submits it anew and may pay twice, as on_unknown_submit='resubmit' says.",
     NextStep.CLEAR: "It is not submitted again by itself. To pay for another, clear the task.",
     NextStep.CONSENT: "It is not submitted again by itself, nor by a clear (reuse_on_clear is set). To pay for another,"
@@ -77,11 +80,9 @@ def sentence(
     :param request_ids: The request ids of the videos it is about, where they are known.
     :param next_step: What a retry or a clear does.
     :param price: What one video costs, in words; told where another submit would pay again.
-    :return: One or more sentences; empty for None.
+    :return: The sentences; empty where there is nothing to say.
     """
-    if billing is None:
-        return ""
-    parts = [_facts(billing, request_ids)]
+    parts = [] if billing is None else [_facts(billing, request_ids)]
     if next_step is not None:
         parts.append(_NEXT_STEPS[next_step])
     if price and next_step in (NextStep.CLEAR, NextStep.CONSENT, NextStep.PAY_AGAIN, NextStep.RESUBMIT):
@@ -109,3 +110,16 @@ def _facts(billing: Billing, request_ids: Sequence[str]) -> str:
     if many:
         return f"{videos} were submitted, keep running at the service and are billed: nothing can cancel them."
     return f"{videos} was submitted, keeps running at the service and is billed: nothing can cancel it."
+
+
+def cost(billing: Billing | None, price: str) -> str:
+    """
+    Return what one video cost, in words.
+
+    :param billing: What is known of the bill.
+    :param price: What one video costs, in words.
+    :return: The price, ``perhaps`` the price, or nothing.
+    """
+    if billing is None or not billing.may_be_billed:
+        return ""
+    return price if billing in (Billing.RUNNING, Billing.ARCHIVED) else f"perhaps {price}"

@@ -1,1 +1,1 @@
-"""What one paid video is: its record, its submit, and lists of such."""
+"""One paid video as an object, and lists of such: re-attach, submit, poll, archive."""

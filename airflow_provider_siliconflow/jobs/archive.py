@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.archive.threads import run_archive
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.archive.archiver import VideoFacts
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+
+T = TypeVar("T")
 
 
 def owner_of(context: Context) -> str:
@@ -45,17 +49,29 @@ def archive(
     :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
     """
     owner = owner_of(context)
+    manifest = run_for_task(context, lambda: archive_manifest(hook, destination, url, video, if_exists, owner))
+    context["ti"].xcom_push(key="manifest", value=manifest)
+    path: str = manifest["path"]
+    return path
+
+
+def run_for_task(context: Context, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """
+    Run a coroutine that archives in a worker.
+
+    :param context: The task's context.
+    :param make: Makes the coroutine.
+    :return: What it returns.
+    :raises VideoExpiredError: as the coroutine, with when this try began.
+    """
     try:
-        manifest = run_archive(lambda: archive_manifest(hook, destination, url, video, if_exists, owner))
+        return run_archive(make)
     except VideoExpiredError as error:
         raise VideoExpiredError(
             f"{error.message} {_began(context, error.made_at)} If it waited long for a slot: give it a higher"
             " priority_weight or a pool of its own, or let GenerateVideoOperator submit, wait and archive in one task.",
             made_at=error.made_at,
         ) from error
-    context["ti"].xcom_push(key="manifest", value=manifest)
-    path: str = manifest["path"]
-    return path
 
 
 async def archive_manifest(

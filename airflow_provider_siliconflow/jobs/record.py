@@ -1,4 +1,4 @@
-"""What is kept of a paid submit, and where: the intent, then the id, in Airflow's task state store."""
+"""The record of a paid submit: the intent, then the request id, in Airflow's task state store."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict
+
 from airflow_provider_siliconflow.exceptions import SubmitRecordError
+from airflow_provider_siliconflow.jobs.store import StoreEntry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -23,140 +26,168 @@ log = logging.getLogger(__name__)
 KEY = "siliconflow.submit"
 
 
-@dataclass(frozen=True)
-class SubmitRecord:
+class SubmitRecord(BaseModel):
     """
-    Hold what is known of a submit; an intent while ``request_id`` is None.
+    What is known of a submit; an intent while ``request_id`` is None.
 
-    :param fingerprint: Of the request, the connection and the host.
-    :param model: The model asked for.
-    :param host: The base URL asked.
+    A record of another release is read as far as that is safe: fields that are not known are kept, and those of which
+    no decision depends may be missing.
+
+    :param version: Version of this form.
+    :param fingerprint: Hash of the request, the connection and the host.
     :param max_tries: The task instance's, at the time: Airflow raises it on a clear and leaves it on a retry.
     :param intent_at: ISO 8601 time just before the submit.
-    :param request_id: The video's id, once known.
+    :param model: The model that was asked for.
+    :param host: The base URL that was asked.
+    :param request_id: The video's request id, once known.
     :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
     :param submitted_at: ISO 8601 time just after the submit.
-    :param closed: Why the id is of no more use; empty while it is.
+    :param prompt: The prompt that was submitted, for the manifest: a template may render anew later.
+    :param closed: Why the request id is of no more use; empty while it is.
     """
 
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    version: int = 1
     fingerprint: str
-    model: str
-    host: str
     max_tries: int
     intent_at: str
+    model: str = ""
+    host: str = ""
     request_id: str | None = None
     trace_id: str | None = None
     submitted_at: str | None = None
+    prompt: str | None = None
     closed: str = ""
 
     @property
     def submitted(self) -> float | None:
-        """Return the epoch seconds of the submit, if there was one."""
-        return datetime.fromisoformat(self.submitted_at).timestamp() if self.submitted_at else None
+        """Return the epoch seconds of the submit, if they are known."""
+        try:
+            return datetime.fromisoformat(self.submitted_at or "").timestamp()
+        except ValueError:
+            return None
+
+    def with_id(self, request_id: str, *, trace_id: str | None = None, submitted_at: str = "") -> SubmitRecord:
+        """
+        Return the record of an intent that became a video.
+
+        :param request_id: The video's request id.
+        :param trace_id: ``x-siliconcloud-trace-id`` of the submit, if it came.
+        :param submitted_at: ISO 8601 time of the submit; now if empty.
+        :return: The new record.
+        """
+        made = {"request_id": request_id, "trace_id": trace_id, "submitted_at": submitted_at or now()}
+        return self.model_copy(update=made)
 
 
-def intent_of(asked: Mapping[str, Any], *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
+def intent_of(fields: Mapping[str, Any], *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
     """
-    Make the record to write before a submit.
+    Return the record to write before a submit.
 
-    :param asked: What the user asks for, as given: a picture by its path, for what is paid for must be found again
-        although the picture is gone.
+    :param fields: The request as the user gave it, an image by its path.
+    :param conn_id: The Airflow connection.
+    :param settings: What the connection says.
+    :param max_tries: The task instance's.
+    :return: An intent.
     """
-    given = {name: str(value) for name, value in asked.items() if value not in (None, "")}
+    given = {name: str(value) for name, value in fields.items() if value not in (None, "")}
     material = json.dumps([given, conn_id, settings.base_url], sort_keys=True)
     return SubmitRecord(
         fingerprint=hashlib.sha256(material.encode()).hexdigest(),
         model=given.get("model", ""),
         host=settings.base_url,
         max_tries=max_tries,
+        prompt=given.get("prompt"),
         intent_at=now(),
     )
 
 
 class SubmitStore:
     """
-    Keep one :class:`SubmitRecord` in Airflow's task state store.
+    One :class:`SubmitRecord` in Airflow's task state store.
 
     :param context: The task's context; Airflow before 3.3 has no store in it, and then nothing is kept.
     :param key: Key in the store.
     """
 
     def __init__(self, context: Context, key: str = KEY) -> None:
-        self._store: Any = context.get("task_state_store")
-        self._key = key
+        self._entry = StoreEntry(context, key)
 
     @property
     def exists(self) -> bool:
-        """Tell whether anything is kept at all."""
-        return self._store is not None
+        """Return whether anything is kept at all."""
+        return self._entry.exists
 
     def read(self) -> SubmitRecord | None:
         """
-        Return the record, or None if there is none.
+        Return the record, or None if it is certain that there is none.
 
+        :return: The record.
         :raises SubmitRecordError: if that cannot be told.
         """
-        if self._store is None:
-            return None
-        try:
-            kept = self._store.get(self._key)
-            return None if kept is None else SubmitRecord(**kept)
-        except Exception as error:
-            raise SubmitRecordError(
-                f"The record of what was paid for cannot be read ({type(error).__name__}: {error}). That is not the"
-                " same as no record, so the request was not submitted by this try; a retry reads again."
-            ) from error
+        return self._entry.read(SubmitRecord)
 
     def write(self, record: SubmitRecord) -> None:
         """
         Keep a record.
 
+        :param record: What to keep.
         :raises SubmitRecordError: if it cannot be kept.
         """
-        if self._store is None:
-            return
-        try:
-            self._store.set(self._key, asdict(record))
-        except Exception as error:
-            raise SubmitRecordError(
-                f"The record of a submit cannot be written: {type(error).__name__}: {error}."
-            ) from error
+        self._entry.write(record)
 
-    def keep(self, request_id: str) -> SubmitRecord | None:
+    def keep(self, made: SubmitRecord) -> bool:
         """
-        Return the record of a video that is known to this try, whose id could not be written before if need be.
+        Write the record of a video whose request id this try knows, unless it is written already.
 
-        :return: None if nothing holds the id; how the video fares does not hang on that.
+        :param made: The record, with its request id.
+        :return: Whether the store holds it now; how the video fares does not depend on that.
         """
         try:
-            record = self.read()
-            if record and record.request_id is None:
-                record = replace(record, request_id=request_id, submitted_at=record.intent_at)
-                self.write(record)
+            kept = self.read()
+            if kept is None or kept.request_id is None:
+                self.write(made)
         except SubmitRecordError:
-            log.exception("Goes on without the record of video %s.", request_id)
-            return None
-        return record if record and record.request_id == request_id else None
+            log.exception("The record of video %s cannot be written now.", made.request_id)
+            return False
+        return self.exists
 
     def close(self, record: SubmitRecord, why: str) -> None:
-        """Say of a paid video that its id is of no more use, so that the next try submits anew."""
+        """
+        Write that the request id of a paid video is of no more use, so that the next try submits anew.
+
+        :param record: The video's record.
+        :param why: What happened to it.
+        """
         try:
-            self.write(replace(record, closed=why))
+            self.write(record.model_copy(update={"closed": why}))
         except SubmitRecordError:
-            # What stays is the id: the next try meets the same end first, and pays nothing for that.
+            # What stays is the request id: the next try polls it first, which costs nothing.
             log.exception("The record of video %s cannot be closed.", record.request_id)
 
     def forget(self) -> None:
-        """Drop an intent that is known to have come to nothing."""
-        if self._store is None:
-            return
+        """Delete an intent of which it is proven that no video came."""
         try:
-            self._store.delete(self._key)
+            self._entry.delete()
         except Exception:
-            # What stays is an intent without an id: the next try errs on the side of not paying twice.
-            log.exception("The record of a submit that was refused cannot be deleted.")
+            # What stays is an intent without a request id: the next try errs on the side of not paying twice.
+            log.exception("The record of a submit that was rejected cannot be deleted.")
+
+
+@cache
+def warn_of_no_store() -> None:
+    """Log once for each process what protection is missing without a task state store."""
+    log.warning(
+        "This Airflow has no task state store (3.3 and later have): should this try die after the submit, a retry"
+        " cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
+    )
 
 
 def now() -> str:
-    """Return the time as it is kept: ISO 8601, UTC, to the second."""
+    """
+    Return the time as it is kept.
+
+    :return: ISO 8601, UTC, to the second.
+    """
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,14 +1,17 @@
-"""Submit once: what a try may conclude from the record of the tries before it, and in which order it writes its own."""
+"""
+How a retry avoids paying twice: what the record of the tries before allows, and in which order a submit is recorded.
+
+``reattach`` decides, without I/O. ``submit`` writes the intent, sends one POST, and writes the request id.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_siliconflow.billing import Billing, NextStep
+from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
@@ -27,19 +30,19 @@ OnUnknownSubmit = Literal["fail", "resubmit"]
 
 
 class Decision(Enum):
-    """Name what a try may do."""
+    """What a try may do about a video."""
 
     SUBMIT = "submit"
-    REATTACH = "take up"
+    REATTACH = "reattach"
 
 
 @dataclass(frozen=True)
 class ResubmitPolicy:
     """
-    Hold what the user said about paying again.
+    What the user said about paying again.
 
     :param on_unknown_submit: What to do where submitting may pay for the same video twice.
-    :param reuse_on_clear: Whether a cleared task takes up the video it has paid for.
+    :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for.
     :param price: What one video costs, in words.
     """
 
@@ -47,65 +50,96 @@ class ResubmitPolicy:
     reuse_on_clear: bool = False
     price: str = "the price of a video"
 
+    @property
+    def resubmits(self) -> bool:
+        """Return whether the user consented to pay twice; any other word than the one that says so is no consent."""
+        return self.on_unknown_submit == "resubmit"
+
+    @property
+    def after_unknown(self) -> NextStep:
+        """Return what happens next to a submit whose outcome is unknown."""
+        if self.resubmits:
+            return NextStep.RESUBMIT
+        return NextStep.CONSENT if self.reuse_on_clear else NextStep.CLEAR
+
+    @property
+    def after_accepted(self) -> NextStep:
+        """Return what happens next to a video that is on record."""
+        return NextStep.REATTACH_ALWAYS if self.reuse_on_clear else NextStep.REATTACH
+
 
 def decide(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPolicy) -> Decision:
     """
-    Say what a try may do, given the record of the tries before it.
+    Decide what a try may do, given the record of the tries before it.
 
     :param record: What is on record; None only if it is certain that nothing is.
     :param intent: What this try is about to submit.
     :param policy: What the user said about paying again.
+    :return: Whether to submit or to re-attach.
     :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
     :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
     """
     if record is None or record.closed:
         return Decision.SUBMIT
-    # A clear raises max_tries; no retry does, nor a dead scheduler's leftovers. Airflow may hand a task that was
-    # cleared as it ran on as a retry: it takes up its video, which costs nothing, and can be cleared again.
-    cleared = record.max_tries != intent.max_tries
-    if cleared and not (policy.reuse_on_clear and record.request_id):
+    if is_cleared(record, intent) and not policy.reuse_on_clear:
         log.warning(
-            "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _told(record)
+            "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _named(record)
         )
         return Decision.SUBMIT
     if record.request_id and record.fingerprint == intent.fingerprint:
         return Decision.REATTACH
-    doubt = _conflict(record, policy) if record.request_id else _unknown(record, policy.price)
-    if policy.on_unknown_submit == "fail":
+    doubt = _conflict(record, policy) if record.request_id else _unknown(record, policy)
+    if not policy.resubmits:
         raise doubt
     log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
     return Decision.SUBMIT
 
 
-def submit_once(
-    hook: SiliconFlowHook,
-    make_request: Callable[[], VideoRequest],
-    store: SubmitStore,
-    intent: SubmitRecord,
-    policy: ResubmitPolicy,
-    before_paying: Callable[[], None],
-) -> SubmitRecord:
+def is_cleared(record: SubmitRecord, intent: SubmitRecord) -> bool:
     """
-    Submit a video unless it is known to be paid for; write down the intent before, and the id after.
+    Return whether the task was cleared since a record was written.
 
-    :param make_request: Makes the request, once it is certain that it is to be submitted; may raise to prevent it.
-    :param before_paying: Called before that; may raise as well.
-    :return: The record, with its ``request_id``.
-    :raises SubmitOutcomeUnknownError: if a video may be running whose id is lost.
-    :raises SubmitConflictError: if another request was paid for by the same task.
-    :raises SiliconFlowError: if nothing was submitted.
+    :param record: What is on record.
+    :param intent: The intent of this try.
+    :return: Whether it was. A clear raises ``max_tries``; no retry does, nor what a dead scheduler leaves behind.
+        Airflow may hand a task that was cleared as it ran on as a retry: it re-attaches, which costs nothing.
     """
-    if not store.exists:
-        log.warning(
-            "This Airflow has no task state store (3.3 and later have): should this try die after the submit, a retry"
-            " cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
-        )
-    record = store.read()
-    if record and decide(record, intent, policy) is Decision.REATTACH:
-        log.info("Takes up %s; nothing is submitted or paid again.", _told(record))
-        return record
-    before_paying()
-    request = make_request()
+    return record.max_tries != intent.max_tries
+
+
+def reattach(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPolicy) -> SubmitRecord | None:
+    """
+    Return the record of the video that a try re-attaches to, or None if it may submit.
+
+    :param record: What is on record; None only if it is certain that nothing is.
+    :param intent: What this try is about to submit.
+    :param policy: What the user said about paying again.
+    :return: The record, with its request id; or None.
+    :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
+    :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
+    """
+    if record is None or decide(record, intent, policy) is Decision.SUBMIT:
+        return None
+    log.info("Re-attaches to %s; nothing is submitted or paid again.", _named(record))
+    return record
+
+
+def submit(
+    hook: SiliconFlowHook, request: VideoRequest, store: SubmitStore, intent: SubmitRecord, policy: ResubmitPolicy
+) -> tuple[SubmitRecord, bool]:
+    """
+    Submit a video: write the intent, send one POST, write the request id.
+
+    :param hook: The service.
+    :param request: What to send.
+    :param store: Where the record is kept.
+    :param intent: The record to write first.
+    :param policy: What the user said about paying again.
+    :return: The record with its request id, and whether it could be written.
+    :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
+    :raises SubmitRecordError: if the intent cannot be written; nothing is sent then.
+    :raises SiliconFlowError: if it is proven that no video came of it.
+    """
     try:
         store.write(intent)
     except SubmitRecordError as error:
@@ -113,40 +147,103 @@ def submit_once(
         raise
     try:
         submitted = hook.submit_video(request, attempts=1)
-    except SubmitOutcomeUnknownError as error:
-        error.message += f" It was sent between {intent.intent_at} and {now()}; a second would cost {policy.price}."
+    except SiliconFlowError as error:
+        # Only what is proven not to be billed leaves no record: all else is unknown, whatever its class.
+        if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
+            store.forget()
+            raise
+        raise _lost(error, intent, policy) from error
+    except Exception as error:
+        raise _lost(error, intent, policy) from error
+    except BaseException:
+        # A time-out of the task, a signal: nothing else may ever say what happened to the money.
+        log.error("The try ends in the middle of a submit. %s", _lost(None, intent, policy))
         raise
-    except SiliconFlowError:
-        store.forget()
-        raise
-    made = replace(intent, request_id=submitted.request_id, trace_id=submitted.trace_id, submitted_at=now())
+    # Before it is written, so that the log has the request id whatever happens next.
+    log.info("Video %s is submitted (%s, trace id %s).", submitted.request_id, submitted.host, submitted.trace_id)
+    made = intent.with_id(submitted.request_id, trace_id=submitted.trace_id)
+    return made, _written(store, made)
+
+
+def _written(store: SubmitStore, made: SubmitRecord) -> bool:
     try:
         store.write(made)
     except SubmitRecordError:
-        # The id is not lost while this try goes on, so it goes on.
-        log.exception("Video %s is paid for, but this try alone knows its id.", submitted.request_id)
-    return made
+        # The request id is not lost while this try goes on, so it goes on.
+        log.exception("Video %s is paid for, but this try alone knows its request id.", made.request_id)
+        return False
+    return store.exists
 
 
-def _unknown(record: SubmitRecord, price: str) -> SubmitOutcomeUnknownError:
+def _lost(error: BaseException | None, intent: SubmitRecord, policy: ResubmitPolicy) -> SiliconFlowError:
+    # The hook's own error tells the same without the times; what it was raised from tells the cause.
+    cause = (error.__cause__ or error) if isinstance(error, SubmitOutcomeUnknownError) else error
+    sent = f"A submit of {intent.model} was sent to {intent.host} between {intent.intent_at} and {now()}"
+    message = f"{sent}, and whether it was accepted is not known. {cause or ''}".rstrip()
+    if policy.resubmits:
+        # Not of the class that Airflow never retries: it takes a retry to submit anew.
+        return SiliconFlowError(message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=policy.price)
     return SubmitOutcomeUnknownError(
-        f"A try before this one was about to submit {record.model} to {record.host} at {record.intent_at} and ended"
-        f" before it could note the answer. A second submit would cost {price}.",
+        message,
+        host=intent.host,
+        model=intent.model,
+        trace_id=getattr(error, "trace_id", None),
+        next_step=policy.after_unknown,
+        price=policy.price,
+    )
+
+
+def _unknown(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitOutcomeUnknownError:
+    return SubmitOutcomeUnknownError(
+        f"An earlier try was about to submit {record.model} to {record.host} at {record.intent_at} and ended before it"
+        " could write down the answer.",
         host=record.host,
         model=record.model,
+        next_step=policy.after_unknown,
+        price=policy.price,
     )
 
 
 def _conflict(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitConflictError:
-    way = "Set on_unknown_submit='resubmit'" if policy.reuse_on_clear else "Clear the task"
+    way = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
     return SubmitConflictError(
-        f"This task has already paid for {_told(record)}, but its request, connection or host is another one now"
-        f" (the DAG, its templates or the mapped list changed between the tries). {way} to submit the new request and"
-        " pay for it."
+        f"This task has already paid for {_named(record)}, but its request, connection or host is another one now (the"
+        f" DAG, its templates or the mapped list changed between the tries). {way} to submit the new request and pay"
+        f" {policy.price} for it.",
+        billing=Billing.RUNNING,
+        request_id=record.request_id,
     )
 
 
-def _told(record: SubmitRecord) -> str:
+def _named(record: SubmitRecord) -> str:
     if record.request_id is None:
         return f"an attempt to submit {record.model} at {record.intent_at}, of unknown outcome"
     return f"video {record.request_id} ({record.model}, submitted at {record.submitted_at} to {record.host})"
+
+
+def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: int, policy: ResubmitPolicy) -> Exception:
+    """
+    Return the error for a task whose arguments or connection cannot be used, though an earlier try may have paid.
+
+    :param error: What is wrong.
+    :param record: What is on record.
+    :param max_tries: The task instance's.
+    :param policy: What the user said about paying again.
+    :return: The error itself where nothing is on record; else one that Airflow retries and that names the video.
+    """
+    if record is None or record.closed or (record.max_tries != max_tries and not policy.reuse_on_clear):
+        return error
+    message = error.message if isinstance(error, SiliconFlowError) else str(error)
+    billing = Billing.RUNNING if record.request_id else Billing.UNKNOWN
+    step = policy.after_accepted if record.request_id else policy.after_unknown
+    return SiliconFlowError(message, billing=billing, request_id=record.request_id, next_step=step)
+
+
+def unknown_sentence(policy: ResubmitPolicy) -> str:
+    """
+    Return what a try says that ends in the middle of a submit.
+
+    :param policy: What the user said about paying again.
+    :return: Sentences about the bill.
+    """
+    return sentence(Billing.UNKNOWN, next_step=policy.after_unknown, price=policy.price)

@@ -3,54 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.existing import IfExists
-from airflow_provider_siliconflow.billing import Billing, NextStep
-from airflow_provider_siliconflow.exceptions import (
-    SiliconFlowError,
-    VideoFailedError,
-)
-from airflow_provider_siliconflow.jobs.archive import archive
-from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore
-from airflow_provider_siliconflow.operators.submit import SubmitVideoOperator
-from airflow_provider_siliconflow.polling.decision import (
-    DEFAULT_POKE_INTERVAL,
-    Wait,
-    WaitResult,
-)
-from airflow_provider_siliconflow.polling.worker import poll_once, wait_for_paid_video
+from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
+from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
+from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+from airflow_provider_siliconflow.operators.base import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.archive.existing import IfExists
+    from airflow_provider_siliconflow.polling.decision import WaitResult
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
 
-class GenerateVideoOperator(SubmitVideoOperator):
+class GenerateVideoOperator(SubmittingOperator):
     """
     Submit a video, wait for it in the triggerer and archive it, in one task; return its path.
 
-    Takes up its own video after any crash. A video that failed is paid for and done with: a retry submits anew. A
-    video that is late stays on record: a retry goes on waiting for it. Takes the parameters of
+    Re-attaches to its own video after any crash. A video that failed is paid for: a retry submits anew. A video that is
+    not ready in time stays on record: a retry polls it again. Takes the parameters of
     :class:`~airflow_provider_siliconflow.operators.video.SubmitVideoOperator` besides these, and pushes its XCom
     ``submission`` as well as ``video`` and ``manifest``.
 
     :param destination: As for :class:`~airflow_provider_siliconflow.operators.video.ArchiveVideoOperator`; checked
-        before anything is paid.
+        and claimed before anything is paid.
     :param if_exists: What to do if another video is there: ``fail``, ``skip`` (nothing is paid then) or
         ``overwrite``.
     :param deferrable: Wait in the triggerer, the default, or in the worker.
-    :param poke_interval: Seconds between two looks. By default, a deferred wait looks when a look is worth it, by
-        what past videos took; a worker looks every 15 s.
-    :param timeout: Seconds to wait for the video.
-    :raises VideoFailedError: if the service could not make the video.
-    :raises VideoTimeoutError: if it was not ready in time.
+    :param poke_interval: Seconds, or a ``timedelta``, between two polls. By default, a deferred wait polls when a poll
+        is worth it, by what past videos took; a worker polls every 15 s.
+    :param timeout: Seconds, or a ``timedelta``, to wait for the video.
     """
 
-    template_fields: Sequence[str] = (*SubmitVideoOperator.template_fields, "destination")
+    template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination")
     ui_color = "#d2dcf0"
 
     def __init__(
@@ -59,8 +49,8 @@ class GenerateVideoOperator(SubmitVideoOperator):
         destination: str,
         if_exists: IfExists = "fail",
         deferrable: bool = True,
-        poke_interval: float | None = None,
-        timeout: float = 1800,
+        poke_interval: timedelta | float | None = None,
+        timeout: timedelta | float = 1800,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -70,118 +60,140 @@ class GenerateVideoOperator(SubmitVideoOperator):
         self.poke_interval = poke_interval
         self.timeout = timeout
 
-    def before_paying(self) -> None:
-        """Find out now, while it is free, whether the video could be archived."""
-        from airflow_provider_siliconflow.archive.publish import prepare_destination
+    def check_arguments(self) -> None:
+        """
+        Check every argument that is not part of a request, before any money is spent.
 
-        if there := prepare_destination(self.destination, owner=None, if_exists=self.if_exists):
-            raise _AlreadyThereError(there)
+        :raises InvalidArgumentError: for the first that cannot be understood, or cannot be kept on this Airflow.
+        """
+        super().check_arguments()
+        seconds("timeout", self.timeout)
+        optional_seconds("poke_interval", self.poke_interval)
+        one_of("if_exists", self.if_exists, ("fail", "skip", "overwrite"))
+        flag("deferrable", self.deferrable)
 
-    def after_submit(self, context: Context, record: SubmitRecord, hook: SiliconFlowHook) -> str:
-        """Poll once; wait, if that is not enough."""
-        assert record.request_id
-        wait = Wait(record.request_id, time.time() + self.timeout)
-        result = poll_once(hook, wait) if self.deferrable else None
-        if self.deferrable and not result:
-            self._paid_video(wait.request_id, record).defer(self, wait)
-        interval = self.poke_interval or DEFAULT_POKE_INTERVAL
-        result = result or wait_for_paid_video(hook, wait, poke_interval=interval)
-        return self._finish(context, hook, result, SubmitStore(context).keep(wait.request_id))
+    def execute(self, context: Context) -> str:
+        """
+        Submit the video, or re-attach to it, wait for it and archive it.
 
-    def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
-        """Poll all the same, for the video may be ready, and go on waiting if it is not."""
-        from airflow_provider_siliconflow.triggers.resume import resume_after_failed_deferral
+        :param context: The task's context.
+        :return: The path of the video.
+        :raises SiliconFlowError: what went wrong; its ``billing`` says what happened to the money.
+        """
+        return self._start(context, since=time.time(), rejections=0)
 
-        request_id = self._known_request_id(context)
-        if not request_id:
-            return super().execute_after_failed_deferral(context, error_text)
-        return self._resume(context, request_id, resume_after_failed_deferral, error_text)
+    def resume_submit(self, context: Context, event: dict[str, Any]) -> str:
+        """
+        Submit again what was rejected temporarily, and go on.
 
-    def execute_complete(self, context: Context, event: Any = None) -> str:
+        :param context: The task's context.
+        :param event: The :class:`.SubmitRetryEvent`.
+        :return: The path of the video.
+        """
+        from airflow_provider_siliconflow.triggers.events import decode_submit_retry
+
+        retry = decode_submit_retry(event, now=time.time())
+        return self._start(context, since=retry.since, rejections=retry.rejections)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
         Poll for a fresh URL, now that the trigger saw the wait end, and archive the video.
 
-        :param event: As :func:`.events.decode` reads it.
+        :param context: The task's context.
+        :param event: The :class:`.WaitEvent`.
+        :return: The path of the video.
         """
         from airflow_provider_siliconflow.triggers.events import decode
         from airflow_provider_siliconflow.triggers.resume import resume_wait
 
-        request_id = decode(event).request_id or self._known_request_id(context)
-        if not request_id:
-            raise SiliconFlowError(f"Neither the record nor the event names the video: {event!r:.80}")
-        return self._resume(context, request_id, resume_wait, event)
+        job = self._resumed_job(context, decode(event).request_id, "its event names no video")
+        result = resume_wait(self, context, self.hook, self._paid(job), event)
+        return self._finish(context, job, result)
 
-    def _resume(self, context: Context, request_id: str, go_on: Callable[..., WaitResult], given: Any) -> str:
-        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
+        """
+        Poll in the worker where the deferral failed, for the video may be ready.
 
-        self._request_id = request_id
-        hook = SiliconFlowHook(self.siliconflow_conn_id)
-        kept = SubmitStore(context).keep(request_id)
-        result = go_on(self, context, hook, self._paid_video(request_id, kept), given)
-        return self._finish(context, hook, result, kept)
+        :param context: The task's context.
+        :param error_text: What Airflow tells of it.
+        :return: The path of the video.
+        """
+        from airflow_provider_siliconflow.triggers.resume import resume_after_failed_deferral
 
-    def _known_request_id(self, context: Context) -> str | None:
+        job = self._resumed_job(context, "", error_text)
+        result = resume_after_failed_deferral(self, context, self.hook, self._paid(job), error_text)
+        return self._finish(context, job, result)
+
+    def _start(self, context: Context, *, since: float, rejections: int) -> str:
+        job = self._new_job(context)
+        if not job.reattach():
+            made = job.prepare()
+            if made is not None:
+                self.log.info("%s is there already: nothing is submitted or paid.", made["path"])
+                return self._return(context, made)
+            self.submit(context, job, since=since, rejections=rejections)
+        self.push_submission(context, job)
+        job.ensure_recorded()
+        return self._finish(context, job, self._wait(job))
+
+    def _new_job(self, context: Context) -> VideoJob:
+        return self.new_job(context, Target(self.destination, self.if_exists, owner_of(context)))
+
+    def _resumed_job(self, context: Context, told: str, why: str) -> VideoJob:
+        """Return the job of the video that this try has submitted; its record knows best which one that is."""
+        job = self._new_job(context)
         ti = context["ti"]
         submission = ti.xcom_pull(key="submission", map_indexes=ti.map_index)
-        if isinstance(submission, dict) and submission.get("request_id"):
-            return str(submission["request_id"])
-        record = SubmitStore(context).read()
-        return record.request_id if record and not record.closed else None
+        pushed = submission.get("request_id") if isinstance(submission, dict) else None
+        request_id = pushed or told
+        if not request_id:
+            raise waiting_to_submit_failed(why)
+        job.adopt(str(request_id))
+        return job
 
-    def _paid_video(self, request_id: str, record: SubmitRecord | None) -> PaidVideo:
+    def _wait(self, job: VideoJob) -> WaitResult:
+        from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait
+        from airflow_provider_siliconflow.polling.worker import poll_paid_video, wait_for_paid_video
+
+        wait = Wait(job.request_id, time.time() + seconds("timeout", self.timeout))
+        if not self.deferrable:
+            interval = optional_seconds("poke_interval", self.poke_interval)
+            return wait_for_paid_video(
+                self.hook, wait, poke_interval=DEFAULT_POKE_INTERVAL if interval is None else interval
+            )
+        result = poll_paid_video(self.hook, wait)
+        if result is None:
+            self._paid(job).defer(self, wait)
+        assert result, "deferred otherwise"
+        return result
+
+    def _paid(self, job: VideoJob) -> PaidVideo:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
-        since = record.submitted if record else None
-        return PaidVideo(request_id, self.timeout, self.poke_interval, self.model, since)
+        return PaidVideo(
+            job.request_id,
+            timeout=seconds("timeout", self.timeout),
+            poke_interval=optional_seconds("poke_interval", self.poke_interval),
+            model=job.fields.get("model"),
+            submitted_at=job.record.submitted if job.record else None,
+        )
 
-    def _submit(self, context: Context, since: float, refusals: int) -> str:
+    def _finish(self, context: Context, job: VideoJob, result: WaitResult) -> str:
+        """Archive the video, or say why not, and what that means for the bill."""
         try:
-            return super()._submit(context, since, refusals)
-        except _AlreadyThereError as there:
-            self.log.info("%s is there already: nothing is submitted or paid.", there.manifest["path"])
-            return self._take(context, there.manifest)
+            video = result.video()
+            context["ti"].xcom_push(key="video", value=video.to_xcom())
+            return self._return(context, run_for_task(context, lambda: job.archive(video)))
+        except SiliconFlowError as error:
+            if made := job.find_archived():
+                self.log.info("%s was archived by an earlier try. The service says now: %s", made["path"], error)
+                return self._return(context, made)
+            told = job.explain(error)
+            raise told from (None if told is error else error)
 
     @staticmethod
-    def _take(context: Context, manifest: dict[str, Any]) -> str:
+    def _return(context: Context, manifest: dict[str, Any]) -> str:
         context["ti"].xcom_push(key="manifest", value=manifest)
         path: str = manifest["path"]
         return path
-
-    def _finish(self, context: Context, hook: SiliconFlowHook, outcome: WaitResult, kept: SubmitRecord | None) -> str:
-        """
-        Archive the video, or say why not, and what that means for the money.
-
-        :param kept: The record of the video, if there is one.
-        """
-        from airflow_provider_siliconflow.archive.archiver import VideoFacts
-        from airflow_provider_siliconflow.archive.publish import find_archived
-
-        try:
-            video = outcome.video()
-            context["ti"].xcom_push(key="video", value=video.to_xcom())
-            traces = (kept.trace_id,) if kept and kept.trace_id else ()
-            facts = VideoFacts(video.request_id, self.model, self.prompt, trace_ids=traces).with_status(video)
-            return archive(context, hook, self.destination, video.url, facts, self.if_exists)
-        except SiliconFlowError as error:
-            if made := find_archived(self.destination, outcome.request_id):
-                self.log.info("%s was archived by a try before this one. The service says now: %s", made["path"], error)
-                return self._take(context, made)
-            if isinstance(error, VideoFailedError):
-                if kept:
-                    SubmitStore(context).close(kept, error.message)
-                raise
-            error.with_billing(
-                Billing.RUNNING,
-                request_id=outcome.request_id,
-                next_step=NextStep.REATTACH if kept else NextStep.PAY_AGAIN,
-            )
-            raise
-
-
-class _AlreadyThereError(Exception):
-    """Carry the manifest of what stands at the destination, where that means there is nothing to pay for."""
-
-    def __init__(self, manifest: dict[str, Any]) -> None:
-        super().__init__(manifest)
-        self.manifest = manifest

@@ -143,7 +143,7 @@ def test_a_batch_says_that_its_videos_go_on(still: Sandbox, tmp_path: Path) -> N
     assert report.state == "up_for_retry"
     for job in still.ledger().jobs:
         assert job["request_id"] in str(report.error)
-    assert "2 are submitted, keep running at the service and are billed" in str(report.error)
+    assert "2 are paid for and not archived yet" in str(report.error)
     assert "A retry of this task" in str(report.error)
     still.advance(600)
     run.next_try()
@@ -182,6 +182,20 @@ def test_without_a_store_a_batch_does_not_say_that_a_retry_is_free(still: Sandbo
     batch: Any = in_dag(GenerateVideoBatchOperator, requests=["a"], destination=str(tmp_path), **REQUEST)
     run = TaskRun(batch, has_store=False)
     assert run.work().state == "deferred"
-    said = str(run.fail_deferral(FAILURE).error)
-    assert "a retry makes others and pays for them" in said
-    assert "no cost" not in said
+    said = str(run.fail_deferral(TIMEOUT).error)
+    assert "a retry submits another video and pays for it" in said
+    assert "costs nothing" not in said
+
+
+@pytest.mark.parametrize("has_store", [True, False])
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_batch_whose_deferral_fails_pays_for_nothing_again(
+    still: Sandbox, tmp_path: Path, has_store: bool, is_ready: bool
+) -> None:
+    batch: Any = in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **REQUEST)
+    run = TaskRun(batch, has_store=has_store)
+    assert run.work().state == "deferred"
+    if is_ready:
+        still.advance(600)
+    assert run.fail_deferral(FAILURE).state == ("success" if is_ready else "deferred")
+    assert still.ledger().billed == 2

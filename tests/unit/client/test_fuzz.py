@@ -137,6 +137,6 @@ def test_a_result_or_an_error_of_ours(seed: int, read: Callable[[Response], Any]
 def follow(status: VideoStatus) -> None:
     """Take a status as far as the trigger and the XCom take it."""
     json.dumps([status.to_xcom(), describe(status)], allow_nan=False).encode()
-    outcome = Wait("gs6fhi8yrhxt", deadline=0.0).evaluate(status, now=1.0)
-    assert outcome
-    assert "http" not in json.dumps(WaitEvent.of(outcome, 10.0).encode())
+    result = Wait("gs6fhi8yrhxt", deadline=0.0).evaluate(status, now=1.0)
+    assert result
+    assert "http" not in json.dumps(WaitEvent.of(result, 10.0).encode())

@@ -97,9 +97,6 @@ def file_in_the_way(folder: Path) -> Path:
         pytest.param(lambda folder: Path("/proc/nobody/may/write/clip.mp4"), {}, "Cannot archive", id="no rights"),
         pytest.param(lambda folder: folder / "clip.json", {}, "is no name for a video", id="the manifest's name"),
         pytest.param(lambda folder: "  ", {}, "destination is empty", id="empty"),
-        pytest.param(
-            lambda folder: folder / "clip.mp4", {"if_exists": "maybe"}, "if_exists is 'maybe'", id="if_exists"
-        ),
     ],
 )
 def test_a_place_that_cannot_be_used_is_found_before_paying(
@@ -149,6 +146,18 @@ def test_an_event_ahead_of_the_service_waits_again(still: Sandbox, clip: Path) -
     assert still.ledger().billed == 1
 
 
+@pytest.mark.parametrize("event", [{"status": "error", "message": "no luck"}, {"status": "what?"}, None, [], "ready"])
+def test_an_event_that_cannot_be_read_is_deferred_again_and_loses_nothing(
+    still: Sandbox, clip: Path, event: Any
+) -> None:
+    run = generating(clip, retries=0)
+    run.work()
+    assert run.resume(event).state == "deferred"
+    still.advance(MADE)
+    assert run.work().state == "success"
+    assert still.ledger().billed == 1
+
+
 # --- killed -----------------------------------------------------------------------------------------------------------
 
 
@@ -165,5 +174,5 @@ def test_on_kill_tells_the_truth_before_and_after_the_resume(
         capsys.readouterr()
         task.on_kill()
         said = capsys.readouterr().out
-        assert f"This cancels nothing: video {job['request_id']} keeps running at SiliconFlow and is billed" in said
+        assert f"Video {job['request_id']} was submitted, keeps running at the service and is billed" in said
     assert still.ledger().status_calls == calls

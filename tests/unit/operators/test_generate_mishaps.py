@@ -15,6 +15,7 @@ from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     VideoFailedError,
+    VideoNotArchivedError,
     VideoTimeoutError,
     VideoUnavailableError,
 )
@@ -113,8 +114,9 @@ def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, 
     clip.write_bytes(b"something of value")
     still.advance(MADE)
     report = run.work()
-    assert report.state == "failed"
-    assert isinstance(report.error, DestinationError)
+    assert report.state == "up_for_retry", "a paid video is never given up"
+    assert isinstance(report.error, VideoNotArchivedError)
+    assert report.error.billing is Billing.RUNNING
     for fact in (run.record["request_id"], "was submitted, keeps running", "clearing the task submits another video"):
         assert fact in str(report.error)
 
@@ -207,3 +209,25 @@ def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> 
     assert run.retry().state == "success"
     assert still.ledger().billed == 1
     assert is_archived(clip, still)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 451, 302, 401, 402, 403])
+@pytest.mark.parametrize("times", [1, 0], ids=["once", "for ever"])
+def test_no_answer_to_a_poll_ends_a_paid_video(
+    still: Sandbox, clock: Clock, clip: Path, status: int, times: int
+) -> None:
+    still.script(Fault("status", "answer", status=status, body='{"message": "no"}', times=times))
+    run = generating(clip, deferrable=False, timeout=600 if times == 0 else 6000, poke_interval=15)
+    report = run.finish()
+    if times:
+        assert report.state == "success"
+        assert is_archived(clip, still)
+        return
+    assert report.state == "up_for_retry", "a retry re-attaches"
+    assert isinstance(report.error, VideoTimeoutError if status in (401, 402, 403) else VideoUnavailableError)
+    assert report.error.billing is Billing.RUNNING
+    assert report.error.request_id == still.ledger().jobs[0]["request_id"]
+    assert "Top up" not in str(report.error) or "clearing the task submits another video" in str(report.error)
+    still.clear_faults()
+    assert run.retry().state == "success"
+    assert still.ledger().billed == 1

@@ -88,7 +88,7 @@ def test_a_refusal_is_submitted_again_and_paid_once(connected: Sandbox, naps: li
         ({"model": I2V, "image": "{folder}/text.png"}, "of an unknown type, not png, jpeg, webp or gif"),
         ({"model": I2V, "image": "nowhere://bucket/cat.png"}, "cannot be read"),
         ({"model": I2V, "image": "data:text/plain;base64,aGk="}, "neither an http(s) URL nor"),
-        ({"seed": "lucky"}, "seed 'lucky' is not an integer"),
+        ({"seed": "lucky"}, "seed is 'lucky' (str): it must be an integer"),
     ],
 )
 def test_bad_input_is_refused_before_money_is_spent(

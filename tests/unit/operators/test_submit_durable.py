@@ -15,6 +15,7 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.jobs.record import warn_of_no_store
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import submitting
@@ -181,8 +182,8 @@ def test_a_lost_answer_is_never_submitted_again_by_itself(still: Sandbox) -> Non
     for fact in (
         MODEL,
         still.base_url,
-        "sent between",
-        "would cost the price of a video",
+        "was sent to",
+        "Another video costs the price of a video",
         "To pay for another, clear the task",
     ):
         assert fact in str(report.error)
@@ -237,7 +238,7 @@ def test_an_id_that_cannot_be_kept_does_not_end_the_try(still: Sandbox, caplog: 
     assert run.finish().state == "success"
     (job,) = still.ledger().jobs
     assert run.xcoms["return_value"] == job["request_id"]
-    assert f"Video {job['request_id']} is paid for, but this try alone knows its id" in caplog.text
+    assert f"Video {job['request_id']} is paid for, but this try alone knows its request id" in caplog.text
 
 
 @pytest.mark.parametrize("kept", ["garbage", {"request_id": "vid1"}, [1], None])
@@ -259,6 +260,7 @@ def test_an_airflow_without_a_store_says_once_what_protection_is_missing(
 ) -> None:
     run = submitting()
     run.has_store = False
+    warn_of_no_store.cache_clear()
     assert run.finish().state == "success"
     (warning,) = (entry for entry in caplog.records if entry.levelno >= logging.WARNING)
     assert "no task state store" in warning.getMessage()

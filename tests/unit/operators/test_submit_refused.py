@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
-    SiliconFlowError,
     SubmitOutcomeUnknownError,
+    SubmitRejectedError,
 )
-from airflow_provider_siliconflow.operators.submit import _integer, wait_after
+from airflow_provider_siliconflow.jobs.request import read_fields
+from airflow_provider_siliconflow.operators.base import backoff
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
@@ -106,12 +107,12 @@ def test_refusals_without_an_end_end_at_the_timeout(still: Sandbox, clock: Clock
     report = run.finish()
 
     assert report.state == "up_for_retry"
-    assert type(report.error) is SiliconFlowError
+    assert isinstance(report.error, SubmitRejectedError)
     said = str(report.error)
     calls = still.ledger().submit_calls
-    assert f"refused {calls} times in {clock.now - began:.0f} s (submit_timeout is 600 s)" in said
+    assert f"rejected {calls} times in {clock.now - began:.0f} s (submit_timeout is 600 s)" in said
     assert "HTTP 429" in said
-    assert said.endswith("The submit was rejected, nothing is billed.")
+    assert said.endswith("The submit was rejected, nothing is billed. A retry submits it.")
     assert clock.now <= began + 600
     assert run.record is None
     assert still.ledger().billed == 0
@@ -121,7 +122,7 @@ def test_a_wait_beyond_the_timeout_is_not_begun(still: Sandbox, clock: Clock) ->
     still.script(Fault("submit", "rate_limited", retry_after=601))
     report = submitting(submit_timeout=600).finish()
     assert report.state == "up_for_retry"
-    assert "refused 1 times in 0 s" in str(report.error)
+    assert "rejected 1 times in 0 s" in str(report.error)
     assert clock.naps == []
 
 
@@ -146,7 +147,7 @@ def test_a_triggerer_that_gives_up_costs_nothing(still: Sandbox, clock: Clock) -
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 5000), st.none() | st.floats(0, 1e6))
 def test_a_wait_is_long_enough_for_airflow_and_bounded(refusals: int, asked: float | None) -> None:
-    wait = wait_after(refusals, asked)
+    wait = backoff(refusals, asked)
     assert wait >= 10
     if asked is None:
         assert wait <= 1.5 * min(10 * 2 ** (refusals - 1), 300)
@@ -171,8 +172,8 @@ def test_on_kill_tells_the_truth(still: Sandbox, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     report.task.on_kill()
     said = capsys.readouterr().out
-    assert f"This cancels nothing: video {run.record['request_id']} keeps running at SiliconFlow and is billed" in said
-    assert "A retry takes it up by its record, if one was kept" in said
+    assert f"Video {run.record['request_id']} was submitted, keeps running at the service and is billed" in said
+    assert "A retry of this task re-attaches to it" in said
     assert still.ledger().submit_calls == 1
 
 
@@ -180,7 +181,7 @@ def test_on_kill_tells_the_truth(still: Sandbox, capsys: pytest.CaptureFixture[s
     ("seed", "read"), [(7, 7), (" 7 ", 7), ("-1", -1), ("", None), ("None", None), (" ", None), (None, None)]
 )
 def test_a_seed_may_come_as_text(seed: int | str | None, read: int | None) -> None:
-    assert _integer(seed) == read
+    assert read_fields({"seed": seed}).get("seed") == read
 
 
 @pytest.mark.parametrize("seed", ["seven", "1.5", "1e3"])
@@ -188,5 +189,5 @@ def test_a_seed_that_is_no_number_is_refused_before_anything_is_sent(still: Sand
     report = submitting(seed=seed).finish()
     assert report.state == "failed"
     assert isinstance(report.error, InvalidVideoRequestError)
-    assert f"seed {seed!r} is not an integer" in str(report.error)
+    assert f"seed is {seed!r} (str): it must be an integer" in str(report.error)
     assert still.ledger().submit_calls == 0

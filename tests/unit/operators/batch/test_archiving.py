@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.jobs import archive as jobs_archive
+from airflow_provider_siliconflow.jobs import batch_archive
 from airflow_provider_siliconflow.jobs.archive import archive_manifest
-from airflow_provider_siliconflow.operators import batch_archive
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
@@ -31,7 +33,6 @@ from tests.unit.operators.batch.runs import (
     kwargs_of,
     made,
     retried,
-    rows,
     states,
     woken,
 )
@@ -51,7 +52,7 @@ def test_a_late_video_fails_the_task_after_the_others_are_safe(still: Sandbox, p
     assert isinstance(report.error, VideoTimeoutError)
     assert report.state == "up_for_retry"
     assert states(run) == ["archived", "timed_out"]
-    assert "A retry of this task takes them up at no cost" in str(report.error)
+    assert "A retry of this task re-attaches to it, which costs nothing" in str(report.error)
     assert archived(tmp_path) == {still.ledger().jobs[0]["request_id"]}
     still.clear_faults()
     assert retried(run, still).state == "success"
@@ -112,47 +113,52 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
 ) -> None:
     archive = archive_manifest
 
-    async def mistaken(hook: Any, destination: str, url: str | None, video: Any, if_exists: Any) -> dict[str, Any]:
+    async def mistaken(hook: Any, destination: str, url: str | None, video: Any, *more: Any) -> dict[str, Any]:
         if video.prompt == "a":
             raise RuntimeError("a mistake")
-        return await archive(hook, destination, url, video, if_exists)
+        return await archive(hook, destination, url, video, *more)
 
-    monkeypatch.setattr(batch_archive, "archive_manifest", mistaken)
+    monkeypatch.setattr(jobs_archive, "archive_manifest", mistaken)
     run = batching(tmp_path, ["a", "b", "c"])
     assert made(run, still).state == "up_for_retry"
-    assert rows(run.xcoms["manifest"]) == [("not_archived", "a mistake"), ("archived", ""), ("archived", "")]
+    assert states(run) == ["not_archived", "archived", "archived"]
+    assert run.xcoms["manifest"]["videos"][0]["reason"].startswith("a mistake")
 
 
-def test_a_key_that_is_no_longer_good_loses_no_paid_video(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = batching(tmp_path, ["a", "b"])
+def test_a_rejected_key_is_waited_out_and_loses_no_paid_video(still: Sandbox, patient: Clock, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"], timeout=60)
     assert run.work().state == "deferred"
-    still.advance(MADE)
     still.change_key("cn", "sk-another")
     assert woken(run, sorted(all_ids(still))).state == "deferred"
+    patient.sleep(MADE)
+    report = woken(run)
+    assert report.state == "up_for_retry"
+    assert not isinstance(report.error, AirflowFailException)
+    assert states(run) == ["timed_out", "timed_out"]
     still.change_key("cn", still.key)
-    assert made(run, still).state == "success"
+    assert retried(run, still).state == "success"
     assert archived(tmp_path) == all_ids(still)
 
 
-def test_an_id_that_the_service_does_not_know_is_told_and_retried(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_request_id_that_the_service_rejects_for_a_grace_period_is_retried(
+    still: Sandbox, patient: Clock, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.0)
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     lost = still.ledger().jobs[0]["request_id"]
     still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
     still.advance(MADE)
-    assert run.work().state == "up_for_retry"
+    report = woken(run, sorted(all_ids(still)))
+    assert report.state == "up_for_retry"
+    assert not isinstance(report.error, AirflowFailException)
     assert states(run) == ["not_archived", "archived"]
+    assert sum(patient.naps) >= 120, "one rejected poll is none"
+    still.clear_faults()
+    assert retried(run, still).state == "success"
+    assert still.ledger().billed == 2
 
 
-def test_a_video_that_is_safe_already_needs_no_service_any_more(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.0)
+def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
     assert made(run, still).state == "up_for_retry"
     still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
@@ -161,13 +167,29 @@ def test_a_video_that_is_safe_already_needs_no_service_any_more(
     assert states(run) == ["archived"]
 
 
-def test_a_trigger_that_failed_ends_no_wait(still: Sandbox, tmp_path: Path) -> None:
-    run = batching(tmp_path, ["a"])
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_trigger_that_fails_is_deferred_to_again_and_fails_the_task_at_last(
+    still: Sandbox, tmp_path: Path, retries: int
+) -> None:
+    run = batching(tmp_path, ["a"], retries=retries)
     assert run.work().state == "deferred"
     assert woken(run, message="ValueError: oops").state == "deferred"
+    assert run.fail_deferral("gone").state == "deferred"
+    report = woken(run, message="ValueError: oops")
+    assert report.state == ("up_for_retry" if retries else "failed")
+    (job,) = still.ledger().jobs
+    assert job["request_id"] in str(report.error)
     still.advance(MADE)
-    assert run.finish().state == "success"
+    assert retried(run, still).state == "success"
     assert still.ledger().billed == 1
+
+
+def test_a_trigger_that_fails_loses_no_video_that_is_ready(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a", "b"], retries=0)
+    assert run.work().state == "deferred"
+    still.advance(MADE)
+    assert run.fail_deferral("no such class").state == "success"
+    assert archived(tmp_path) == all_ids(still)
 
 
 def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
@@ -178,7 +200,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
     under_way = 0
     link_of: dict[str, datetime] = {}
 
-    async def archive(hook: Any, destination: str, url: str | None, video: Any, if_exists: Any) -> dict[str, Any]:
+    async def archive(hook: Any, destination: str, url: str | None, video: Any, *more: Any) -> dict[str, Any]:
         nonlocal under_way
         order.append(video.request_id)
         under_way += 1
@@ -187,7 +209,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
         under_way -= 1
         return {"path": video.request_id}
 
-    monkeypatch.setattr(batch_archive, "archive_manifest", archive)
+    monkeypatch.setattr(jobs_archive, "archive_manifest", archive)
     prompts = [f"video {number}" for number in range(12)]
     run = batching(tmp_path, prompts)
     assert run.work().state == "deferred"
@@ -220,4 +242,4 @@ def test_few_looks_at_a_time(still: Sandbox, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(SiliconFlowHook, "poll", counted)
     run = batching(tmp_path, [f"video {number}" for number in range(20)])
     assert made(run, still).state == "success"
-    assert 1 <= at_once <= batch_archive._LOOKS
+    assert 1 <= at_once <= batch_archive._POLLS

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow.exceptions import SubmitConflictError
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import FAILS, MADE, all_ids, archived, batching, made, retried, states
@@ -28,35 +30,86 @@ def test_in_another_order_the_records_are_their_own(still: Sandbox, tmp_path: Pa
 
     assert run.work().state == "up_for_retry"
 
-    assert states(run) == ["not_archived", "failed"]
+    assert states(run) == ["failed", "not_archived"], "the list that the try began with holds"
     still.clear_faults()
     retried(run, still)
     assert [job["prompt"] for job in still.ledger().jobs].count("good") == 1
     assert good in archived(tmp_path)
 
 
-def test_what_is_new_is_submitted_and_all_have_their_own_prompts(still: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("now", [["new", "a", "b"], ["b"], ["x", "y", "z"], "no list", None])
+def test_within_a_try_the_list_that_it_began_with_holds(still: Sandbox, tmp_path: Path, now: Any) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
-    run.task.requests = ["new", "a", "b"]
+    run.task.requests = now
     still.advance(MADE)
     assert made(run, still).state == "success"
-    assert states(run) == ["archived"] * 3
+    assert states(run) == ["archived"] * 2
     assert archived(tmp_path) == all_ids(still)
-    assert prompts_of(tmp_path) == {"a", "b", "new"}
-    assert still.ledger().billed == 3
+    assert prompts_of(tmp_path) == {"a", "b"}
+    assert still.ledger().billed == 2
 
 
-def test_what_is_asked_for_no_more_is_told(still: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = batching(tmp_path, ["a", "b"])
+def test_a_list_that_renders_anew_with_each_resume_is_paid_for_once(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["0"])
+    renderings = iter(range(1, 100))
+    state = run.work().state
+    while state == "deferred":
+        still.advance(MADE)
+        run.task.requests = [f"{next(renderings)}", f"{next(renderings)}"]
+        state = run.work().state
+    assert state == "success"
+    assert still.ledger().billed == 1
+
+
+def test_a_list_that_renders_anew_with_each_try_is_a_conflict_and_its_paid_videos_are_archived(
+    still: Sandbox, tmp_path: Path
+) -> None:
+    """As ``{{ ti.try_number }}``, ``now()``, ``uuid4()`` render."""
+    run = batching(tmp_path, [f"{number} of try 1" for number in range(10)])
     assert run.work().state == "deferred"
-    run.task.requests = ["b"]
+    run.task.requests = [f"{number} of try 2" for number in range(10)]
+    report = retried(run, still)
+    assert report.state == "failed"
+    assert isinstance(report.error, SubmitConflictError)
+    assert still.ledger().billed == 10, "intended: 10"
+    assert archived(tmp_path) == all_ids(still)
+    assert states(run) == ["not_submitted"] * 10 + ["archived"] * 10
+    for fact in ("10 of 20 videos are archived", "asks for no more", "Clear the task", *all_ids(still)):
+        assert fact in str(report.error)
+
+
+def test_who_consents_pays_for_the_list_as_it_renders_now_and_no_more(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a1", "b1"], on_unknown_submit="resubmit")
+    assert run.work().state == "deferred"
+    run.task.requests = ["a2", "b2"]
+    assert retried(run, still).state == "success"
+    assert still.ledger().billed == 4
+    assert archived(tmp_path) == all_ids(still)
+
+
+def test_a_list_that_becomes_none_between_the_tries_loses_no_paid_video(still: Sandbox, tmp_path: Path) -> None:
+    run = batching(tmp_path, ["a"])
+    assert run.work().state == "deferred"
+    run.task.requests = "no list"
+    report = retried(run, still)
+    assert report.state == "failed"
+    assert isinstance(report.error, SubmitConflictError)
+    assert archived(tmp_path) == all_ids(still)
+    assert still.ledger().billed == 1
+
+
+def test_a_store_that_is_away_as_the_task_resumes_keeps_no_video_waiting(still: Sandbox, tmp_path: Path) -> None:
+    def fail(message: object) -> None:
+        if isinstance(message, (comms.GetTaskStateStore, comms.SetTaskStateStore)):
+            raise RuntimeError("the API server is away")
+
+    run = batching(tmp_path, ["a", "b"], retries=0)
+    assert run.work().state == "deferred"
     still.advance(MADE)
+    run.before = fail
     assert run.work().state == "success"
-    assert states(run) == ["archived"]
-    gone, kept = (job["request_id"] for job in still.ledger().jobs)
-    assert archived(tmp_path) == {kept}
-    assert f"Video {gone} is asked for no more: it keeps running at the service, is billed" in capsys.readouterr().out
+    assert archived(tmp_path) == all_ids(still)
 
 
 def test_a_video_that_is_archived_is_done_though_the_service_says_failed_by_now(still: Sandbox, tmp_path: Path) -> None:
@@ -83,6 +136,6 @@ def test_a_record_that_cannot_be_kept_is_told_with_what_is_under_way(still: Sand
     for fact in (
         job["request_id"],
         "Nothing was submitted, nothing is billed. A retry submits it.",
-        "1 are submitted, keep running at the service and are billed",
+        f"Video {job['request_id']} was submitted, keeps running at the service and is billed",
     ):
         assert fact in str(report.error)

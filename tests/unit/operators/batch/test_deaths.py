@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import (
+    SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.sandbox.server import Sandbox
@@ -53,11 +54,12 @@ def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(still: Sa
         assert report.state == "killed"
         run.before = lambda message: None
         run.deferral = None
-        assert retried(run, still).state == "success", death
+        report = retried(run, still)
 
         ledger = still.ledger()
         assert ledger.billed <= intended, death
-        result = run.xcoms["return_value"]
+        result = run.xcoms.get("return_value") or run.xcoms["manifest"]
+        assert report.state == ("failed" if result["unknown"] else "success"), death
         # An intent without an id is the one thing that a record cannot decide: it is told, and not paid again.
         assert result["archived"] + result["unknown"] == intended, death
         assert result["unknown"] <= 1, death
@@ -77,7 +79,9 @@ def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(still: Sandbo
     run.before = die
     assert run.work().state == "killed"
     run.before = lambda message: None
-    assert retried(run, still).state == "success"
+    report = retried(run, still)
+    assert report.state == "failed", "what may be billed and is not archived never ends in success"
+    assert isinstance(report.error, SubmitOutcomeUnknownError)
     assert states(run) == ["archived", "unknown", "archived"]
     assert still.ledger().billed == 3
 
@@ -100,7 +104,7 @@ def test_a_retry_looks_at_once_and_downloads_nothing_twice(still: Sandbox, tmp_p
     assert run.work().state == "deferred"  # the failed one alone
     assert still.ledger().fetched == 1
     assert still.ledger().billed == 3
-    assert [row["state"] for row in state_of(run)["rows"]] == ["archived"]
+    assert [row["state"] for row in state_of(run)["items"]] == ["archived"]
 
 
 def test_a_list_that_changes_between_the_tries_pays_for_nothing_twice(still: Sandbox, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_a_store_that_is_down_keeps_its_own_request_back_alone(still: Sandbox, s
     report = made(run, still)
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
-    for fact in ("2 of 3 videos are archived", "1 not submitted for now and not billed", "ConnectionRefusedError"):
+    for fact in ("2 of 3 videos are archived", "1 requests were not submitted", "ConnectionRefusedError"):
         assert fact in str(report.error)
     assert [row["state"] for row in run.xcoms["manifest"]["videos"]] == ["archived", "not_submitted", "archived"]
     assert run.xcoms["manifest"]["not_submitted"] == 1

@@ -76,11 +76,11 @@ def test_refused_for_too_long_is_told_and_the_others_are_archived(
     run = batching(tmp_path, ["a", "b", "c"], submit_timeout=300)
     report = run.work()
     for _ in range(20):
-        if not state_of(run)["refusals"]:
+        if not state_of(run)["rejections"]:
             break
         patient.sleep(max(0.0, report.message.trigger_kwargs["wake_at"] - patient.now))
         report = woken(run)
-        if len(state_of(run)["rows"]) == 2:
+        if len(state_of(run)["items"]) == 2:
             break
     still.advance(MADE)
     assert woken(run, sorted(all_ids(still))).state == "success"

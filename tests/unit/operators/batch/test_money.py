@@ -11,12 +11,14 @@ from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
+    SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import (
     FAILS,
     MADE,
+    all_ids,
     batching,
     made,
     retried,
@@ -51,9 +53,9 @@ def test_a_record_that_cannot_be_closed_hides_nothing(still: Sandbox, tmp_path: 
 
 def test_an_unknown_outcome_is_never_resubmitted_by_itself(still: Sandbox, tmp_path: Path) -> None:
     still.script(Fault("submit", "reset", after=True, match="dog"))
-    run = batching(tmp_path, ["a cat", "a dog"], fail_on_partial_error=True)
-    assert made(run, still).state == "up_for_retry"
-    assert retried(run, still).state == "up_for_retry"
+    run = batching(tmp_path, ["a cat", "a dog"])
+    assert made(run, still).state == "failed"
+    assert retried(run, still).state == "failed"
     assert states(run) == ["archived", "unknown"]
     assert still.ledger().submit_calls == still.ledger().billed == 2
     row = run.xcoms["manifest"]["videos"][1]
@@ -66,16 +68,18 @@ def test_told_to_resubmit_a_retry_comes_about_and_does(still: Sandbox, tmp_path:
     run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=1)
     report = made(run, still)
     assert report.state == "up_for_retry"
-    assert "A retry submits them anew" in str(report.error)
+    assert "A retry submits it anew and may pay twice" in str(report.error)
     assert retried(run, still).state == "success"
     assert states(run) == ["archived", "archived"]
     assert [job["prompt"] for job in still.ledger().jobs] == ["a cat", "a dog", "a dog"]
 
 
-def test_told_to_resubmit_the_last_try_keeps_what_it_has(still: Sandbox, tmp_path: Path) -> None:
+def test_told_to_resubmit_the_last_try_keeps_what_it_has_and_fails(still: Sandbox, tmp_path: Path) -> None:
     still.script(Fault("submit", "reset", after=True, match="dog"))
     run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=0)
-    assert made(run, still).state == "success"
+    report = made(run, still)
+    assert report.state == "failed"
+    assert isinstance(report.error, SubmitOutcomeUnknownError)
     assert states(run) == ["archived", "unknown"]
 
 
@@ -88,8 +92,8 @@ def test_a_video_paid_for_another_connection_is_told_as_paid(
     other = {"conn_type": "siliconflow", "password": still.key_com, "host": still.base_url_com}
     monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(other))
     run.next_try()
-    assert run.work().state == "up_for_retry"
+    assert run.work().state == "failed"
     (row,) = run.xcoms["manifest"]["videos"]
-    assert (row["state"], row["cost"]) == ("unknown", "perhaps the price of a video")
+    assert (row["state"], row["billing"], row["request_id"]) == ("unknown", "running", *all_ids(still))
     assert "already paid for" in row["reason"]
     assert still.ledger().billed == 1

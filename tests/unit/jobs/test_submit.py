@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from typing import Any, cast
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
     SiliconFlowError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.jobs import record, submit
-from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore, intent_of
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, submit_once
-from tests.unit.dying_task import CONN_ID, REQUEST, SETTINGS, DyingTask, FakeHook, FakeStore, Killed
+from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore
+from tests.unit.jobs.dying_task import FIELDS, DyingTask, FakeHook, FakeStore, Killed, LawBrokenError, once
 
 PRICE = "2.00 CNY"
 QUICK = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -30,10 +29,7 @@ QUICK = settings(max_examples=100, deadline=None, derandomize=True, database=Non
 
 json_values = st.recursive(
     st.booleans() | st.integers() | st.text(),
-    lambda inner: (
-        st.lists(inner)
-        | st.dictionaries(st.text() | st.sampled_from([field.name for field in fields(SubmitRecord)]), inner)
-    ),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from([*SubmitRecord.model_fields]), inner),
     max_leaves=8,
 )
 
@@ -45,17 +41,12 @@ def store_of(kept: Any = None, **faults: Any) -> tuple[SubmitStore, FakeStore]:
     return SubmitStore(cast("Any", {"task_state_store": fake})), fake
 
 
-def once(store: SubmitStore, hook: FakeHook, before_paying: Callable[[], None] = lambda: None) -> SubmitRecord:
-    intent = intent_of(asdict(REQUEST), conn_id=CONN_ID, settings=SETTINGS, max_tries=1)
-    return submit_once(cast("Any", hook), lambda: REQUEST, store, intent, ResubmitPolicy(price=PRICE), before_paying)
-
-
 @QUICK
 @given(json_values)
 def test_what_is_no_record_is_an_error_and_never_absent(kept: Any) -> None:
     store, _ = store_of(kept)
     hook = FakeHook()
-    with pytest.raises(SubmitRecordError, match="not the same as no record, so the request was not submitted"):
+    with pytest.raises(SubmitRecordError, match="not the same as no record, so nothing is submitted"):
         once(store, hook)
     assert hook.posts == 0
 
@@ -72,9 +63,9 @@ def test_the_intent_is_kept_before_the_post_and_the_id_right_after_it() -> None:
     store, fake = store_of()
     hook = FakeHook(on_post=lambda: fake.log.append(("POST", None)))
 
-    record = once(store, hook, before_paying=lambda: fake.log.append(("before paying", None)))
+    record = once(store, hook)
 
-    assert [name for name, _ in fake.log] == ["get", "before paying", "set", "POST", "set"]
+    assert [name for name, _ in fake.log] == ["get", "set", "POST", "set"]
     (_, intent), (_, made) = (entry for entry in fake.log if entry[0] == "set")
     assert (intent["request_id"], made["request_id"]) == (None, record.request_id)
     assert made["submitted_at"] >= intent["intent_at"]
@@ -92,18 +83,16 @@ def test_nothing_is_sent_if_the_intent_cannot_be_kept() -> None:
 def test_the_try_goes_on_if_the_id_cannot_be_kept(caplog: pytest.LogCaptureFixture) -> None:
     store, fake = store_of(failing="set id")
     record = once(store, FakeHook())
-    assert f"Video {record.request_id} is paid for, but this try alone knows its id" in caplog.text
+    assert f"Video {record.request_id} is paid for, but this try alone knows its request id" in caplog.text
     assert fake.kept[KEY]["request_id"] is None
 
 
-def test_what_speaks_against_paying_leaves_no_trace() -> None:
-    def refuse() -> None:
-        raise SiliconFlowError("no room")
-
+def test_what_fails_before_the_money_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FIELDS, "image_size", "big")
     store, fake = store_of()
     hook = FakeHook()
-    with pytest.raises(SiliconFlowError, match="no room"):
-        once(store, hook, before_paying=refuse)
+    with pytest.raises(InvalidVideoRequestError, match="image_size 'big'"):
+        once(store, hook)
     assert not fake.kept
     assert hook.posts == 0
 
@@ -126,9 +115,32 @@ def test_an_intent_that_cannot_be_dropped_stays_and_is_an_unknown_outcome(caplog
 
 def test_a_lost_answer_names_the_window_and_the_price() -> None:
     store, fake = store_of()
-    with pytest.raises(SubmitOutcomeUnknownError, match=rf"It was sent between .* and .*; a second would cost {PRICE}"):
-        once(store, FakeHook("lost, accepted"))
+    with pytest.raises(
+        SubmitOutcomeUnknownError, match=rf"was sent to .* between .* and .*Another video costs {PRICE}"
+    ):
+        once(store, FakeHook("lost, accepted"), price=PRICE)
     assert fake.kept[KEY]["request_id"] is None
+
+
+class Odd(Exception):
+    """An error that nobody expects."""
+
+
+@pytest.mark.parametrize("error", [Odd("odd"), SiliconFlowError("of unknown billing"), AirflowTaskTimeout("late")])
+def test_whatever_ends_a_post_is_unknown_and_stays_on_record(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error
+
+    store, fake = store_of()
+    with pytest.raises((SubmitOutcomeUnknownError, AirflowTaskTimeout)) as caught:
+        once(store, FakeHook(on_post=fail))
+    assert fake.kept[KEY]["request_id"] is None
+    told = caplog.text if isinstance(error, AirflowTaskTimeout) else str(caught.value)
+    assert "A video may be running and billed" in told
+    with pytest.raises(SubmitOutcomeUnknownError):
+        once(store, FakeHook(number=2))
 
 
 def test_a_closed_record_is_submitted_anew() -> None:
@@ -147,22 +159,13 @@ def test_a_record_that_cannot_be_closed_raises_nothing(caplog: pytest.LogCapture
     assert f"The record of video {record.request_id} cannot be closed" in caplog.text
 
 
-def test_without_a_store_one_warning_says_what_protection_is_missing(caplog: pytest.LogCaptureFixture) -> None:
-    store, hook = SubmitStore(cast("Any", {})), FakeHook("refused")
+def test_without_a_store_nothing_is_kept() -> None:
+    store, hook = SubmitStore(cast("Any", {})), FakeHook()
     assert not store.exists
-    with pytest.raises(SiliconFlowError, match="slow down"):
-        once(store, hook)
-    caplog.clear()
-
-    hook = FakeHook()
     record = once(store, hook)
     store.close(record, "it failed")
-
     assert store.read() is None
     assert hook.posts == 1
-    (warning,) = (entry for entry in caplog.records if entry.levelno >= logging.WARNING)
-    assert "no task state store" in warning.getMessage()
-    assert "a retry cannot know of the video and pays for another" in warning.getMessage()
 
 
 # --- the model: each guard holds, and is needed -----------------------------------------------------------------------
@@ -181,7 +184,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def breaks_a_law(play: Callable[[], None], law: str) -> None:
-    with pytest.raises(AssertionError, match=f"LAW: {law}"):
+    with pytest.raises((AssertionError, LawBrokenError), match=f"LAW: {law}"):
         play()
 
 
@@ -266,14 +269,14 @@ def test_telling_unreadable_from_absent_is_needed(play: Callable[[], None], monk
 def test_keeping_the_intent_of_a_lost_answer_is_needed(
     play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(*args: Any) -> SubmitRecord:
+    def forgetful(store: SubmitStore, *args: Any, **kwargs: Any) -> SubmitRecord:
         try:
-            return submit_once(*args)
+            return once(store, *args, **kwargs)
         except SubmitOutcomeUnknownError:
-            args[2].forget()
+            store.forget()
             raise
 
-    monkeypatch.setattr("tests.unit.dying_task.submit_once", forgetful)
+    monkeypatch.setattr("tests.unit.jobs.dying_task.once", forgetful)
     breaks_a_law(play, "what is paid for is not submitted again")
 
 

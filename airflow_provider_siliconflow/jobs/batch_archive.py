@@ -1,0 +1,137 @@
+"""The other half of a batch: poll the videos whose wait has ended, and archive those that are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.models import VideoStatus
+from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
+from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
+from airflow_provider_siliconflow.polling.decision import REJECTION_GRACE, Wait, WaitResult
+from airflow_provider_siliconflow.polling.worker import poll_paid_video
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.video_job import VideoJob
+
+log = logging.getLogger(__name__)
+
+#: Videos polled, and archived, at the same time.
+_POLLS, _ARCHIVES = 8, 4
+
+
+class Archiver:
+    """
+    The videos of a list on their way to where they last; each stands for itself.
+
+    :param hook: The service.
+    :param jobs: The job of each request.
+    :param state: How far they are; updated.
+    """
+
+    def __init__(self, hook: SiliconFlowHook, jobs: Sequence[VideoJob], state: BatchState) -> None:
+        self._hook = hook
+        self._jobs = jobs
+        self._state = state
+
+    def record_pending(self) -> None:
+        """Write down each request id in hand whose record could not be written before."""
+        for index, video in self._state.pending.items():
+            job = self._jobs[index]
+            if not video.is_recorded or job.record is None:
+                job.adopt(video.request_id)
+                self._state.pending[index] = replace(video, is_recorded=job.is_recorded)
+
+    def archive_ended(self, ended: Collection[str], rejected: Collection[str] = ()) -> None:
+        """
+        Poll the videos whose wait has ended, and archive those that are ready, the soonest to expire first.
+
+        :param ended: Request ids; once the deadline has passed, all are polled.
+        :param rejected: Those whose polls were rejected for a whole grace period already.
+        """
+        from airflow_provider_siliconflow.archive.threads import run_archive
+
+        late = time.time() >= self._state.deadline
+        due = {index: video for index, video in self._state.pending.items() if late or video.request_id in ended}
+        if due:
+            run_archive(lambda: self._poll_and_archive(due, rejected))
+
+    async def _poll_and_archive(self, due: Mapping[int, PendingVideo], rejected: Collection[str]) -> None:
+        results = await self._poll_all(list(due.values()), rejected)
+        ready: dict[int, VideoStatus] = {}
+        for (index, video), result in zip(due.items(), results, strict=True):
+            if result is None:
+                self._state.polled({video.request_id: time.time()})
+            elif status := self._ready(index, result):
+                ready[index] = status
+        await self._archive_all(ready)
+
+    def _ready(self, index: int, result: WaitResult) -> VideoStatus | None:
+        """Return a video that is ready; what became of another becomes its item."""
+        try:
+            return result.video()
+        except SiliconFlowError as error:
+            self._complete(index, error)
+        return None
+
+    def _complete(self, index: int, error: SiliconFlowError) -> None:
+        """Note that a video is not ready or could not be archived, unless an earlier try has archived it."""
+        job = self._jobs[index]
+        if made := job.find_archived():
+            self._state.complete(_archived(index, job.request_id, made["path"]))
+            return
+        told = job.explain(error)
+        state = ItemState.NOT_ARCHIVED
+        if isinstance(error, VideoFailedError):
+            state = ItemState.FAILED
+        elif isinstance(error, VideoTimeoutError):
+            state = ItemState.TIMED_OUT
+        self._state.complete(BatchItem.of_error(index, state, told))
+
+    async def _poll_all(self, videos: Sequence[PendingVideo], rejected: Collection[str]) -> list[WaitResult | None]:
+        few = asyncio.Semaphore(_POLLS)
+        spent = time.time() - REJECTION_GRACE
+
+        async def poll(video: PendingVideo) -> WaitResult | None:
+            since = spent if video.request_id in rejected else None
+            wait = Wait(video.request_id, self._state.deadline, rejected_since=since)
+            async with few:
+                return await asyncio.to_thread(poll_paid_video, self._hook, wait)
+
+        return await asyncio.gather(*map(poll, videos))
+
+    async def _archive_all(self, ready: Mapping[int, VideoStatus]) -> None:
+        few = asyncio.Semaphore(_ARCHIVES)
+
+        async def archive(index: int, video: VideoStatus) -> None:
+            async with few:
+                await self._archive(index, video)
+
+        never = datetime.max.replace(tzinfo=UTC)
+        soonest = sorted(ready.items(), key=lambda pair: pair[1].expires_at or never)
+        await asyncio.gather(*(archive(index, video) for index, video in soonest))
+
+    async def _archive(self, index: int, video: VideoStatus) -> None:
+        job = self._jobs[index]
+        try:
+            made = await job.archive(video)
+        except SiliconFlowError as error:
+            log.warning("Video %s was not archived: %s", video.request_id, error)
+            await asyncio.to_thread(self._complete, index, error)
+        except Exception as error:  # whatever it is, it must not break off the archiving of the others
+            log.exception("Video %s was not archived", video.request_id)
+            what = SiliconFlowError(str(error) or type(error).__name__)
+            await asyncio.to_thread(self._complete, index, what)
+        else:
+            self._state.complete(_archived(index, job.request_id, made["path"]))
+
+
+def _archived(index: int, request_id: str, path: str) -> BatchItem:
+    return BatchItem(index, ItemState.ARCHIVED, Billing.ARCHIVED, request_id, path)

@@ -1,0 +1,121 @@
+"""How a batch ends: success only if nothing that may be billed is left unarchived without saying so. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowError,
+    SubmitConflictError,
+    SubmitOutcomeUnknownError,
+    VideoNotArchivedError,
+    VideoTimeoutError,
+)
+from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState
+from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy
+
+_UNDONE = (ItemState.TIMED_OUT, ItemState.NOT_ARCHIVED)
+
+
+def failure_of(
+    items: Sequence[BatchItem],
+    *,
+    withdrawn: Collection[int],
+    policy: ResubmitPolicy,
+    is_recorded: bool,
+    has_retry: bool,
+    fail_on_partial_error: bool,
+) -> SiliconFlowError | None:
+    """
+    Return the error with which a batch ends, or None if it succeeds.
+
+    What a retry can still archive or submit comes first, since it is Airflow that retries.
+
+    :param items: What became of each request.
+    :param withdrawn: Indexes of what earlier tries have paid for and the list asks for no more.
+    :param policy: What the user said about paying again.
+    :param is_recorded: Whether a retry finds the videos on record.
+    :param has_retry: Whether Airflow retries the task.
+    :param fail_on_partial_error: Whether any request that is not archived fails the task.
+    """
+    archived = sum(item.state is ItemState.ARCHIVED for item in items)
+    told = f"{archived} of {len(items)} videos are archived"
+    undone = [item for item in items if item.state is not ItemState.ARCHIVED]
+    if pending := [item for item in undone if item.state in _UNDONE]:
+        return _not_archived(pending, told, policy, is_recorded)
+    if withdrawn and not policy.resubmits:
+        return _conflict(items, withdrawn, told, policy)
+    if has_retry and (put_off := [item for item in undone if item.state is ItemState.NOT_SUBMITTED]):
+        return SiliconFlowError(
+            f"{told}; {len(put_off)} requests were not submitted. The first: {_first(put_off)}",
+            billing=Billing.NOT_SUBMITTED,
+            next_step=NextStep.SUBMIT,
+        )
+    if unknown := [item for item in undone if item.state is ItemState.UNKNOWN]:
+        return _unknown(unknown, told, policy, has_retry=has_retry)
+    if undone and (fail_on_partial_error or not archived):
+        counts = Counter(item.state for item in undone)
+        return SiliconFlowError(
+            f"{told}: {counts[ItemState.FAILED]} failed at the service,"
+            f" {counts[ItemState.REJECTED] + counts[ItemState.NOT_SUBMITTED]} were rejected or not submitted and cost"
+            f" nothing. The first: {_first(undone)}"
+        )
+    return None
+
+
+def describe_pending(state: BatchState, policy: ResubmitPolicy, *, is_recorded: bool) -> str:
+    """
+    Return what happened to the money of a list so far, for a task that ends before its videos are ready.
+
+    :param state: How far the list is.
+    :param policy: What the user said about paying again.
+    :param is_recorded: Whether a retry finds the videos on record.
+    """
+    archived = sum(item.state is ItemState.ARCHIVED for item in state.items)
+    told = f"{archived} videos are archived, {len(state.pending)} are pending."
+    if not state.pending:
+        return told
+    step = policy.after_accepted if is_recorded else NextStep.PAY_AGAIN
+    return f"{told} {sentence(Billing.RUNNING, request_ids=state.request_ids(), next_step=step)}"
+
+
+def _not_archived(
+    pending: Sequence[BatchItem], told: str, policy: ResubmitPolicy, is_recorded: bool
+) -> SiliconFlowError:
+    is_late = any(item.state is ItemState.TIMED_OUT for item in pending)
+    step = policy.after_accepted if is_recorded else NextStep.PAY_AGAIN
+    ids = [item.request_id for item in pending if item.request_id]
+    return (VideoTimeoutError if is_late else VideoNotArchivedError)(
+        f"{told}; {len(pending)} are paid for and not archived yet ({', '.join(ids)}). The first: {_first(pending)}",
+        billing=Billing.RUNNING,
+        request_id=ids[0] if len(ids) == 1 else None,
+        next_step=step,
+    )
+
+
+def _conflict(
+    items: Sequence[BatchItem], withdrawn: Collection[int], told: str, policy: ResubmitPolicy
+) -> SubmitConflictError:
+    ids = [item.request_id for item in items if item.index in withdrawn and item.request_id]
+    not_submitted = sum(item.state is ItemState.NOT_SUBMITTED for item in items)
+    way = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
+    return SubmitConflictError(
+        f"{told}. This task has already paid for {len(withdrawn)} videos that its list asks for no more"
+        f" ({', '.join(ids) or 'of unknown request ids'}); they are among the archived where they were ready. The list"
+        f" renders differently with each try, or changed between the tries, so {not_submitted} requests that are new in"
+        f" it were not submitted. {way} to submit the list as it is now and pay {policy.price} for each."
+    )
+
+
+def _unknown(unknown: Sequence[BatchItem], told: str, policy: ResubmitPolicy, *, has_retry: bool) -> SiliconFlowError:
+    message = f"{told}; of {len(unknown)} submits the outcome is not known. The first: {_first(unknown)}"
+    if policy.resubmits and has_retry:
+        return SiliconFlowError(message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=policy.price)
+    step = NextStep.CONSENT if policy.reuse_on_clear else NextStep.CLEAR
+    return SubmitOutcomeUnknownError(message, next_step=step, price=policy.price)
+
+
+def _first(items: Sequence[BatchItem]) -> str:
+    return min(items, key=lambda item: item.index).reason

@@ -1,0 +1,162 @@
+"""One process's part in a batch: the list of its try, the jobs of its requests, and both halves of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, SiliconFlowConfigError
+from airflow_provider_siliconflow.jobs.batch import BatchState
+from airflow_provider_siliconflow.jobs.batch_archive import Archiver
+from airflow_provider_siliconflow.jobs.batch_end import describe_pending
+from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
+from airflow_provider_siliconflow.jobs.batch_submit import Submitter
+from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, explain_invalid, unknown_sentence
+from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """
+    What the user asked for.
+
+    :param requests: The list as it renders now.
+    :param defaults: Fields for requests that do not say.
+    :param target: The folder, and what to do about what is in it.
+    :param policy: What the user said about paying again.
+    :param timeout: Seconds to wait for the videos after the last submit.
+    """
+
+    requests: Any
+    defaults: Mapping[str, Any]
+    target: Target
+    policy: ResubmitPolicy
+    timeout: float
+
+
+@dataclass
+class BatchRun:
+    """
+    A list of videos, as one process of a task works on it.
+
+    :param order: What the user asked for.
+    :param requests: The list of this try.
+    :param jobs: The job of each request.
+    :param state: How far they are.
+    :param submitter: The submits.
+    :param archiver: The polls and downloads.
+    :param is_recorded: Whether a retry finds the videos on record.
+    """
+
+    order: BatchOrder
+    requests: Sequence[ListedRequest]
+    jobs: Sequence[VideoJob]
+    state: BatchState
+    submitter: Submitter
+    archiver: Archiver
+    is_recorded: bool
+
+    @property
+    def policy(self) -> ResubmitPolicy:
+        """Return what the user said about paying again."""
+        return self.order.policy
+
+    @property
+    def withdrawn(self) -> list[int]:
+        """Return the indexes of what earlier tries have paid for and the list asks for no more."""
+        return [index for index, request in enumerate(self.requests) if request.is_withdrawn]
+
+    def prepare(self) -> None:
+        """
+        Find out whether the videos could be archived, before any is paid for.
+
+        :raises DestinationError: if they could not.
+        """
+        if self.state.missing(len(self.requests)):
+            self.order.target.prepare()
+
+    def describe(self) -> str:
+        """Return what happened to the money so far, for a task that ends before its videos are ready."""
+        told = describe_pending(self.state, self.policy, is_recorded=self.is_recorded)
+        if any(job.is_submitting for job in self.jobs):
+            return f"A submit is under way: {unknown_sentence(self.policy)} {told}"
+        return told
+
+
+def open_run(
+    context: Context,
+    hook: SiliconFlowHook,
+    order: BatchOrder,
+    give_up_or_wait: Callable[..., float],
+    *,
+    resumed: bool,
+    state: BatchState | None,
+) -> BatchRun:
+    """
+    Return the run of a list, with the list that its try began with.
+
+    :param context: The task's context.
+    :param hook: The service.
+    :param order: What the user asked for.
+    :param give_up_or_wait: Returns the seconds after which a rejected submit is tried again.
+    :param resumed: Whether the try began in an earlier process.
+    :param state: How far that one came, if it is known.
+    :return: The run; nothing was submitted or polled yet.
+    :raises InvalidVideoRequestError: if the list is none and nothing was paid for.
+    :raises SubmitRecordError: if it cannot be told what was paid for.
+    """
+    lists = ListStore(context)
+    if resumed:
+        requests = lists.resume(lambda: read_requests(order.requests, order.defaults), state.keys if state else [])
+    else:
+        requests = _begin(lists, order)
+    state = BatchState.new(keys=[request.key for request in requests]) if state is None else state
+    max_tries = context["ti"].max_tries
+    if not resumed:
+        _check_connection(hook, lists, requests, order.policy)
+    jobs = [
+        VideoJob(hook, request.fields, lists.record_of(request), order.policy, max_tries, order.target)
+        for request in requests
+    ]
+    return BatchRun(
+        order,
+        requests,
+        jobs,
+        state,
+        Submitter(requests, jobs, state, order.timeout, give_up_or_wait),
+        Archiver(hook, jobs, state),
+        lists.exists,
+    )
+
+
+def _check_connection(
+    hook: SiliconFlowHook, lists: ListStore, requests: Sequence[ListedRequest], policy: ResubmitPolicy
+) -> None:
+    """Read the connection, since each request would fail on it; say so if earlier tries have paid for any."""
+    try:
+        _ = hook.settings
+    except (SiliconFlowConfigError, AirflowNotFoundException) as error:
+        for request in requests:
+            told = explain_invalid(error, lists.record_of(request).read(), lists.max_tries, policy)
+            if told is not error:
+                raise told from error
+        raise
+
+
+def _begin(lists: ListStore, order: BatchOrder) -> list[ListedRequest]:
+    try:
+        return lists.begin(read_requests(order.requests, order.defaults), order.policy)
+    except InvalidVideoRequestError as error:
+        # What earlier tries have paid for is archived all the same.
+        requests = lists.begin([ListedRequest(key="invalid", problem=error.message)], order.policy)
+        if not any(request.is_withdrawn for request in requests):
+            raise
+        return requests

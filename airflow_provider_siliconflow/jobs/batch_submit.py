@@ -1,0 +1,206 @@
+"""One half of a batch: re-attach to what is paid for, and submit what is missing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
+from airflow_provider_siliconflow.exceptions import (
+    ImageUnavailableError,
+    SiliconFlowAuthenticationError,
+    SiliconFlowBalanceError,
+    SiliconFlowError,
+    SiliconFlowPermissionError,
+    SubmitConflictError,
+    SubmitOutcomeUnknownError,
+    SubmitRecordError,
+    SubmitRejectedError,
+)
+from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.jobs.batch_list import ListedRequest
+    from airflow_provider_siliconflow.jobs.video_job import VideoJob
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which a worker tries again at a rejected submit before it leaves the waiting to the triggerer.
+_PATIENCE = 45.0
+#: Seconds between two tries meanwhile: a rejected submit costs nothing, and a limit frees slots one by one.
+_PROBE = 1.0
+#: What the account may not do for one request, it may not do for the next.
+_FOR_ALL = (SiliconFlowAuthenticationError, SiliconFlowPermissionError, SiliconFlowBalanceError)
+
+_WITHDRAWN = (
+    "Not submitted: the list renders differently than in an earlier try, which has paid for videos that it asks for no"
+    " more."
+)
+
+
+class Submitter:
+    """
+    The submits of a list; each request stands for itself.
+
+    :param requests: The list of this try.
+    :param jobs: The job of each request.
+    :param state: How far they are; updated.
+    :param timeout: Seconds to wait for the videos after the last submit.
+    :param give_up_or_wait: Returns the seconds after which a rejected submit is tried again, or raises
+        :class:`SubmitRejectedError`.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[ListedRequest],
+        jobs: Sequence[VideoJob],
+        state: BatchState,
+        timeout: float,
+        give_up_or_wait: Callable[..., float],
+    ) -> None:
+        self._requests = requests
+        self._jobs = jobs
+        self._state = state
+        self._timeout = timeout
+        self._give_up_or_wait = give_up_or_wait
+        self._unpolled: set[str] = set()
+
+    def reattach(self) -> None:
+        """
+        Re-attach to what earlier tries have paid for.
+
+        Goes before any submit: what stops the submits must not keep a paid video waiting.
+
+        :raises SubmitRecordError: if it cannot be told what was paid for.
+        """
+        for index in self._missing():
+            request, job = self._requests[index], self._jobs[index]
+            if request.is_withdrawn:
+                self._reattach_withdrawn(index, job)
+            elif not request.problem:
+                self._decided(index, partial(self._reattach, index, job))
+
+    def submit_missing(self) -> float | None:
+        """
+        Submit what is neither decided nor pending, for as long as the service accepts it.
+
+        :return: Seconds after which to go on, if the service accepts no more for now.
+        :raises SubmitRecordError: if it cannot be told what was paid for.
+        """
+        patience = time.monotonic() + _PATIENCE
+        for index in self._missing():
+            request = self._requests[index]
+            if request.problem or request.is_new:
+                state = ItemState.REJECTED if request.problem else ItemState.NOT_SUBMITTED
+                reason = request.problem or _WITHDRAWN
+                self._state.complete(BatchItem(index, state, Billing.NOT_SUBMITTED, reason=reason))
+                continue
+            try:
+                if rejection := self._submit_patiently(index, patience):
+                    return self._wait_or_give_up(rejection)
+            except _FOR_ALL as error:
+                self._reject_missing(ItemState.REJECTED, error)
+                return None
+        return None
+
+    def take_unpolled(self) -> set[str]:
+        """Return the request ids that became pending since this was called last: nobody has polled them."""
+        unpolled, self._unpolled = self._unpolled, set()
+        return unpolled
+
+    def _missing(self) -> list[int]:
+        return self._state.missing(len(self._requests))
+
+    def _submit_patiently(self, index: int, patience: float) -> SiliconFlowError | None:
+        """Submit a request; return the rejection where the service accepts nothing for longer than is worth a slot."""
+        while True:
+            rejection = self._submit(index)
+            if rejection is None:
+                return None
+            asked = getattr(rejection, "retry_after", None) or 0.0
+            if time.monotonic() + asked > patience:
+                return rejection
+            time.sleep(max(_PROBE, asked))
+
+    def _submit(self, index: int) -> SiliconFlowError | None:
+        """Submit a request, or re-attach to its video; return the error of a temporary rejection."""
+        job = self._jobs[index]
+
+        def submit() -> None:
+            if not job.reattach():
+                job.read_request()
+                job.submit()
+            self._track(index, job)
+
+        return self._decided(index, submit)
+
+    def _decided(self, index: int, step: Callable[[], object]) -> SiliconFlowError | None:
+        """
+        Take a step for one request; what is wrong with this one alone becomes its item.
+
+        :return: A temporary rejection.
+        :raises SiliconFlowError: what concerns all.
+        """
+        try:
+            step()
+        except (SubmitRecordError, *_FOR_ALL):
+            raise
+        except (SubmitOutcomeUnknownError, SubmitConflictError) as error:
+            self._state.complete(BatchItem.of_error(index, ItemState.UNKNOWN, error))
+        except ImageUnavailableError as error:
+            self._state.complete(BatchItem.of_error(index, ItemState.NOT_SUBMITTED, error))
+        except SiliconFlowError as error:
+            if error.billing is Billing.UNKNOWN:
+                self._state.complete(BatchItem.of_error(index, ItemState.UNKNOWN, error))
+            elif classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
+                return error
+            else:
+                self._state.complete(BatchItem.of_error(index, ItemState.REJECTED, error))
+        return None
+
+    def _reattach(self, index: int, job: VideoJob) -> None:
+        if job.reattach():
+            self._track(index, job)
+
+    def _reattach_withdrawn(self, index: int, job: VideoJob) -> None:
+        record = job.store.read()
+        if record and record.request_id:
+            job.adopt(record.request_id)
+            self._track(index, job)
+            return
+        reason = "An earlier try was about to submit this request, which the list asks for no more."
+        self._state.complete(BatchItem(index, ItemState.UNKNOWN, Billing.UNKNOWN, reason=reason))
+
+    def _track(self, index: int, job: VideoJob) -> None:
+        assert job.record
+        state, now = self._state, time.time()
+        submitted_at = job.record.submitted
+        state.pending[index] = PendingVideo(
+            job.request_id,
+            now if submitted_at is None else submitted_at,
+            job.record.model,
+            is_recorded=job.is_recorded,
+        )
+        self._unpolled.add(job.request_id)
+        state.accepted_at, state.rejections, state.deadline = now, 0, now + self._timeout
+
+    def _wait_or_give_up(self, error: SiliconFlowError) -> float | None:
+        state = self._state
+        state.rejections += 1
+        try:
+            return self._give_up_or_wait(error, since=state.accepted_at, rejections=state.rejections)
+        except SubmitRejectedError as gone:
+            self._reject_missing(ItemState.REJECTED, gone)
+            return None
+
+    def _reject_missing(self, state: ItemState, error: SiliconFlowError) -> None:
+        """Give the reason once: it travels with each deferral."""
+        first, *others = self._missing()
+        self._state.complete(BatchItem.of_error(first, state, error))
+        for index in others:
+            reason = f"Not submitted, for the reason of request {first}."
+            self._state.complete(BatchItem(index, state, Billing.NOT_SUBMITTED, reason=reason))

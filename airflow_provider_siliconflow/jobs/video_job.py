@@ -1,0 +1,252 @@
+"""One video that is paid for once: re-attach, submit, archive. What every operator composes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
+
+from airflow_provider_siliconflow.billing import Billing, NextStep
+from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowConfigError,
+    SiliconFlowError,
+    SubmitRecordError,
+    VideoFailedError,
+    VideoNotArchivedError,
+)
+from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, warn_of_no_store
+from airflow_provider_siliconflow.jobs.request import build
+from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, explain_invalid, reattach, submit
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.archive.existing import IfExists
+    from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    Where a video is archived.
+
+    :param destination: A local path, an object-storage URI or a folder.
+    :param if_exists: What to do if another video is there.
+    :param owner: The task instance without its try, in whose name the destination is claimed; the same for its
+        retries.
+    """
+
+    destination: Any
+    if_exists: IfExists
+    owner: str
+
+    def prepare(self) -> dict[str, Any] | None:
+        """
+        Find out whether a video could be archived, and claim the destination.
+
+        :return: The manifest of what is there, where that means that there is nothing to pay for.
+        :raises DestinationError: if a video could not be archived.
+        """
+        from airflow_provider_siliconflow.archive.publish import prepare_destination
+
+        return prepare_destination(self.destination, owner=self.owner, if_exists=self.if_exists)
+
+
+@dataclass
+class VideoJob:
+    """
+    One video of a task.
+
+    :param hook: The service.
+    :param fields: The request as the user gave it, as :func:`.request.read_fields` returns it.
+    :param store: Where its record is kept.
+    :param policy: What the user said about paying again.
+    :param max_tries: The task instance's.
+    :param target: Where the video goes; None for a task that only submits.
+    """
+
+    hook: SiliconFlowHook
+    fields: Mapping[str, Any]
+    store: SubmitStore
+    policy: ResubmitPolicy
+    max_tries: int
+    target: Target | None = None
+    #: The record of the video, once it has a request id.
+    record: SubmitRecord | None = None
+    #: Whether the record is in the store.
+    is_recorded: bool = False
+    #: Whether a POST is on its way.
+    is_submitting: bool = False
+    _request: VideoRequest | None = None
+
+    @cached_property
+    def intent(self) -> SubmitRecord:
+        """Return the record to write before a submit."""
+        return intent_of(
+            self.fields,
+            conn_id=self.hook.siliconflow_conn_id,
+            settings=self.hook.settings,
+            max_tries=self.max_tries,
+        )
+
+    @property
+    def request_id(self) -> str:
+        """Return the video's request id; there is one after :meth:`reattach` or :meth:`submit`."""
+        assert self.record
+        assert self.record.request_id
+        return self.record.request_id
+
+    @property
+    def next_step(self) -> NextStep:
+        """Return what a retry or a clear does about the video."""
+        return self.policy.after_accepted if self.is_recorded else NextStep.PAY_AGAIN
+
+    def reattach(self) -> bool:
+        """
+        Re-attach to the video that an earlier try has paid for; read the record before all that could hide it.
+
+        :return: Whether there is one; if not, the job may be submitted.
+        :raises SubmitRecordError: if the record cannot be read.
+        :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
+        :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
+        """
+        try:
+            kept = self.store.read()
+        except SubmitRecordError as error:
+            error.with_billing(error.billing, next_step=NextStep.READ_AGAIN)
+            raise
+        try:
+            intent = self.intent
+        except (SiliconFlowConfigError, AirflowNotFoundException) as error:
+            told = explain_invalid(error, kept, self.max_tries, self.policy)
+            raise told from (None if told is error else error)
+        self.record = reattach(kept, intent, self.policy)
+        self.is_recorded = self.record is not None
+        return self.is_recorded
+
+    def adopt(self, request_id: str) -> None:
+        """
+        Go on with a video whose request id this try knows, and record it if that failed before.
+
+        :param request_id: The video's request id.
+        """
+        kept = None
+        try:
+            kept = self.store.read()
+        except SubmitRecordError:
+            log.exception("Goes on without the record of video %s.", request_id)
+        if kept and kept.request_id == request_id:
+            self.record, self.is_recorded = kept, True
+            return
+        intent = kept if kept and kept.request_id is None else self.intent
+        self.record = intent.with_id(request_id, submitted_at=intent.intent_at)
+        self.ensure_recorded()
+
+    def ensure_recorded(self) -> None:
+        """Write the record of a paid video if that failed before."""
+        if self.record and not self.is_recorded:
+            self.is_recorded = self.store.keep(self.record)
+
+    def prepare(self) -> dict[str, Any] | None:
+        """
+        Do everything that can fail before the money: read the request and its image, claim the destination.
+
+        :return: The manifest of what is at the destination, where that means that there is nothing to pay for.
+        :raises InvalidVideoRequestError: if the request cannot become a video.
+        :raises ImageUnavailableError: if its image cannot be read for now.
+        :raises DestinationError: if the video could not be archived.
+        """
+        if self.target and (made := self.target.prepare()) is not None:
+            return made
+        try:
+            self.read_request()
+        except SiliconFlowError:
+            self.release()
+            raise
+        return None
+
+    def read_request(self) -> None:
+        """
+        Read the request, and its image.
+
+        :raises InvalidVideoRequestError: if the request cannot become a video.
+        :raises ImageUnavailableError: if its image cannot be read for now.
+        """
+        if self._request is None:
+            self._request = build(self.fields, self.hook.settings.image_folders)
+
+    def submit(self) -> None:
+        """
+        Submit the video, which pays for it; :meth:`prepare` goes before.
+
+        :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
+        :raises SiliconFlowError: if it is proven that no video came of it.
+        """
+        assert self._request, "prepared before"
+        if not self.store.exists:
+            warn_of_no_store()
+        self.is_submitting = True
+        try:
+            made, self.is_recorded = submit(self.hook, self._request, self.store, self.intent, self.policy)
+        finally:
+            self.is_submitting = False
+        self.record = made
+
+    def release(self) -> None:
+        """Give the destination free, where no video came of the job."""
+        if self.target:
+            from airflow_provider_siliconflow.archive.publish import release_claim
+
+            release_claim(self.target.destination, owner=self.target.owner)
+
+    async def archive(self, video: VideoStatus) -> dict[str, Any]:
+        """
+        Archive the video that is ready.
+
+        :param video: Its status, with a URL.
+        :return: The manifest.
+        :raises SiliconFlowError: if it cannot be archived now.
+        """
+        # Imported here, since it loads aiohttp, which a process that archives nothing does not need.
+        from airflow_provider_siliconflow.archive.archiver import VideoFacts
+        from airflow_provider_siliconflow.jobs.archive import archive_manifest
+
+        assert self.target
+        assert self.record
+        record, target = self.record, self.target
+        traces = (record.trace_id,) if record.trace_id else ()
+        known = VideoFacts(record.request_id, record.model or None, record.prompt, trace_ids=traces)
+        return await archive_manifest(
+            self.hook, target.destination, video.url, known.with_status(video), target.if_exists, target.owner
+        )
+
+    def find_archived(self) -> dict[str, Any] | None:
+        """Return the manifest of the video if an earlier try has archived it, whatever the service says by now."""
+        from airflow_provider_siliconflow.archive.publish import find_archived
+
+        assert self.target
+        return find_archived(self.target.destination, self.request_id)
+
+    def explain(self, error: SiliconFlowError) -> SiliconFlowError:
+        """
+        Return the error with which a task ends whose video is paid for and not archived.
+
+        A failed video's record is closed, so that a retry submits anew. All else is retried, whatever it is: a retry
+        re-attaches to the video, which costs nothing.
+
+        :param error: What happened.
+        :return: The error to raise.
+        """
+        if isinstance(error, VideoFailedError):
+            if self.record and self.is_recorded:
+                self.store.close(self.record, error.message)
+            self.release()
+            return error
+        if isinstance(error, AirflowFailException):
+            error = VideoNotArchivedError(str(error.with_billing(None)))
+        return error.with_billing(Billing.RUNNING, request_id=self.request_id, next_step=self.next_step)

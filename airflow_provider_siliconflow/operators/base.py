@@ -1,0 +1,252 @@
+"""What the operators that pay for a video have in common: the request, and one submit that may be put off."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_siliconflow._airflow import ResumeMixin, check_reuse_on_clear
+from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
+from airflow_provider_siliconflow.jobs.arguments import flag, one_of, seconds
+from airflow_provider_siliconflow.jobs.record import SubmitStore
+from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
+from airflow_provider_siliconflow.jobs.submit import (
+    OnUnknownSubmit,
+    ResubmitPolicy,
+    explain_invalid,
+    unknown_sentence,
+)
+from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+#: Seconds of back-off after a rejected submit: at least (why: see MIN_DEFERRAL_SECONDS of the video trigger), at most.
+_MIN_BACKOFF, _MAX_BACKOFF = 10.0, 300.0
+#: Seconds beyond the trigger's own time after which Airflow may time the deferral out.
+DEFER_TIMEOUT_SLACK = 300.0
+
+
+class PaidVideoOperator(ResumeMixin, BaseOperator):
+    """
+    Base of the operators that submit videos.
+
+    :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    :param submit_timeout: Seconds, or a ``timedelta``, for which a submit that is rejected temporarily is tried again.
+    :param on_unknown_submit: What a retry does where submitting may pay for the same video twice: ``fail``, or
+        ``resubmit``.
+    :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for; by default it submits
+        another.
+    """
+
+    def __init__(
+        self,
+        *,
+        siliconflow_conn_id: str = "siliconflow_default",
+        submit_timeout: timedelta | float = 3600,
+        on_unknown_submit: OnUnknownSubmit = "fail",
+        reuse_on_clear: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.siliconflow_conn_id = siliconflow_conn_id
+        self.submit_timeout = submit_timeout
+        self.on_unknown_submit = on_unknown_submit
+        self.reuse_on_clear = reuse_on_clear
+
+    @cached_property
+    def hook(self) -> SiliconFlowHook:
+        """Return the hook of the connection, made once for each process."""
+        # Imported here, since a DAG file needs no HTTP library.
+        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+
+        return SiliconFlowHook(self.siliconflow_conn_id)
+
+    def check_arguments(self) -> None:
+        """
+        Check every argument that is not part of a request, before any money is spent.
+
+        :raises InvalidArgumentError: for the first that cannot be understood, or cannot be kept on this Airflow.
+        """
+        seconds("submit_timeout", self.submit_timeout)
+        one_of("on_unknown_submit", self.on_unknown_submit, ("fail", "resubmit"))
+        if flag("reuse_on_clear", self.reuse_on_clear):
+            check_reuse_on_clear()
+
+    def policy(self) -> ResubmitPolicy:
+        """Return what the user said about paying again."""
+        try:
+            price = self.hook.settings.price
+        except Exception:
+            # An outage of what keeps the connection must not keep a paid video from being polled.
+            return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear)
+        return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, price)
+
+    def give_up_or_wait(self, error: SiliconFlowError, *, since: float, rejections: int) -> float:
+        """
+        Return after how many seconds a submit that was rejected temporarily is tried again.
+
+        :param error: The last rejection.
+        :param since: Epoch seconds of the first try.
+        :param rejections: Rejections so far.
+        :return: Seconds.
+        :raises SubmitRejectedError: if that would be after ``submit_timeout``.
+        """
+        wait = backoff(rejections, asked=getattr(error, "retry_after", None))
+        timeout, now = seconds("submit_timeout", self.submit_timeout), time.time()
+        if now + wait <= since + timeout:
+            self.log.warning("Rejected temporarily: %s Tries again in %.0f s.", error, wait)
+            return wait
+        billing, told = error.billing, error.with_billing(None)
+        raise SubmitRejectedError(
+            f"The submit was rejected {rejections} times in {now - since:.0f} s (submit_timeout is {timeout:.0f} s);"
+            f" the last time: {told}",
+            billing=billing,
+            next_step=NextStep.SUBMIT,
+        ) from error
+
+
+class SubmittingOperator(PaidVideoOperator):
+    """
+    Base of the operators that submit one video.
+
+    :param prompt: What to show; the vendor's guide advises fewer than 200 words.
+    :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
+    :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
+    :param negative_prompt: What not to show.
+    :param image: For image-to-video: an http(s) URL, a data URI, a local path or any object-storage URI.
+    :param seed: A number that makes the result repeatable.
+    """
+
+    template_fields: Sequence[str] = (*FIELDS, "siliconflow_conn_id")
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        model: str,
+        image_size: str,
+        negative_prompt: str | None = None,
+        image: str | None = None,
+        seed: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.model = model
+        self.image_size = image_size
+        self.negative_prompt = negative_prompt
+        self.image = image
+        self.seed = seed
+        self._job: VideoJob | None = None
+
+    def new_job(self, context: Context, target: Target | None = None) -> VideoJob:
+        """
+        Return the job of this task's video.
+
+        :param context: The task's context.
+        :param target: Where the video goes; None for a task that only submits.
+        :return: The job; nothing was read or submitted yet.
+        :raises SiliconFlowError: if an argument cannot be understood; what it says of the bill is of the record.
+        """
+        store, max_tries = SubmitStore(context), context["ti"].max_tries
+        try:
+            self.check_arguments()
+            fields = read_fields({name: getattr(self, name) for name in FIELDS})
+        except InvalidArgumentError as error:
+            told = explain_invalid(error, store.read(), max_tries, self.policy())
+            raise told from (None if told is error else error)
+        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target)
+        return self._job
+
+    def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:
+        """
+        Submit a prepared job; defer the task where the service rejects it temporarily.
+
+        :param context: The task's context.
+        :param job: The job, prepared.
+        :param since: Epoch seconds of the first try.
+        :param rejections: Rejections so far.
+        :raises SiliconFlowError: if there is no video.
+        """
+        try:
+            job.submit()
+        except SiliconFlowError as error:
+            if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
+                self._defer_submit(job, error, since, rejections + 1)
+            if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
+                job.release()
+            raise
+
+    def push_submission(self, context: Context, job: VideoJob) -> None:
+        """
+        Push the XCom ``submission``.
+
+        :param context: The task's context.
+        :param job: The job, submitted or re-attached.
+        """
+        assert job.record
+        facts = job.record.model_dump(include={"request_id", "model", "host", "trace_id", "submitted_at"})
+        context["ti"].xcom_push(key="submission", value=facts)
+
+    def on_kill(self) -> None:
+        """Log what happens to the money: nothing can cancel a video."""
+        job = self._job
+        if job and job.is_submitting:
+            self.log.warning("The task is stopped in the middle of a submit. %s", unknown_sentence(job.policy))
+        elif job and job.record:
+            told = sentence(Billing.RUNNING, request_ids=(job.request_id,), next_step=job.next_step)
+            self.log.warning("Stopping the task cancels nothing. %s", told)
+
+    def _defer_submit(self, job: VideoJob, error: SiliconFlowError, since: float, rejections: int) -> NoReturn:
+        """Leave the worker until the service may accept the submit, so that waiting costs neither slot nor retry."""
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.submit import SubmitRetryTrigger
+
+        try:
+            wait = self.give_up_or_wait(error, since=since, rejections=rejections)
+        except SubmitRejectedError:
+            job.release()
+            raise
+        self.defer(
+            trigger=SubmitRetryTrigger(time.time() + wait, since, rejections, wait),
+            method_name="resume_submit",
+            timeout=timedelta(seconds=wait + DEFER_TIMEOUT_SLACK),
+        )
+
+
+def backoff(rejections: int, asked: float | None) -> float:
+    """
+    Return the seconds to wait after a rejected submit.
+
+    :param rejections: Rejections so far.
+    :param asked: Seconds the service asked for, where it did.
+    :return: Seconds.
+    """
+    if asked is not None:
+        return max(asked, _MIN_BACKOFF)
+    pause = min(_MIN_BACKOFF * 2.0 ** min(rejections - 1, 10), _MAX_BACKOFF)
+    return max(_MIN_BACKOFF, random.uniform(0.5, 1.5) * pause)
+
+
+def waiting_to_submit_failed(error_text: str) -> SiliconFlowError:
+    """
+    Return the error for a task whose deferral between two submits failed.
+
+    :param error_text: What Airflow tells of it.
+    """
+    return SiliconFlowError(
+        f"Waiting to submit again failed: {error_text} (is a triggerer running?).",
+        billing=Billing.NOT_SUBMITTED,
+        next_step=NextStep.SUBMIT,
+    )
