@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import airflow.sdk
@@ -55,15 +54,6 @@ def is_deferral_timeout(error_text: str) -> bool:
     :param error_text: What :class:`ResumeMixin` handed to the task.
     """
     return error_text.startswith(_TRIGGER_TIMEOUT)
-
-
-def seconds(duration: timedelta | float) -> float:
-    """
-    Return a duration as Airflow's users give it in seconds.
-
-    :param duration: Seconds, or a ``timedelta``.
-    """
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
 
 
 def _error_text(given: Mapping[str, Any]) -> str:

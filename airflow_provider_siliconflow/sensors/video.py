@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_siliconflow._airflow import ResumeMixin, seconds
+from airflow_provider_siliconflow._airflow import ResumeMixin
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
@@ -24,6 +24,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
     VideoUnavailableError,
 )
+from airflow_provider_siliconflow.jobs.arguments import seconds
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
     PollResult,
@@ -100,7 +101,8 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         :return: A fresh URL of the video.
         """
         # A cluster policy may have set a timedelta.
-        self.poke_interval, self.timeout = seconds(self.poke_interval), seconds(self.timeout)
+        self.poke_interval = seconds("poke_interval", self.poke_interval)
+        self.timeout = seconds("timeout", self.timeout)
         try:
             url: str = super().execute(context)
         except AirflowSensorTimeout as error:
@@ -178,12 +180,15 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
-        is_learned = self._is_default_interval and seconds(self.poke_interval) == DEFAULT_POKE_INTERVAL
+        is_learned = self._is_default_interval and self._interval() == DEFAULT_POKE_INTERVAL
         return PaidVideo(
             self.request_id,
-            timeout=seconds(self.timeout),
-            poke_interval=None if is_learned else seconds(self.poke_interval),
+            timeout=seconds("timeout", self.timeout),
+            poke_interval=None if is_learned else self._interval(),
         )
+
+    def _interval(self) -> float:
+        return seconds("poke_interval", self.poke_interval)
 
     def _finish(self, context: Context, result: WaitResult) -> str:
         self._last = result.last

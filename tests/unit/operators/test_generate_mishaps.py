@@ -13,7 +13,6 @@ from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
-    DestinationError,
     VideoFailedError,
     VideoNotArchivedError,
     VideoTimeoutError,
