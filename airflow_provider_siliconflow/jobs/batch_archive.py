@@ -14,8 +14,8 @@ from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
-from airflow_provider_siliconflow.polling.decision import REJECTION_GRACE, Wait, WaitResult
-from airflow_provider_siliconflow.polling.worker import poll_paid_video
+from airflow_provider_siliconflow.polling.decision import REJECTION_GRACE, PollResult, Wait, WaitResult
+from airflow_provider_siliconflow.polling.worker import poll_once
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
@@ -66,11 +66,14 @@ class Archiver:
     async def _poll_and_archive(self, due: Mapping[int, PendingVideo], rejected: Collection[str]) -> None:
         results = await self._poll_all(list(due.values()), rejected)
         ready: dict[int, VideoStatus] = {}
-        for (index, video), result in zip(due.items(), results, strict=True):
-            if result is None:
-                self._state.polled({video.request_id: time.time()})
-            elif status := self._ready(index, result):
+        for (index, video), (last, result) in zip(due.items(), results, strict=True):
+            if result and (status := self._ready(index, result)):
                 ready[index] = status
+            elif result is None and isinstance(last, SiliconFlowError):
+                # An earlier try may have archived it, and the service may have forgotten it since.
+                self._complete_archived(index)
+            elif result is None:
+                self._state.polled({video.request_id: time.time()})
         await self._archive_all(ready)
 
     def _ready(self, index: int, result: WaitResult) -> VideoStatus | None:
@@ -84,8 +87,7 @@ class Archiver:
     def _complete(self, index: int, error: SiliconFlowError) -> None:
         """Note that a video is not ready or could not be archived, unless an earlier try has archived it."""
         job = self._jobs[index]
-        if made := job.find_archived():
-            self._state.complete(_archived(index, job.request_id, made["path"]))
+        if self._complete_archived(index):
             return
         told = job.explain(error)
         state = ItemState.NOT_ARCHIVED
@@ -95,15 +97,25 @@ class Archiver:
             state = ItemState.TIMED_OUT
         self._state.complete(BatchItem.of_error(index, state, told))
 
-    async def _poll_all(self, videos: Sequence[PendingVideo], rejected: Collection[str]) -> list[WaitResult | None]:
+    def _complete_archived(self, index: int) -> bool:
+        job = self._jobs[index]
+        made = job.find_archived()
+        if made:
+            self._state.complete(_archived(index, job.request_id, made["path"]))
+        return made is not None
+
+    async def _poll_all(
+        self, videos: Sequence[PendingVideo], rejected: Collection[str]
+    ) -> list[tuple[PollResult | None, WaitResult | None]]:
         few = asyncio.Semaphore(_POLLS)
         spent = time.time() - REJECTION_GRACE
 
-        async def poll(video: PendingVideo) -> WaitResult | None:
+        async def poll(video: PendingVideo) -> tuple[PollResult | None, WaitResult | None]:
             since = spent if video.request_id in rejected else None
             wait = Wait(video.request_id, self._state.deadline, rejected_since=since)
             async with few:
-                return await asyncio.to_thread(poll_paid_video, self._hook, wait)
+                result = await asyncio.to_thread(poll_once, self._hook, wait)
+            return wait.last, result
 
         return await asyncio.gather(*map(poll, videos))
 

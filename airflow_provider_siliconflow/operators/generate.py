@@ -152,8 +152,8 @@ class GenerateVideoOperator(SubmittingOperator):
         return job
 
     def _wait(self, job: VideoJob) -> WaitResult:
-        from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait
-        from airflow_provider_siliconflow.polling.worker import poll_paid_video, wait_for_paid_video
+        from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
+        from airflow_provider_siliconflow.polling.worker import poll_once, wait_for_paid_video
 
         wait = Wait(job.request_id, time.time() + seconds("timeout", self.timeout))
         if not self.deferrable:
@@ -161,7 +161,11 @@ class GenerateVideoOperator(SubmittingOperator):
             return wait_for_paid_video(
                 self.hook, wait, poke_interval=DEFAULT_POKE_INTERVAL if interval is None else interval
             )
-        result = poll_paid_video(self.hook, wait)
+        # Once, where the triggerer finds out whether a rejection is no accident.
+        result = poll_once(self.hook, wait)
+        if result is None and isinstance(wait.last, SiliconFlowError) and job.find_archived():
+            # An earlier try has archived it, and the service may have forgotten it since.
+            return WaitResult(WaitStatus.REJECTED, job.request_id, wait.last, wait.deadline)
         if result is None:
             self._paid(job).defer(self, wait)
         assert result, "deferred otherwise"

@@ -36,7 +36,7 @@ def retried(run: TaskRun, sandbox: Sandbox) -> Report:
     return made(run, sandbox)
 
 
-def woken(run: TaskRun, ended: list[str] | None = None, **more: Any) -> Report:
+def woken(run: TaskRun, ended: list[str] | dict[str, str] | None = None, **more: Any) -> Report:
     """Resume a task with an event of the test's own."""
     event = {"ended": ended or [], "last_polled": {}, "state": state_of(run), **more}
     return run.resume(event)
