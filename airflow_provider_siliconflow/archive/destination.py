@@ -106,6 +106,21 @@ def understand(destination: Any, request_id: str | None) -> Destination:
     return _named(path, text, request_id) if is_folder else _checked_file(path)
 
 
+def as_folder(destination: Any) -> Any:
+    """
+    Return a destination of many videos, which is a folder whether it exists or not.
+
+    :param destination: As for :func:`understand`.
+    :return: The same with a trailing slash; what is no destination as it is, to be refused.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    if not isinstance(destination, str | PurePath | ObjectStoragePath):
+        return destination
+    text = str(destination).strip()
+    return text if text in ("", "None") else f"{text.rstrip('/')}/"
+
+
 def _is_folder(path: ObjectStoragePath) -> bool:
     """Tell whether a path is an existing folder; one that may not be read is taken for a file."""
     try:

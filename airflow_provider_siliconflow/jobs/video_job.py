@@ -37,13 +37,14 @@ class Target:
 
     :param destination: A local path, an object-storage URI or a folder.
     :param if_exists: What to do if another video is there.
-    :param owner: The task instance without its try, in whose name the destination is claimed; the same for its
-        retries.
+    :param owner: The task instance without its try: in its name the destination is claimed.
+    :param probe: Whether to write and remove a hidden object before paying, where the destination is not local.
     """
 
     destination: Any
     if_exists: IfExists
     owner: str
+    probe: bool = True
 
     def prepare(self) -> dict[str, Any] | None:
         """
@@ -54,7 +55,7 @@ class Target:
         """
         from airflow_provider_siliconflow.archive.publish import prepare_destination
 
-        return prepare_destination(self.destination, owner=self.owner, if_exists=self.if_exists)
+        return prepare_destination(self.destination, owner=self.owner, if_exists=self.if_exists, probe=self.probe)
 
 
 @dataclass
@@ -230,7 +231,7 @@ class VideoJob:
         from airflow_provider_siliconflow.archive.publish import find_archived
 
         assert self.target
-        return find_archived(self.target.destination, self.request_id)
+        return find_archived(self.target.destination, self.request_id, owner=self.target.owner)
 
     def explain(self, error: SiliconFlowError) -> SiliconFlowError:
         """

@@ -12,6 +12,7 @@ from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive
+from airflow_provider_siliconflow.jobs.arguments import text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
@@ -82,14 +83,15 @@ class ArchiveVideoOperator(BaseOperator):
         from airflow_provider_siliconflow.archive.archiver import VideoFacts
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        if not self.request_id and not self.url:
+        request_id, url = text("request_id", self.request_id), text("url", self.url)
+        if not request_id and not url:
             raise InvalidArgumentError(
                 "There is nothing to archive: both request_id and url are empty. Did the tasks before this one run?"
             )
         hook = SiliconFlowHook(self.siliconflow_conn_id)
-        facts = VideoFacts(self.request_id, self.model, self.prompt)
-        if self.request_id and self.url:
+        facts = VideoFacts(request_id, self.model, self.prompt)
+        if request_id and url:
             # For the manifest only, so one try: with a URL at hand, a silent service holds nothing up.
-            seen = hook.poll(self.request_id, attempts=1)
+            seen = hook.poll(request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
-        return archive(context, hook, self.destination, self.url, facts, self.if_exists)
+        return archive(context, hook, self.destination, url, facts, self.if_exists)

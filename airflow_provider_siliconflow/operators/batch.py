@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of
@@ -20,7 +21,7 @@ from airflow_provider_siliconflow.jobs.video_job import Target
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.archive.existing import IfExists
 
@@ -55,6 +56,8 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         tries left, since it takes a retry to submit anew.
     :param reuse_on_clear: As for ``SubmitVideoOperator``.
     :param fail_on_partial_error: Fail the task, after everything else is archived, if any request is not archived.
+    :param probe_destination: Whether to find out before paying if a store can be written to, by a hidden object that is
+        written and removed.
     """
 
     template_fields: Sequence[str] = ("requests", "destination", "model", "image_size", "siliconflow_conn_id")
@@ -64,13 +67,14 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         self,
         *,
         requests: list[str] | list[dict[str, Any]],
-        destination: str,
+        destination: str | PurePath | ObjectStoragePath,
         model: str | None = None,
         image_size: str | None = None,
         if_exists: IfExists = "fail",
         poke_interval: timedelta | float | None = None,
         timeout: timedelta | float = 1800,
         fail_on_partial_error: bool = False,
+        probe_destination: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -82,6 +86,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         self.poke_interval = poke_interval
         self.timeout = timeout
         self.fail_on_partial_error = fail_on_partial_error
+        self.probe_destination = probe_destination
         self._run: BatchRun | None = None
 
     def check_arguments(self) -> None:
@@ -95,6 +100,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         optional_seconds("poke_interval", self.poke_interval)
         one_of("if_exists", self.if_exists, ("fail", "skip", "overwrite"))
         flag("fail_on_partial_error", self.fail_on_partial_error)
+        flag("probe_destination", self.probe_destination)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -203,14 +209,11 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         return run
 
     def _order(self, context: Context) -> BatchOrder:
-        # A list of videos has no single name.
-        folder = self.destination
-        if isinstance(folder, (str, PurePath)) and str(folder).strip():
-            folder = f"{str(folder).rstrip('/')}/"
+        folder = as_folder(self.destination)
         return BatchOrder(
             self.requests,
             {"model": self.model, "image_size": self.image_size},
-            Target(folder, self.if_exists, owner_of(context)),
+            Target(folder, self.if_exists, owner_of(context), self.probe_destination),
             self.policy(),
             seconds("timeout", self.timeout),
         )

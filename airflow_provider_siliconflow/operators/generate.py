@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
@@ -14,7 +15,7 @@ from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
 from airflow_provider_siliconflow.operators.base import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.polling.decision import WaitResult
@@ -38,6 +39,8 @@ class GenerateVideoOperator(SubmittingOperator):
     :param poke_interval: Seconds, or a ``timedelta``, between two polls. By default, a deferred wait polls when a poll
         is worth it, by what past videos took; a worker polls every 15 s.
     :param timeout: Seconds, or a ``timedelta``, to wait for the video.
+    :param probe_destination: Whether to find out before paying if a store can be written to, by a hidden object that is
+        written and removed.
     """
 
     template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination")
@@ -46,11 +49,12 @@ class GenerateVideoOperator(SubmittingOperator):
     def __init__(
         self,
         *,
-        destination: str,
+        destination: str | PurePath | ObjectStoragePath,
         if_exists: IfExists = "fail",
         deferrable: bool = True,
         poke_interval: timedelta | float | None = None,
         timeout: timedelta | float = 1800,
+        probe_destination: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -59,6 +63,7 @@ class GenerateVideoOperator(SubmittingOperator):
         self.deferrable = deferrable
         self.poke_interval = poke_interval
         self.timeout = timeout
+        self.probe_destination = probe_destination
 
     def check_arguments(self) -> None:
         """
@@ -71,6 +76,7 @@ class GenerateVideoOperator(SubmittingOperator):
         optional_seconds("poke_interval", self.poke_interval)
         one_of("if_exists", self.if_exists, ("fail", "skip", "overwrite"))
         flag("deferrable", self.deferrable)
+        flag("probe_destination", self.probe_destination)
 
     def execute(self, context: Context) -> str:
         """
@@ -137,7 +143,9 @@ class GenerateVideoOperator(SubmittingOperator):
         return self._finish(context, job, self._wait(job))
 
     def _new_job(self, context: Context) -> VideoJob:
-        return self.new_job(context, Target(self.destination, self.if_exists, owner_of(context)))
+        return self.new_job(
+            context, Target(self.destination, self.if_exists, owner_of(context), self.probe_destination)
+        )
 
     def _resumed_job(self, context: Context, told: str, why: str) -> VideoJob:
         """Return the job of the video that this try has submitted; its record knows best which one that is."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_siliconflow.archive.destination import understand
+from airflow_provider_siliconflow.archive.destination import as_folder, understand
 from airflow_provider_siliconflow.archive.publish import prepare_destination, release_claim
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.published import put
@@ -69,6 +69,29 @@ def test_a_path_means_what_a_shell_means(
             understand(destination.format(home=home), "abc")
         return
     assert str(understand(destination.format(home=home), "abc").path) == expected.format(home=home, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("destination", "folder"),
+    [
+        ("/videos", "/videos/"),
+        ("/videos/", "/videos/"),
+        (" s3://c@b/videos//\n", "s3://c@b/videos/"),
+        (Path("videos"), "videos/"),
+        ("", ""),
+        (" None ", "None"),
+        (None, None),
+        (7, 7),
+    ],
+)
+def test_a_destination_of_many_videos_is_a_folder(destination: Any, folder: Any) -> None:
+    assert as_folder(destination) == folder
+
+
+def test_a_folder_that_is_an_object_storage_path(in_store: InStore) -> None:
+    path = in_store(Store(), "s3://bucket/videos")
+    found = understand(as_folder(path), "abc")
+    assert (str(found.path), found.path.fs, found.is_folder) == (f"{path}/abc.mp4", path.fs, True)
 
 
 def test_paths_of_other_types(tmp_path: Path, in_store: InStore) -> None:
