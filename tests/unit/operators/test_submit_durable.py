@@ -10,12 +10,14 @@ import pytest
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import (
+    InvalidArgumentError,
     SubmitConflictError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.jobs.record import warn_of_no_store
+from airflow_provider_siliconflow.operators.base import SubmittingOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import submitting
@@ -265,3 +267,60 @@ def test_an_airflow_without_a_store_says_once_what_protection_is_missing(
     (warning,) = (entry for entry in caplog.records if entry.levelno >= logging.WARNING)
     assert "no task state store" in warning.getMessage()
     assert still.ledger().billed == 1
+
+
+# --- clears -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("version", "keeps"), [("1.2.2", True), ("1.3.2", True), ("1.4.0b2", False), ("2.0.0", False)])
+def test_reuse_on_clear_is_refused_where_a_clear_deletes_the_record(
+    still: Sandbox, monkeypatch: pytest.MonkeyPatch, version: str, keeps: bool
+) -> None:
+    """Airflow 3.4 (Task SDK 1.4) deletes the task state store on a clear of task instances."""
+    monkeypatch.setattr("airflow.sdk.__version__", version)
+    report = submitting(reuse_on_clear=True).finish()
+    assert report.state == ("success" if keeps else "failed")
+    assert still.ledger().submit_calls == int(keeps)
+    if not keeps:
+        assert isinstance(report.error, InvalidArgumentError)
+        assert "from 3.4 on, a clear deletes the record" in str(report.error)
+    assert submitting().finish().state == "success", "without it nothing is promised, so nothing is refused"
+
+
+@pytest.mark.parametrize("resubmits", [False, True])
+def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_kept(
+    still: Sandbox, resubmits: bool
+) -> None:
+    still.script(Fault("submit", "reset", after=True))
+    words = {"on_unknown_submit": "resubmit"} if resubmits else {}
+    run = submitting(reuse_on_clear=True, **words)
+    run.finish()
+    report = run.clear()
+    assert still.ledger().billed == (2 if resubmits else 1)
+    if not resubmits:
+        assert isinstance(report.error, SubmitOutcomeUnknownError)
+        assert "set on_unknown_submit='resubmit' for the next try" in str(report.error)
+
+
+# --- stopped in the middle of a submit --------------------------------------------------------------------------------
+
+
+def test_a_task_that_is_stopped_in_the_middle_of_a_submit_logs_what_happens_to_the_money(
+    still: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks: list[SubmittingOperator] = []
+    begin, post = SubmittingOperator.submit, SiliconFlowHook.submit_video
+
+    def begun(self: SubmittingOperator, *args: Any, **kwargs: Any) -> None:
+        tasks.append(self)
+        begin(self, *args, **kwargs)
+
+    def stopped(self: SiliconFlowHook, *args: Any, **kwargs: Any) -> Any:
+        # As Airflow's handler of SIGTERM does.
+        tasks[0].on_kill()
+        return post(self, *args, **kwargs)
+
+    monkeypatch.setattr(SubmittingOperator, "submit", begun)
+    monkeypatch.setattr(SiliconFlowHook, "submit_video", stopped)
+    assert submitting().finish().state == "success", "SIGTERM interrupts no answer that comes in time"
+    assert "stopped in the middle of a submit. A video may be running and billed" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from airflow.sdk.execution_time import comms
 
@@ -22,6 +22,7 @@ from tests.unit.operators.batch.runs import (
     retried,
     state_of,
     states,
+    woken,
 )
 from tests.unit.worker import Killed
 
@@ -146,3 +147,42 @@ def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(still: Sandb
     assert isinstance(report.error, SubmitRecordError)
     assert report.state == "up_for_retry"
     assert still.ledger().submit_calls == 0
+
+
+def writes_id(message: Any) -> bool:
+    return isinstance(message, comms.SetTaskStateStore) and bool(cast("Any", message.value).get("request_id"))
+
+
+def test_a_request_id_whose_first_write_failed_is_written_before_the_deferral(still: Sandbox, tmp_path: Path) -> None:
+    """Else a death while deferred makes it unknown: billed 3, archived 2."""
+    failed = False
+
+    def fail_once(message: Any) -> None:
+        nonlocal failed
+        if writes_id(message) and not failed:
+            failed = True
+            raise RuntimeError("the API server is away")
+
+    run = batching(tmp_path, ["a", "b"])
+    run.before = fail_once
+    assert run.work().state == "deferred"
+    assert failed
+    run.deferral = None
+    assert retried(run, still).state == "success"
+    assert still.ledger().billed == 2
+    assert archived(tmp_path) == all_ids(still)
+
+
+def test_a_request_id_that_cannot_be_written_is_tried_again_at_each_resume(still: Sandbox, tmp_path: Path) -> None:
+    def fail(message: Any) -> None:
+        if writes_id(message):
+            raise RuntimeError("the API server is away")
+
+    run = batching(tmp_path, ["a", "b"])
+    run.before = fail
+    assert run.work().state == "deferred"
+    run.before = lambda message: None
+    assert woken(run).state == "deferred"
+    run.deferral = None
+    assert retried(run, still).state == "success"
+    assert still.ledger().billed == 2
