@@ -9,6 +9,48 @@ def _field(label: str, json_type: str, description: str, **schema: Any) -> dict[
     return {"label": label, "schema": {"type": [json_type, "null"], **schema}, "description": description}
 
 
+def _conn_fields() -> dict[str, Any]:
+    return {
+        "timeout": _field("Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0),
+        "max_attempts": _field(
+            "Max attempts", "integer", "Times a call is tried while that is free (default 5).", minimum=1
+        ),
+        "max_backoff": _field("Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0),
+        "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
+        "allow_http": _field(
+            "Allow plain http",
+            "boolean",
+            "Send the API key unencrypted to a public host (default false; private hosts need no consent).",
+        ),
+        "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
+        "price": _field("Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."),
+        "requests_per_minute": _field(
+            "Requests per minute",
+            "number",
+            "Looks at waiting videos in a minute at most, in each triggerer (default 3000).",
+            minimum=1,
+        ),
+        "download_timeout": _field(
+            "Download time-out",
+            "number",
+            "Seconds that the download of a video may take whatever its size (default 300).",
+            exclusiveMinimum=0,
+        ),
+        "download_min_rate": _field(
+            "Download rate",
+            "number",
+            "Bytes a second that a video must come with; its size by this is added to the time-out (default 65536).",
+            minimum=1024,
+        ),
+        "image_folders": _field(
+            "Image folders",
+            "string",
+            "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
+            " where `image` comes from a run's conf.",
+        ),
+    }
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's name, hook and connection form, as ``provider_info.schema.json`` wants them."""
     return {
@@ -20,50 +62,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "siliconflow",
                 "hook-name": "SiliconFlow",
                 "hook-class-name": "airflow_provider_siliconflow.hooks.siliconflow.SiliconFlowHook",
-                "conn-fields": {
-                    "timeout": _field("Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0),
-                    "max_attempts": _field(
-                        "Max attempts", "integer", "Times a call is tried while that is free (default 5).", minimum=1
-                    ),
-                    "max_backoff": _field(
-                        "Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0
-                    ),
-                    "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
-                    "allow_http": _field(
-                        "Allow plain http",
-                        "boolean",
-                        "Send the API key unencrypted to a public host (default false; private hosts need no consent).",
-                    ),
-                    "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
-                    "price": _field(
-                        "Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."
-                    ),
-                    "requests_per_minute": _field(
-                        "Requests per minute",
-                        "number",
-                        "Looks at waiting videos in a minute at most, in each triggerer (default 3000).",
-                        minimum=1,
-                    ),
-                    "download_timeout": _field(
-                        "Download time-out",
-                        "number",
-                        "Seconds that the download of a video may take whatever its size (default 300).",
-                        exclusiveMinimum=0,
-                    ),
-                    "download_min_rate": _field(
-                        "Download rate",
-                        "number",
-                        "Bytes a second that a video must come with; its size by this is added to the time-out (default"
-                        " 65536).",
-                        minimum=1024,
-                    ),
-                    "image_folders": _field(
-                        "Image folders",
-                        "string",
-                        "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
-                        " where `image` comes from a run's conf.",
-                    ),
-                },
+                "conn-fields": _conn_fields(),
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "login", "extra"],
                     "relabeling": {"password": "API key", "host": "Base URL"},

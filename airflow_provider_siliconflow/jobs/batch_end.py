@@ -48,20 +48,15 @@ def failure_of(
     if withdrawn and not policy.resubmits:
         return _conflict(items, withdrawn, told, policy)
     if has_retry and (put_off := [item for item in undone if item.state is ItemState.NOT_SUBMITTED]):
+        # Without a billing: the others of the list are billed.
         return SiliconFlowError(
-            f"{told}; {len(put_off)} requests were not submitted. The first: {_first(put_off)}",
-            billing=Billing.NOT_SUBMITTED,
-            next_step=NextStep.SUBMIT,
+            f"{told}; {len(put_off)} requests were not submitted and cost nothing, a retry submits them. The first:"
+            f" {_first(put_off)}"
         )
     if unknown := [item for item in undone if item.state is ItemState.UNKNOWN]:
         return _unknown(unknown, told, policy, has_retry=has_retry)
     if undone and (fail_on_partial_error or not archived):
-        counts = Counter(item.state for item in undone)
-        return SiliconFlowError(
-            f"{told}: {counts[ItemState.FAILED]} failed at the service,"
-            f" {counts[ItemState.REJECTED] + counts[ItemState.NOT_SUBMITTED]} were rejected or not submitted and cost"
-            f" nothing. The first: {_first(undone)}"
-        )
+        return _partial(undone, told)
     return None
 
 
@@ -106,6 +101,15 @@ def _conflict(
         f" ({', '.join(ids) or 'of unknown request ids'}); they are among the archived where they were ready. The list"
         f" renders differently with each try, or changed between the tries, so {not_submitted} requests that are new in"
         f" it were not submitted. {way} to submit the list as it is now and pay {policy.price} for each."
+    )
+
+
+def _partial(undone: Sequence[BatchItem], told: str) -> SiliconFlowError:
+    counts = Counter(item.state for item in undone)
+    free = counts[ItemState.REJECTED] + counts[ItemState.NOT_SUBMITTED]
+    return SiliconFlowError(
+        f"{told}: {counts[ItemState.FAILED]} failed at the service, {free} were rejected or not submitted and cost"
+        f" nothing. The first: {_first(undone)}"
     )
 
 

@@ -118,23 +118,14 @@ def open_run(
         requests = lists.resume(lambda: read_requests(order.requests, order.defaults), state.keys if state else [])
     else:
         requests = _begin(lists, order)
-    state = BatchState.new(keys=[request.key for request in requests]) if state is None else state
-    max_tries = context["ti"].max_tries
-    if not resumed:
         _check_connection(hook, lists, requests, order.policy)
+    state = BatchState.new(keys=[request.key for request in requests]) if state is None else state
     jobs = [
-        VideoJob(hook, request.fields, lists.record_of(request), order.policy, max_tries, order.target)
+        VideoJob(hook, request.fields, lists.record_of(request), order.policy, lists.max_tries, order.target)
         for request in requests
     ]
-    return BatchRun(
-        order,
-        requests,
-        jobs,
-        state,
-        Submitter(requests, jobs, state, order.timeout, give_up_or_wait),
-        Archiver(hook, jobs, state),
-        lists.exists,
-    )
+    submitter = Submitter(requests, jobs, state, order.timeout, give_up_or_wait)
+    return BatchRun(order, requests, jobs, state, submitter, Archiver(hook, jobs, state), lists.exists)
 
 
 def _check_connection(
