@@ -66,6 +66,11 @@ def _error_text(given: Mapping[str, Any]) -> str:
     return f"{error} ({last})" if last else str(error)
 
 
+def clear_deletes_state() -> bool:
+    """Return whether a clear deletes the task state store unless it is told to keep it (Airflow 3.4 and later)."""
+    return tuple(int(part) for part in airflow.sdk.__version__.split(".")[:2]) >= _CLEAR_DELETES_STATE
+
+
 def check_reuse_on_clear() -> None:
     """
     Check that this Airflow keeps the record of a paid submit through a clear.
@@ -73,8 +78,7 @@ def check_reuse_on_clear() -> None:
     :raises InvalidArgumentError: from Airflow 3.4 on, where a clear deletes the task state store unless it is told to
         keep it (``keep_task_state=true``), which a task cannot know.
     """
-    version = tuple(int(part) for part in airflow.sdk.__version__.split(".")[:2])
-    if version >= _CLEAR_DELETES_STATE:
+    if clear_deletes_state():
         raise InvalidArgumentError(
             "reuse_on_clear=True cannot be kept on this Airflow: from 3.4 on, a clear deletes the record of what was"
             " paid for, and the cleared task would pay again. Leave it out; to re-attach to a paid video, retry instead"

@@ -157,7 +157,7 @@ class ListStore:
         """
         before = self._entry.read(BatchList)
         cleared = before is not None and before.max_tries not in (None, self.max_tries)
-        known = {} if before is None or (cleared and not policy.reuse_on_clear) else _by_key(before.requests)
+        known = {} if before is None or (cleared and not policy.reattaches_after_clear) else _by_key(before.requests)
         asked_for = {request.key for request in listed}
         withdrawn = [self._withdrawn(request) for key, request in known.items() if key not in asked_for]
         behind = [request for request in withdrawn if request]

@@ -44,16 +44,24 @@ class ResubmitPolicy:
     :param on_unknown_submit: What to do where submitting may pay for the same video twice.
     :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for.
     :param price: What one video costs, in words.
+    :param clear_deletes_record: Whether a clear deletes the record unless the user says otherwise (Airflow 3.4 and
+        later), so that a record which survived one was kept on purpose.
     """
 
     on_unknown_submit: OnUnknownSubmit = "fail"
     reuse_on_clear: bool = False
     price: str = "the price of a video"
+    clear_deletes_record: bool = False
 
     @property
     def resubmits(self) -> bool:
         """Return whether the user consented to pay twice; any other word than the one that says so is no consent."""
         return self.on_unknown_submit == "resubmit"
+
+    @property
+    def reattaches_after_clear(self) -> bool:
+        """Return whether a cleared task re-attaches to what is on record."""
+        return self.reuse_on_clear or self.clear_deletes_record
 
     @property
     def after_unknown(self) -> NextStep:
@@ -81,7 +89,7 @@ def decide(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPo
     """
     if record is None or record.closed:
         return Decision.SUBMIT
-    if is_cleared(record, intent) and not policy.reuse_on_clear:
+    if is_cleared(record, intent) and not policy.reattaches_after_clear:
         log.warning(
             "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _named(record)
         )
@@ -231,7 +239,7 @@ def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: in
     :param policy: What the user said about paying again.
     :return: The error itself where nothing is on record; else one that Airflow retries and that names the video.
     """
-    if record is None or record.closed or (record.max_tries != max_tries and not policy.reuse_on_clear):
+    if record is None or record.closed or (record.max_tries != max_tries and not policy.reattaches_after_clear):
         return error
     message = error.message if isinstance(error, SiliconFlowError) else str(error)
     billing = Billing.RUNNING if record.request_id else Billing.UNKNOWN

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
+    DestinationError,
     SiliconFlowConfigError,
     SiliconFlowError,
     SubmitRecordError,
@@ -162,8 +163,12 @@ class VideoJob:
         :raises ImageUnavailableError: if its image cannot be read for now.
         :raises DestinationError: if the video could not be archived.
         """
-        if self.target and (made := self.target.prepare()) is not None:
-            return made
+        try:
+            if self.target and (made := self.target.prepare()) is not None:
+                return made
+        except DestinationError as error:
+            error.with_billing(Billing.NOT_SUBMITTED)
+            raise
         try:
             self.read_request()
         except SiliconFlowError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_siliconflow._airflow import ResumeMixin, check_reuse_on_clear
+from airflow_provider_siliconflow._airflow import ResumeMixin, check_reuse_on_clear, clear_deletes_state
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
@@ -89,8 +89,8 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
             price = self.hook.settings.price
         except Exception:
             # An outage of what keeps the connection must not keep a paid video from being polled.
-            return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear)
-        return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, price)
+            price = ResubmitPolicy.price
+        return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, price, clear_deletes_state())
 
     def give_up_or_wait(self, error: SiliconFlowError, *, since: float, rejections: int) -> float:
         """

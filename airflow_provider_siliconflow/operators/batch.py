@@ -224,6 +224,9 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             wait = run.submitter.submit_missing()
         except SiliconFlowError as error:
             if not run.state.pending and not run.state.items:
+                if error.billing is None:
+                    # It came before the first submit, such as a destination that cannot be used.
+                    error.with_billing(Billing.NOT_SUBMITTED)
                 raise
             raise SiliconFlowError(f"{error} {run.describe()}") from error
         run.archiver.archive_ended(run.submitter.take_unpolled())

@@ -178,12 +178,20 @@ def test_who_consented_pays_for_what_is_new() -> None:
     assert [(request.is_new, request.is_withdrawn) for request in made] == [(False, False), (False, True)]
 
 
-@pytest.mark.parametrize(("reuse", "count"), [(False, 1), (True, 2)])
-def test_a_clear_begins_anew_unless_the_record_is_kept(reuse: bool, count: int) -> None:
+@pytest.mark.parametrize(
+    ("policy", "count"),
+    [
+        (ResubmitPolicy(), 1),
+        (ResubmitPolicy(reuse_on_clear=True), 2),
+        # Airflow 3.4 and later: what is still there after a clear was kept on purpose.
+        (ResubmitPolicy(clear_deletes_record=True), 2),
+    ],
+)
+def test_a_clear_begins_anew_unless_the_record_is_kept(policy: ResubmitPolicy, count: int) -> None:
     fake = Store()
     (paid,) = begin(fake, ["a"])
     pay(lists_of(fake), paid)
-    assert len(begin(fake, ["c"], ResubmitPolicy(reuse_on_clear=reuse), max_tries=5)) == count
+    assert len(begin(fake, ["c"], policy, max_tries=5)) == count
 
 
 def test_without_a_store_the_keys_tell_what_the_try_began_with() -> None:

@@ -120,6 +120,8 @@ def test_table(
     assert answer(ResubmitPolicy()) == (cleared if is_clear else retried)
     assert answer(ResubmitPolicy("resubmit")) == (cleared if is_clear else resubmitted)
     assert answer(ResubmitPolicy(reuse_on_clear=True)) == (reused if is_clear else retried)
+    # Airflow 3.4 and later: what is still there after a clear was kept on purpose.
+    assert answer(ResubmitPolicy(clear_deletes_record=True)) == (reused if is_clear else retried)
 
 
 def test_an_unknown_outcome_names_window_model_host_and_price() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     VideoTimeoutError,
@@ -106,6 +107,7 @@ def test_a_place_that_cannot_be_used_is_found_before_paying(
     report = run.finish()
     assert isinstance(report.error, DestinationError)
     assert words in str(report.error)
+    assert report.error.billing is Billing.NOT_SUBMITTED
     assert still.ledger().submit_calls == 0
     assert run.record is None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     InvalidVideoRequestError,
@@ -100,6 +101,7 @@ def test_a_place_that_cannot_be_used_is_found_before_paying(still: Sandbox, tmp_
     (tmp_path / "file").touch()
     report = batching(tmp_path / "file" / "folder", ["a cat"]).work()
     assert isinstance(report.error, DestinationError)
+    assert report.error.billing is Billing.NOT_SUBMITTED
     assert still.ledger().submit_calls == 0
 
 
