@@ -139,7 +139,10 @@ class Auditor:
         return self._read(video, self._last_error(failed)) if failed else Report("silent", None, "no task of it failed")
 
     def _read(self, video: Video, error: str) -> Report:
-        return read_error(error, [job["request_id"] for job in self._jobs[video.prompt]])
+        return read_error(error, self._ids(video))
+
+    def _ids(self, video: Video) -> list[str]:
+        return [job["request_id"] for job in self._jobs[video.prompt]]
 
     def _report_of_item(self, video: Video) -> Report:
         task = self._tasks[video.chain[0]]
@@ -148,7 +151,9 @@ class Auditor:
         manifest = self._manifests[task.name]
         if isinstance(manifest, str):
             return self._read(video, manifest)
-        return read_item(manifest["videos"][video.index])
+        # A list that renders differently in a later try has the videos that an earlier try paid for behind its own.
+        mine = [item for item in manifest["videos"] if item["request_id"] in self._ids(video)]
+        return read_item(mine[-1] if mine else manifest["videos"][video.index])
 
     def _manifest(self, task: TaskInstance) -> Any:
         """Return the manifest of a batch, or the error of one that has none."""
