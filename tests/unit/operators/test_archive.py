@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.archive.publish import prepare_destination, release_claim
@@ -256,3 +257,29 @@ def test_a_video_that_failed_is_no_link(still: Sandbox, clip: Path) -> None:
     assert report.state == "failed"
     assert isinstance(report.error, VideoFailedError)
     assert report.error.reason == "too dark"
+
+
+@pytest.mark.parametrize("kind", ["stall", "drip"])
+def test_execution_timeout_ends_an_archive_at_once(still: Sandbox, clip: Path, kind: str) -> None:
+    ready = video(still)
+    still.script(Fault("download", kind, times=0, at_byte=100, rate=20, seconds=600))
+    run = archiving(clip, request_id=ready.request_id, execution_timeout=timedelta(seconds=1))
+
+    report = run.finish()
+
+    assert report.state == "up_for_retry"
+    assert isinstance(report.error, AirflowTaskTimeout)
+    assert still.ledger().download_calls == 1
+    assert names(clip.parent) == []
+    still.clear_faults()
+    assert run.retry().state == "success"
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "None"])
+def test_what_an_empty_template_renders_to_is_absent(still: Sandbox, clip: Path, nothing: str | None) -> None:
+    ready = video(still)
+    run = archiving(clip, request_id=nothing, url=ready.url, prompt=nothing)
+    assert run.finish().state == "success"
+    report = archiving(clip, request_id=nothing, url=nothing).finish()
+    assert report.state == "failed"
+    assert "There is nothing to archive" in str(report.error)
