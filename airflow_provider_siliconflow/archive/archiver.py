@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.archive import claim as claims
@@ -16,6 +16,7 @@ from airflow_provider_siliconflow.archive.body import Downloaded
 from airflow_provider_siliconflow.archive.claim import Claim, ForeignClaimError
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.download import download, utc_now
+from airflow_provider_siliconflow.archive.errors import shorten
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
 from airflow_provider_siliconflow.archive.leftovers import sweep
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
@@ -30,6 +31,10 @@ __all__ = ["DownloadOptions", "IfExists", "VideoFacts", "archive_video"]
 log = logging.getLogger(__name__)
 
 FreshStatus = Callable[[], Awaitable[VideoStatus]]
+_T = TypeVar("_T")
+
+#: Seconds for one step on a store before and after the download: to find out what is there can take reading all of it.
+STORE_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)
@@ -93,12 +98,12 @@ async def archive_video(
     :raises SiliconFlowConnectionError: if the storage kept failing.
     :raises VideoFailedPermanentlyError: if the service, asked for a URL, says that the video failed.
     """
-    found = await asyncio.to_thread(understand, destination, video.request_id)
-    existing = await asyncio.to_thread(resolve_existing, found, video.request_id, if_exists)
+    found = await _on_store(destination, understand, destination, video.request_id)
+    existing = await _on_store(found.path, resolve_existing, found, video.request_id, if_exists)
     if existing is None:
         polls = _Polls(fresh_status) if fresh_status else None
         async with _claimed(found, owner) as claim:
-            await asyncio.to_thread(sweep, found.path)
+            await _on_store(found.path, sweep, found.path)
             with staging(found.path) as stage:
                 fetched = await download(url, stage, options, fresh_url=polls.fresh_url if polls else None, clock=clock)
                 facts = video.with_status(polls.last) if polls and polls.last else video
@@ -108,8 +113,26 @@ async def archive_video(
     else:
         log.info("%s is there already: nothing is downloaded.", found.path)
     if owner and not found.is_folder:
-        await asyncio.to_thread(claims.release_quietly, found.path, owner)
+        await _release(found, owner)
     return existing
+
+
+async def _on_store(shown: Any, call: Callable[..., _T], *args: Any) -> _T:
+    """Run a blocking call to a store for a limited time; where the time is over, its thread holds nothing."""
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(call, *args), STORE_TIMEOUT)
+    except TimeoutError:
+        raise DestinationError(
+            f"Cannot archive: {shorten(shown, 300)}: the store did not answer within {STORE_TIMEOUT:.0f} s."
+        ) from None
+
+
+async def _release(destination: Destination, owner: str, token: str | None = None) -> None:
+    """Release a claim; a store that hangs is no reason to fail."""
+    try:
+        await _on_store(destination.path, claims.release_quietly, destination.path, owner, token)
+    except DestinationError as error:
+        log.warning("The claim was not released: %s", error)
 
 
 async def _within(publishing: Awaitable[dict[str, Any]], seconds: float, destination: Destination) -> dict[str, Any]:
@@ -126,12 +149,13 @@ async def _within(publishing: Awaitable[dict[str, Any]], seconds: float, destina
 @asynccontextmanager
 async def _claimed(destination: Destination, owner: str | None) -> AsyncIterator[Claim | None]:
     """Hold the claim; on failure, one that was there before stays, for it keeps the name for a retry."""
-    claim = await asyncio.to_thread(_take_claim, destination, owner)
+    claim = await _on_store(destination.path, _take_claim, destination, owner)
     try:
         yield claim
     except BaseException:
         if claim and not claim.is_renewed:
-            await asyncio.to_thread(claims.release_quietly, destination.path, claim.owner)
+            # By its token: the next try of this task may have the claim by now.
+            await _release(destination, claim.owner, claim.token)
         raise
 
 

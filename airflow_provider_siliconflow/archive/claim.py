@@ -134,13 +134,19 @@ def check_unclaimed(path: ObjectStoragePath) -> None:
         raise ForeignClaimError(_held(path, found, ""))
 
 
-def release_quietly(path: ObjectStoragePath, owner: str) -> None:
-    """Remove a claim, if it is of this owner; what goes wrong is logged, for the claim is no reason to fail."""
+def release_quietly(path: ObjectStoragePath, owner: str, token: str | None = None) -> None:
+    """
+    Remove a claim, if it is of this owner; what goes wrong is logged, for the claim is no reason to fail.
+
+    :param path: Where the video goes.
+    :param owner: Whose claim is removed.
+    :param token: The claim's; None for whichever the owner has.
+    """
     try:
         if not stores.exists(claim_path(path)):
             return
         with stores.folder_lock(path):
-            if (found := _read(path)) and found.owner == owner:
+            if (found := _read(path)) and found.owner == owner and token in (None, found.token):
                 stores.remove(claim_path(path))
     except Exception as error:
         log.warning("The claim on %s was not released: %s", path, error)
@@ -185,19 +191,22 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
     if current is None or current.token != found.token:
         return False
     try:
-        # S3 replaces it only if nobody else has since; a local folder is locked; other stores have a gap here.
+        # S3 replaces it only if nobody else has since; a local folder is locked; other stores have a gap here, as have
+        # stores with S3's API, and clients, that do not know the condition.
         stores.replace(file, beside, **({"IfMatch": etag} if etag else {}))
-    except Exception:
-        if etag and (current := _read(path)) and current.token != found.token:
+    except Exception as error:
+        if not etag:
+            raise
+        if (current := _read(path)) and current.token != found.token:
             return False
-        raise
+        if not stores.is_unconditional(error):
+            raise
+        stores.replace(file, beside)
     return True
 
 
 def _etag(beside: ObjectStoragePath) -> str | None:
-    if beside.protocol not in S3:
-        return None
-    etag = beside.fs.info(beside.path).get("ETag")
+    etag = beside.fs.info(beside.path).get("ETag") if beside.protocol in S3 else None
     return etag if isinstance(etag, str) else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.destination import Destination
 from airflow_provider_siliconflow.archive.errors import destination_error, shorten
-from airflow_provider_siliconflow.archive.manifest import describes, read_manifest, write_manifest
+from airflow_provider_siliconflow.archive.manifest import describes, read_manifest, storable, write_manifest
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def resolve_existing(destination: Destination, request_id: str | None, if_exists
         there = stores.exists(path)
         manifest = read_manifest(destination.manifest)
         if there and request_id and (done := _completed(destination, manifest, request_id)):
-            return done
+            return _told(done, path)
         if there and if_exists == "skip":
-            return manifest or {"request_id": None, "path": str(path), "bytes": path.fs.size(path.path)}
+            return _told(manifest or {"request_id": None, "bytes": path.fs.size(path.path)}, path)
     except DestinationError:
         raise
     except Exception as error:
@@ -57,6 +57,12 @@ def resolve_existing(destination: Destination, request_id: str | None, if_exists
     if if_exists != "overwrite":
         _refuse_others(destination, manifest, request_id, there=there)
     return None
+
+
+def _told(manifest: dict[str, Any], path: ObjectStoragePath) -> dict[str, Any]:
+    """Return a manifest fit for an XCom, with the path it has now: folders are moved, and others write JSON, too."""
+    facts: dict[str, Any] = storable(manifest)
+    return facts | {"path": str(path)}
 
 
 def pending_manifest(path: ObjectStoragePath, request_id: str | None) -> ObjectStoragePath:

@@ -170,17 +170,19 @@ def publish(
     if existing is not None:
         return existing
     waiting = pending_manifest(destination.path, facts["request_id"])
+    is_published = False
     try:
         write_manifest(waiting, facts)
         with stores.folder_lock(destination.path):
             if claim:
                 claims.check(destination.path, claim)
             _publish_video(stage, destination, facts, if_exists)
+            is_published = True
             write_manifest(destination.manifest, facts)
     except Exception as error:
         with suppress(Exception):
             # The upload may have succeeded and its answer be lost: then the manifest waits for a retry.
-            if isinstance(error, DestinationError) or not stores.exists(destination.path):
+            if not is_published and (isinstance(error, DestinationError) or not stores.exists(destination.path)):
                 stores.remove(waiting)
         if isinstance(error, DestinationError):
             raise

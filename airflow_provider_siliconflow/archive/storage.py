@@ -120,7 +120,7 @@ class Storage:
                         yield response
                         return
                     redirected = f" {signed_urls.mask(url)} redirected to it."
-                    url = urljoin(url, response.headers["Location"]).partition("#")[0]
+                    url = _redirected(url, response.headers["Location"])
         except aiohttp.ClientPayloadError:
             raise TransientDownloadError(
                 VideoIntegrityError(f"The body from {signed_urls.mask(url)} was cut short.")
@@ -143,6 +143,17 @@ class Storage:
             return self._policy.check(url)
         except UnsafeUrlError as error:
             raise UnsafeUrlError(f"{error.message}{redirected}") from None
+
+
+def _redirected(url: str, location: str) -> str:
+    """Return where a redirect leads, which the policy has not seen yet."""
+    try:
+        return urljoin(url, location).partition("#")[0]
+    except ValueError:
+        shown = signed_urls.mask(url)
+        raise UnsafeUrlError(
+            f"The URL {shown} redirects to a malformed URL ({excerpt(location, length=80)})."
+        ) from None
 
 
 def is_transient(status: int) -> bool:

@@ -6,6 +6,7 @@ import fcntl
 import inspect
 import logging
 import os
+import re
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +76,7 @@ def create(source: Path, path: ObjectStoragePath) -> None:
         # Never by `open(…, "wb")`: fsspec publishes a cut object when the block around it fails.
         path.fs.put_file(str(source), path.path, **condition)
     except Exception as error:
-        if condition and _is_not_implemented(error):
+        if condition and is_unconditional(error):
             log.warning("%s knows no conditional writes: two tasks at once are not told apart by it.", path.protocol)
             replace(source, path)
         elif condition and exists(path):
@@ -225,6 +226,14 @@ def _parameters(fs: Any) -> Collection[str]:
     return inspect.signature(upload).parameters
 
 
-def _is_not_implemented(error: Exception) -> bool:
+def is_unconditional(error: Exception) -> bool:
+    """
+    Tell whether a conditional write failed because a store, or its client, knows no such conditions.
+
+    :param error: What the client raised.
+    """
     text = f"{type(error).__name__} {error}".replace(" ", "").lower()
-    return "notimplemented" in text or "implementsfunctionalitythatisnot" in text
+    is_unknown = any(word in text for word in ("unknownparameter", "unexpectedkeyword"))
+    if is_unknown and any(name in text for name in ("ifmatch", "ifnonematch")):
+        return True
+    return "notimplemented" in text or re.search(r"impl(ement|ie)sfunctionalitythatisnot", text) is not None

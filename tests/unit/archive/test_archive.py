@@ -17,7 +17,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow import __version__
+from airflow_provider_siliconflow.archive import archiver
+from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
+from airflow_provider_siliconflow.archive.claim import Claim
+from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.archive.writer import FileWriter
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
@@ -31,6 +35,7 @@ from tests.unit.archive.boxes import box, mp4
 from tests.unit.archive.files import names, read
 from tests.unit.archive.origin import BODY, SECRET, SHA256, Origin, Reply, Request, cut, honest, refusal, whole
 
+OWNER = "a_dag/run/video/-1"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -230,3 +235,45 @@ def test_memory_does_not_grow_with_the_video(big: tuple[str, int], tmp_path: Pat
     told = json.loads(run.stdout.splitlines()[-1])
     assert told["bytes"] == size == (tmp_path / "clip.mp4").stat().st_size
     assert told["grown"] < 64 << 20
+
+
+async def test_a_try_that_failed_late_leaves_the_claim_of_the_next(tmp_path: Path) -> None:
+    """A try of which Airflow has lost sight ends after the next one began."""
+    path = understand(f"{tmp_path}/clip.mp4", None).path
+    taken: list[Claim] = []
+
+    async def next_try_begins() -> VideoStatus:
+        taken.append(claims.take(path, OWNER))
+        return status(VideoState.FAILED)
+
+    async with Origin() as origin:
+        with pytest.raises(VideoFailedPermanentlyError):
+            await archive(origin, path.path, url=None, fresh_status=next_try_begins, owner=OWNER)
+    claims.check(path, taken[0])
+
+
+@pytest.mark.parametrize("step", ["understand", "resolve_existing", "_take_claim", "sweep"])
+async def test_a_store_that_hangs_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(archiver, step, lambda *_: over.wait(30))
+    monkeypatch.setattr(archiver, "STORE_TIMEOUT", 0.05)
+    try:
+        async with Origin() as origin:
+            with pytest.raises(DestinationError, match="did not answer within"):
+                await archive(origin, tmp_path / "clip.mp4", owner=OWNER)
+    finally:
+        over.set()
+
+
+async def test_a_claim_that_cannot_be_released_in_time_fails_no_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(claims, "release_quietly", lambda *_, **__: over.wait(30))
+    monkeypatch.setattr(archiver, "STORE_TIMEOUT", 0.2)
+    try:
+        async with Origin() as origin:
+            manifest = await archive(origin, tmp_path / "clip.mp4", owner=OWNER)
+        assert manifest["bytes"] == len(BODY)
+    finally:
+        over.set()

@@ -125,6 +125,38 @@ def test_a_retry_takes_its_own_claim_and_the_try_before_loses_it(path: ObjectSto
     assert names(path) == {claim_path(path).name}
 
 
+def test_a_try_that_lost_its_claim_does_not_release_that_of_the_next(path: ObjectStoragePath) -> None:
+    first = claims.take(path, ONE)
+    second = claims.take(path, ONE)
+    claims.release_quietly(path, ONE, token=first.token)
+    claims.check(path, second)
+    claims.release_quietly(path, ONE, token=second.token)
+    assert names(path) == set()
+
+
+@pytest.mark.parametrize(
+    "refusal", [NotImplementedError("A header you provided"), TypeError("unexpected keyword argument 'IfMatch'")]
+)
+def test_a_retry_takes_its_claim_again_on_a_store_that_cannot_replace_on_condition(
+    in_store: InStore, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    """Some stores with S3's API know ``If-None-Match`` alone, and some clients no ``IfMatch``."""
+    store = S3Store()
+    path = in_store(store, "s3://bucket/clip.mp4")
+    put_file = store.put_file
+
+    def put_without_match(*args: Any, **kwargs: Any) -> None:
+        if "IfMatch" in kwargs:
+            raise refusal
+        put_file(*args, **kwargs)
+
+    claims.take(path, ONE)
+    monkeypatch.setattr(store, "put_file", put_without_match)
+    assert claims.take(path, ONE).is_renewed
+    with pytest.raises(claims.ForeignClaimError):
+        claims.take(path, TWO)
+
+
 def test_a_claim_that_was_removed_is_lost(path: ObjectStoragePath) -> None:
     claim = claims.take(path, ONE)
     path.fs.rm_file(claim_path(path).path)
@@ -189,7 +221,7 @@ def test_what_is_there_is_claimed_by_nobody(path: ObjectStoragePath) -> None:
     put(path)
     with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
         prepare(path)
-    assert prepare(path, if_exists="skip") == prepare(path, request_id="abc") == MANIFEST
+    assert prepare(path, if_exists="skip") == prepare(path, request_id="abc") == MANIFEST | {"path": str(path)}
     assert names(path) == {"clip.mp4", "clip.mp4.json"}
 
 
@@ -205,9 +237,9 @@ def test_a_claim_is_given_up_when_the_video_is_found(path: ObjectStoragePath) ->
     prepare(path)
     assert find_archived(path, "abc", owner=ONE) is None
     put(path)
-    assert find_archived(path, "abc", owner=TWO) == find_archived(path, "abc") == MANIFEST
+    assert find_archived(path, "abc", owner=TWO) == find_archived(path, "abc") == MANIFEST | {"path": str(path)}
     assert names(path) == {"clip.mp4", "clip.mp4.json", claim_path(path).name}
-    assert find_archived(path, "abc", owner=ONE) == MANIFEST
+    assert find_archived(path, "abc", owner=ONE) == MANIFEST | {"path": str(path)}
     assert names(path) == {"clip.mp4", "clip.mp4.json"}
 
 
@@ -219,7 +251,7 @@ def test_a_video_whose_manifest_a_kill_kept_back_is_completed(path: ObjectStorag
     path.fs.rm_file(manifest)
     with pytest.raises(DestinationRefusedError, match="a file of unknown origin"):
         prepare(path, TWO, request_id="other")
-    assert find_archived(path, "abc") == MANIFEST
+    assert find_archived(path, "abc") == MANIFEST | {"path": str(path)}
     assert names(path) == {"clip.mp4", "clip.mp4.json"}
 
 

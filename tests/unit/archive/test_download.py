@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowConnectionError,
     SiliconFlowError,
+    UnsafeUrlError,
     VideoExpiredError,
     VideoIntegrityError,
 )
@@ -371,6 +372,20 @@ async def test_no_error_or_log_shows_the_signature(stage: Path, caplog: pytest.L
         assert error.__suppress_context__ or error.__context__ is None
     assert SECRET not in caplog.text
     assert "127.0.0.1" in caplog.text
+
+
+@pytest.mark.parametrize("location", ["http://[1::2/x?Signature=a", "http://h:99999/", "//[v1.x]/\xff?Signature=a"])
+async def test_a_redirect_to_what_is_no_url(stage: Path, location: str) -> None:
+    async with Origin([Reply(302, headers={"Location": location})]) as origin:
+        with pytest.raises(UnsafeUrlError) as caught:
+            await fetch(origin, stage)
+    assert "Signature" not in str(caught.value)
+
+
+@pytest.mark.parametrize("etag", ['"\xff"', '"\x81\xe9"'])
+async def test_an_etag_that_is_no_text(stage: Path, etag: str) -> None:
+    async with Origin([cut(1000, "reset", ETag=etag)]) as origin:
+        assert_is_body(await fetch(origin, stage), stage)
 
 
 async def test_a_name_that_is_not_resolved_has_a_limit(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,12 @@ def test_anything_can_be_a_fact(value: Any) -> None:
 
 def test_a_long_prompt_leaves_a_manifest_that_can_be_read_again(tmp_path: Path) -> None:
     destination = understand(f"{tmp_path}/clip.mp4", "abc")
-    facts = MANIFEST | {"prompt": "猫" * 3_000_000, "seed": object(), "trace_ids": ["\ud83d"] * 10_000}
+    facts = MANIFEST | {
+        "path": str(destination.path),
+        "prompt": "猫" * 3_000_000,
+        "seed": object(),
+        "trace_ids": ["\ud83d"] * 10_000,
+    }
     with staging(destination.path) as stage:
         stage.write_bytes(BYTES)
         made = publish(stage, destination, facts, "fail")

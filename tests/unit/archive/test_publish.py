@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_siliconflow.archive import publish as publishing
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import resolve_existing
+from airflow_provider_siliconflow.archive.manifest import write_manifest
 from airflow_provider_siliconflow.archive.publish import prepare_destination, publish, release_claim
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.archive.stores import create, replace
@@ -131,6 +133,38 @@ def test_a_full_disk_under_the_manifest(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_published_video_keeps_its_waiting_manifest_whatever_then_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
+
+    def no_more_files(target: ObjectStoragePath, facts: Any) -> None:
+        if target.name == "clip.mp4.json":
+            raise DestinationError("Cannot archive: no inode is left.")
+        write_manifest(target, facts)
+
+    monkeypatch.setattr(publishing, "write_manifest", no_more_files)
+    with pytest.raises(DestinationError, match="no inode"):
+        put(path)
+    monkeypatch.undo()
+    assert Path(path.path).read_bytes() == BYTES
+    assert resolve_existing(Destination(path, is_folder=False), "abc", "fail") is not None
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["clip.mp4", "clip.mp4.json"]
+
+
+@pytest.mark.parametrize("told", [{}, {"path": "/old/clip.mp4"}, {"path": 5, "more": float("nan")}])
+def test_what_is_there_is_told_with_the_path_that_it_has_now(tmp_path: Path, told: dict[str, Any]) -> None:
+    """The folder was moved, or the manifest was written by others."""
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
+    put(path)
+    Path(f"{path.path}.json").write_text(json.dumps(MANIFEST | told))
+    for request_id, if_exists in (("abc", "fail"), ("other", "skip")):
+        found = resolve_existing(Destination(path, is_folder=False), request_id, if_exists)  # type: ignore[arg-type]
+        assert found is not None
+        assert found["path"] == str(path)
+        json.dumps(found, allow_nan=False)
+
+
 def test_another_video_in_the_way(tmp_path: Path) -> None:
     path = understand(f"{tmp_path}/clip.mp4", "abc").path
     put(path)
@@ -138,8 +172,8 @@ def test_another_video_in_the_way(tmp_path: Path) -> None:
         resolve_existing(Destination(path, is_folder=False), "other", "fail")
     with pytest.raises(DestinationRefusedError, match="holds the video abc already"):
         prepare_destination(str(path), owner=None, if_exists="fail")
-    assert resolve_existing(Destination(path, is_folder=False), "other", "skip") == MANIFEST
-    assert prepare_destination(str(path), owner=None, if_exists="skip") == MANIFEST
+    assert resolve_existing(Destination(path, is_folder=False), "other", "skip") == MANIFEST | {"path": str(path)}
+    assert prepare_destination(str(path), owner=None, if_exists="skip") == MANIFEST | {"path": str(path)}
     assert resolve_existing(Destination(path, is_folder=False), "other", "overwrite") is None
     put(path, b"new", if_exists="overwrite", request_id="other")
     assert Path(path.path).read_bytes() == b"new"
@@ -163,8 +197,8 @@ def test_the_very_video_is_done_in_every_mode(tmp_path: Path, if_exists: Any) ->
     path = understand(f"{tmp_path}/clip.mp4", "abc").path
     put(path)
     inode = Path(path.path).stat().st_ino
-    assert resolve_existing(Destination(path, is_folder=False), "abc", if_exists) == MANIFEST
-    assert put(path, b"another download of it", if_exists) == MANIFEST
+    assert resolve_existing(Destination(path, is_folder=False), "abc", if_exists) == MANIFEST | {"path": str(path)}
+    assert put(path, b"another download of it", if_exists) == MANIFEST | {"path": str(path)}
     assert Path(path.path).stat().st_ino == inode
 
 
