@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from airflow_provider_siliconflow._airflow import clear_deletes_state
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.audit import ArchivedFiles, Outcome, Run
 from tests.system.cases import CLEARED_STATES, POLICIES, VARIANTS, Case, Variant, cases_of, chain_of, clear_prompt
@@ -68,8 +69,9 @@ def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> 
     }
 
     def clear(state: str) -> None:
-        chosen = [run.tasks()[names[task, state]] for task in ("anew", "reuse")]
-        stack.api.clear("clears", run.run_id, chosen)
+        for task in ("anew", "reuse"):
+            keep = task == "reuse" and clear_deletes_state()
+            stack.api.clear("clears", run.run_id, [run.tasks()[names[task, state]]], keep=keep)
 
     def reach(state: str, now: str, try_number: int) -> None:
         def there() -> bool:
