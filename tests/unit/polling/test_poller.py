@@ -23,7 +23,7 @@ from tests.unit.polling.fakes import Service, now, run, status
 from tests.unit.polling.watching import FIRST, cancelled, pollers, ready_after, request, until, watch
 
 
-def test_all_share_one_poll_up_and_one_session(service: Service) -> None:
+def test_all_share_one_lookup_and_one_session(service: Service) -> None:
     ready_after(service, 30)
 
     async def main() -> None:

@@ -85,7 +85,7 @@ def test_one_video_that_fails_to_be_seen_does_not_slow_the_others(service: Servi
     assert 4 < len(service.times("bad")) < 15
 
 
-def test_a_rotated_key_heals_with_one_poll_up(service: Service) -> None:
+def test_a_rotated_key_heals_with_one_lookup(service: Service) -> None:
     service.accepted = "sk-old"
     ready_after(service, 60)
 
@@ -165,7 +165,7 @@ def test_while_the_account_is_rejected_the_connection_is_looked_up_again(
     run(main())
 
 
-def test_a_poll_up_that_fails_while_a_key_is_rejected_keeps_the_session(service: Service) -> None:
+def test_a_lookup_that_fails_while_a_key_is_rejected_keeps_the_session(service: Service) -> None:
     service.accepted = "sk-other"
     ready_after(service, 0)
 
@@ -186,7 +186,7 @@ LOOK_UP_ERRORS = [AirflowNotFoundException("no such connection"), SiliconFlowCon
 
 
 @pytest.mark.parametrize("error", LOOK_UP_ERRORS, ids=lambda error: type(error).__name__)
-def test_a_poll_up_that_fails_for_minutes_ends_no_wait(service: Service, error: Exception) -> None:
+def test_a_lookup_that_fails_for_minutes_ends_no_wait(service: Service, error: Exception) -> None:
     service.lookup_errors = [error] * 7
     ready_after(service, 0)
     polls: list[PollResult] = []
