@@ -1,1 +1,1 @@
-"""A stand-in for the SiliconFlow video API: free, as unkind as the real one, with a ledger of what was billed."""
+"""A stand-in for the SiliconFlow video API: free, with the faults of the real one and a ledger of what was billed."""

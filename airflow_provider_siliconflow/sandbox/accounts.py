@@ -13,7 +13,7 @@ from airflow_provider_siliconflow.sandbox.settings import KEY_LENGTH, KEY_START,
 @dataclass
 class Account:
     """
-    Hold one account.
+    An account.
 
     :param price: Cost of a video, in hundredths of the site's money.
     :param balance: What it can still spend, in hundredths.
@@ -47,7 +47,7 @@ def open_accounts(settings: Settings) -> dict[str, Account]:
 
 def identify(accounts: Iterable[Account], site: str, authorization: str) -> Account | Answer:
     """
-    Find who is calling, or refuse.
+    Return the account that is calling, or the answer that rejects the call.
 
     :param site: The site that is asked, ``cn`` or ``com``.
     :param authorization: The header's value; empty if it is missing.

@@ -14,13 +14,13 @@ XML = "application/xml"
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    Hold one answer.
+    One answer.
 
     :param status: HTTP status.
     :param body: The bytes sent.
     :param content_type: Its media type.
     :param headers: Further headers.
-    :param on_sent: Called when this answer goes out to a caller who is still there.
+    :param on_sent: Called when this answer is sent to a caller who is still connected.
     """
 
     status: int
@@ -31,22 +31,22 @@ class Answer:
 
 
 def say(value: Any, status: int = 200, on_sent: Callable[[], None] | None = None) -> Answer:
-    """Answer with a value as JSON."""
+    """Return an answer with a value as JSON."""
     return Answer(status, json.dumps(value, ensure_ascii=False).encode(), on_sent=on_sent)
 
 
 def error(status: int, code: int, message: str) -> Answer:
-    """Answer with the documented error shape."""
+    """Return an answer of the documented error shape."""
     return say({"code": code, "message": message, "data": None}, status)
 
 
 def plain_error(status: int, message: str) -> Answer:
-    """Answer with the error shape that has no code."""
+    """Return an answer of the error shape that has no code."""
     return say({"message": message, "data": None}, status)
 
 
 def storage_error(status: int, code: str, message: str) -> Answer:
-    """Answer as the object storage does, in XML."""
+    """Return an answer of the object storage, in XML."""
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, body.encode(), XML)
 
@@ -60,18 +60,18 @@ IMAGES_TOO_LARGE = error(413, 20043, "The total size of the images is too large.
 
 
 def bad_parameter(why: str) -> Answer:
-    """Refuse a parameter."""
+    """Return the rejection of a parameter."""
     return error(400, 20015, f"The parameter is invalid. {why}")
 
 
 def empty_balance(status: int) -> Answer:
-    """Refuse for want of money."""
+    """Return the rejection for an empty balance."""
     return error(status, 30001, "Sorry, your account balance is insufficient")
 
 
 def rate_limited(retry_after: float | None = None) -> Answer:
     """
-    Refuse for too many calls; the service sends this shape without a code.
+    Return the rejection of one call too many; the service sends this shape without a code.
 
     :param retry_after: Seconds to tell in ``Retry-After``; ``None`` tells nothing, as observed.
     """

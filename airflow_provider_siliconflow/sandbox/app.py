@@ -13,13 +13,13 @@ from airflow_provider_siliconflow.sandbox.answers import NO_PAGE, Answer
 from airflow_provider_siliconflow.sandbox.control import Control
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
 from airflow_provider_siliconflow.sandbox.http_responses import reset, respond
-from airflow_provider_siliconflow.sandbox.links import STORAGE
 from airflow_provider_siliconflow.sandbox.service import Service
+from airflow_provider_siliconflow.sandbox.signed_urls import STORAGE
 from airflow_provider_siliconflow.sandbox.storage import Storage
 from airflow_provider_siliconflow.sandbox.videos import Videos
 
-#: Bytes; far above any picture, so that the service's own rule refuses large ones.
-MOST_BODY = 256 * 1024 * 1024
+#: Bytes; far above any image, so that the service's own rule rejects large ones.
+MAX_BODY = 256 * 1024 * 1024
 #: Where each site's API starts.
 SITES = {"/v1": "cn", "/com/v1": "com"}
 
@@ -29,10 +29,10 @@ Work = Callable[[Account, bytes], Answer]
 
 class Api:
     """
-    Answer the API's routes, honestly or as a fault wants it.
+    The API's routes, answered truly or as a fault wants it.
 
     :param service: The service behind.
-    :param book: Says what goes wrong.
+    :param book: The faults to come.
     """
 
     def __init__(self, service: Service, book: FaultBook) -> None:
@@ -58,7 +58,7 @@ class Api:
         else:
             found = await self._faulty(request, route, site, body, fault)
             if found is None:
-                return self._reset(request, route, refused=not fault.after)
+                return self._reset(request, route, rejected=not fault.after)
             said = found
         return respond(request, said, self._traced(route))
 
@@ -72,7 +72,7 @@ class Api:
         if said is None:
             return truth or self._work(request, route, site, body)
         if truth is None and route == "submit":
-            self._service.note("refused", str(said.status))
+            self._service.note("rejected", str(said.status))
         return said
 
     def _work(self, request: web.Request, route: str, site: str, body: bytes) -> Answer:
@@ -89,7 +89,7 @@ class Api:
         else:
             said = routes.balance(caller)
         if route == "submit" and said.on_sent is None:
-            self._service.note("refused", str(said.status))
+            self._service.note("rejected", str(said.status))
         return said
 
     def _count(self, route: str) -> None:
@@ -101,9 +101,9 @@ class Api:
     def _traced(self, route: str) -> bool:
         return self._service.settings.trace in ("everywhere", route)
 
-    def _reset(self, request: web.Request, route: str, refused: bool = True) -> web.Response:
-        if refused and route == "submit":
-            self._service.note("refused", "0")
+    def _reset(self, request: web.Request, route: str, rejected: bool = True) -> web.Response:
+        if rejected and route == "submit":
+            self._service.note("rejected", "0")
         return reset(request)
 
 
@@ -112,8 +112,8 @@ async def _no_page(request: web.Request) -> web.StreamResponse:
 
 
 def build(service: Service, videos: Videos, book: FaultBook) -> web.Application:
-    """Put the routes together; the application closes service and videos when it ends."""
-    app = web.Application(client_max_size=MOST_BODY)
+    """Return the application of all routes; it closes service and videos when it ends."""
+    app = web.Application(client_max_size=MAX_BODY)
     api, storage, control = Api(service, book), Storage(service, videos, book), Control(service, book)
     for prefix, site in SITES.items():
         app.router.add_post(f"{prefix}/video/submit", api.handler("submit", site))

@@ -1,4 +1,4 @@
-"""What the submit route refuses."""
+"""Validation of submits."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def makes_from_image(model: str) -> bool:
     return "I2V" in model
 
 
-def refusal(body: bytes, settings: Settings) -> dict[str, Any] | Answer:
+def validate_submit(body: bytes, settings: Settings) -> dict[str, Any] | Answer:
     """
-    Read a submit.
+    Validate a submit.
 
-    :return: Its fields, or the answer that refuses it.
+    :param body: The body of the call.
+    :param settings: The switches.
+    :return: Its fields, or the answer that rejects it.
     """
     try:
         wanted = json.loads(body)
@@ -45,14 +47,14 @@ def refusal(body: bytes, settings: Settings) -> dict[str, Any] | Answer:
     seed = wanted.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         return answers.bad_parameter("seed must be an integer.")
-    return _image_refusal(wanted, settings) or wanted
+    return _validate_image(wanted, settings) or wanted
 
 
-def _image_refusal(wanted: dict[str, Any], settings: Settings) -> Answer | None:
-    """Check the picture; drop it from ``wanted`` where it is ignored."""
+def _validate_image(wanted: dict[str, Any], settings: Settings) -> Answer | None:
+    """Return the answer that rejects the image, if any; drop it from ``wanted`` where it is ignored."""
     image = wanted.get("image")
     if not makes_from_image(wanted["model"]) and image is not None:
-        if settings.t2v_image == "refuse":
+        if settings.t2v_image == "reject":
             return answers.bad_parameter("image is not a parameter of this model.")
         if settings.t2v_image == "ignore":
             del wanted["image"]
@@ -63,16 +65,16 @@ def _image_refusal(wanted: dict[str, Any], settings: Settings) -> Answer | None:
         return answers.bad_parameter("image must be a URL or a data URI.")
     if image.startswith(("http://", "https://")):
         return None
-    picture = picture_bytes(image)
-    if picture is None or not picture.startswith(_FIRST_BYTES):
+    data = image_bytes(image)
+    if data is None or not data.startswith(_FIRST_BYTES):
         return answers.bad_parameter("image must be a URL, or a data URI of a png, jpeg, webp or gif in base64.")
-    if 0 < settings.max_image_bytes < len(picture):
+    if 0 < settings.max_image_bytes < len(data):
         return answers.IMAGES_TOO_LARGE
     return None
 
 
-def picture_bytes(image: str) -> bytes | None:
-    """Return the bytes in a data URI; ``None`` if it is not one of a picture."""
+def image_bytes(image: str) -> bytes | None:
+    """Return the bytes in a data URI; ``None`` if it is not one of an image."""
     head = _DATA_URI.match(image)
     if head is None:
         return None

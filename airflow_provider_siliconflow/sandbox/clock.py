@@ -7,7 +7,7 @@ import time
 
 class Clock:
     """
-    Tell the time in epoch seconds; tests move it instead of sleeping.
+    The time in epoch seconds; tests move it instead of sleeping.
 
     :param start: Stand still at this time until advanced. ``None`` follows the machine's clock.
     """

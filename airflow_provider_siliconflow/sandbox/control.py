@@ -1,4 +1,4 @@
-"""Routes of the sandbox itself: read the ledger, order faults, move time. They take no key: a tool for one machine."""
+"""Routes of the sandbox itself: read the ledger, add faults, move time. They take no key: a tool for one machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from airflow_provider_siliconflow.sandbox.service import Service
 
 class Control:
     """
-    Answer below ``/sandbox/``.
+    The routes below ``/sandbox/``.
 
-    :param service: What is looked into.
-    :param book: Where faults are ordered.
+    :param service: The service that is inspected.
+    :param book: The faults to come.
     """
 
     def __init__(self, service: Service, book: FaultBook) -> None:
@@ -40,7 +40,7 @@ class Control:
         return web.json_response(dataclasses.asdict(snapshot))
 
     async def jobs(self, request: web.Request) -> web.Response:
-        """Return the jobs, each with its status, place in line and seconds left; for progress displays."""
+        """Return the jobs, each with its status, queue position and seconds left; for progress displays."""
         now = self._service.settle()
         return web.json_response(
             [
@@ -62,7 +62,7 @@ class Control:
         return web.json_response(self._book.list())
 
     async def add_faults(self, request: web.Request) -> web.Response:
-        """Order a fault, or a list of them."""
+        """Add a fault, or a list of them."""
         try:
             ordered = json.loads(await request.read())
             faults = [Fault.read(one) for one in (ordered if isinstance(ordered, list) else [ordered])]

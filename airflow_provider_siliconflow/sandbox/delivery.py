@@ -1,4 +1,4 @@
-"""How a video's bytes go down the wire: whole, in part, or spoiled on the way."""
+"""How a video's bytes are sent: whole, in part, or spoiled on the way."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ async def _write(
     kind = fault.kind if fault is not None else ""
     stop = end if fault is None else max(start, min(end, fault.at_byte or start))
     if fault is not None and kind == "drip":
-        for place in range(start, end, fault.rate):
-            await asyncio.sleep(1 if place > start else 0)
-            await _stream(response, video.chunks(place, min(end, place + fault.rate)))
+        for offset in range(start, end, fault.rate):
+            await asyncio.sleep(1 if offset > start else 0)
+            await _stream(response, video.chunks(offset, min(end, offset + fault.rate)))
     elif fault is not None and kind in ("cut", "reset", "stall"):
         await _stream(response, video.chunks(start, stop))
         if kind == "reset":

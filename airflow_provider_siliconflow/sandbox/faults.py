@@ -22,7 +22,7 @@ KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
 @dataclass(frozen=True)
 class Fault:
     """
-    Describe one way in which calls go wrong. Kinds, beside the names of
+    A fault that calls meet. Kinds, beside the names of
     :data:`~airflow_provider_siliconflow.sandbox.answers.CANNED`:
 
     - ``reset`` (TCP reset), ``slow`` (late, but true), ``answer`` (``status`` and ``body`` as given);
@@ -35,7 +35,7 @@ class Fault:
     :param times: How many calls it meets; 0 is all, until faults are cleared. Not used with ``chance``.
     :param chance: Meet calls by this chance instead of the next ones.
     :param after: The call is carried out first (a submit is accepted and billed), then this hides its true answer.
-    :param match: Only calls whose body (or link) contains this text.
+    :param match: Only calls whose body (or URL) contains this text.
     :param seconds: Wait this long first.
     :param retry_after: Sent as ``Retry-After`` with the fault's answer, whatever it is.
     :raises ValueError: If it makes no sense.
@@ -58,7 +58,7 @@ class Fault:
     url: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what could never happen."""
+        """Reject what could never happen."""
         kinds = KINDS if self.route == "download" else CALL_FAULTS + tuple(CANNED)
         if self.route not in ROUTES:
             raise ValueError(f"route is {self.route!r}, not one of {', '.join(ROUTES)}")
@@ -113,7 +113,7 @@ class Fault:
 
 class FaultBook:
     """
-    Decide which calls go wrong.
+    The faults still to come, and which calls they meet.
 
     :param seed: Seed of the chances.
     :param faults: Faults from the start.
@@ -144,7 +144,7 @@ class FaultBook:
         :param text: What ``match`` is looked for in. ``None`` while the call is not read yet: then only faults
             without ``match`` meet it, and afterwards only those with.
         """
-        for place, (fault, left) in enumerate(self._faults):
+        for index, (fault, left) in enumerate(self._faults):
             if fault.route != route or (text is None) == bool(fault.match) or fault.match not in (text or ""):
                 continue
             if fault.chance is not None:
@@ -154,6 +154,6 @@ class FaultBook:
             if fault.times:
                 left[0] -= 1
                 if not left[0]:
-                    del self._faults[place]
+                    del self._faults[index]
             return fault
         return None

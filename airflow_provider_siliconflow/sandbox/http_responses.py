@@ -1,4 +1,4 @@
-"""How answers leave: as HTTP responses, or as a connection torn down."""
+"""How answers are sent: as HTTP responses, or as a connection that is reset."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def respond(request: web.Request, answer: Answer, traced: bool = False) -> web.R
 
 
 def connected(request: web.Request) -> bool:
-    """Tell whether the caller is still there."""
+    """Return whether the caller is still connected."""
     return request.transport is not None and not request.transport.is_closing()
 
 
 def reset(request: web.Request) -> web.Response:
-    """Tear the connection down with a TCP reset; the response returned goes nowhere."""
+    """Reset the TCP connection; the response returned is never sent."""
     if request.transport is not None:
         raw = request.transport.get_extra_info("socket")
         if raw is not None:

@@ -1,4 +1,4 @@
-"""The life of a video: in line, in progress, ready or failed. Pure: the time is always given."""
+"""The states of a video: queued, in progress, ready or failed. Pure: the time is always given."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from airflow_provider_siliconflow.client.models import VideoState
 from airflow_provider_siliconflow.sandbox.settings import Settings
 
-#: Seeds seen in answers are below this.
-MOST_SEED = 2**31
+#: Seeds seen in answers are less than this.
+MAX_SEED = 2**31
 
 _MARKER = re.compile(r"\[fail:\s*(.*?)\s*\]")
 
@@ -21,10 +21,10 @@ _MARKER = re.compile(r"\[fail:\s*(.*?)\s*\]")
 @dataclass(slots=True)
 class Job:
     """
-    Hold one accepted video. Times are epoch seconds.
+    An accepted video. Times are epoch seconds.
 
     :param number: How many jobs the sandbox accepted before this one.
-    :param place: How many jobs stood in its line before this one.
+    :param queue_index: How many jobs entered its queue before this one.
     :param reason: Why it will end ``Failed``; ``None`` if it will succeed.
     :param answered: Whether the caller was told the id.
     """
@@ -40,7 +40,7 @@ class Job:
     negative_prompt: str | None
     seed: int
     accepted_at: float
-    place: int = 0
+    queue_index: int = 0
     started_at: float = 0.0
     ready_at: float = 0.0
     reason: str | None = None
@@ -61,9 +61,9 @@ class Job:
         return VideoState.SUCCEED if self.reason is None else VideoState.FAILED
 
 
-class Line:
+class JobQueue:
     """
-    Keep the jobs of one site and model in line: first come, first started.
+    The queue of one site and model: first in, first started.
 
     :param slots: Jobs in progress at the same time; 0 is no bound.
     """
@@ -75,22 +75,22 @@ class Line:
 
     def join(self, job: Job, queue: float, work: float) -> None:
         """
-        Give a job its place and its times.
+        Give a job its queue position and its times.
 
-        :param queue: Seconds in line, if the line does not hold it up for longer.
+        :param queue: Seconds in the queue, unless earlier jobs hold it up for longer.
         :param work: Seconds in progress.
         """
         total = queue + work
         start = max(job.accepted_at + queue, self._starts[-1] if self._starts else 0.0)
         if self._slots and len(self._busy_until) >= self._slots:
             start = max(start, self._busy_until[0])
-        # Without slots the whole time is what was drawn, however the line moved.
+        # Without slots the whole time is what was drawn, however the queue moved.
         ready = start + work if self._slots else max(start, job.accepted_at + total)
         self.restore(job, start, ready)
 
     def restore(self, job: Job, start: float, ready: float) -> None:
         """Give a job the times that it had before a restart."""
-        job.started_at, job.ready_at, job.place = start, ready, len(self._starts)
+        job.started_at, job.ready_at, job.queue_index = start, ready, len(self._starts)
         self._starts.append(start)
         if self._slots:
             if len(self._busy_until) >= self._slots:
@@ -98,29 +98,29 @@ class Line:
             heapq.heappush(self._busy_until, ready)
 
     def position(self, job: Job, now: float) -> int:
-        """Return the job's place in line: 1 is next, 0 is no longer in line."""
-        return max(0, job.place - bisect_right(self._starts, now) + 1)
+        """Return the job's queue position: 1 is next, 0 is no longer queued."""
+        return max(0, job.queue_index - bisect_right(self._starts, now) + 1)
 
 
-class Fate:
-    """Draw what becomes of each job from the seed: how long it takes and whether it fails."""
+class OutcomeSampler:
+    """The outcomes of jobs, drawn from the seed: how long each takes and whether it fails."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def draw(self, number: int, prompt: str) -> tuple[float, float, int, str | None]:
         """
-        Draw a job's fate; the same for the same seed and number.
+        Draw a job's outcome; the same for the same seed and number.
 
-        :return: Seconds in line, seconds in progress, a seed for the video, the reason of its failure if any.
+        :return: Seconds in the queue, seconds in progress, a seed for the video, the reason of its failure if any.
         """
         chance, switches = random.Random(f"{self._settings.seed} {number}"), self._settings
         if chance.random() < 0.5:
-            total = chance.triangular(switches.least, switches.middle, switches.middle)
+            total = chance.triangular(switches.min, switches.median, switches.median)
         else:
-            total = chance.triangular(switches.middle, switches.most, switches.middle)
-        queue = chance.uniform(0.2, 0.8) * switches.least
-        seed, fails = chance.randrange(MOST_SEED), chance.random() < switches.fail_chance
+            total = chance.triangular(switches.median, switches.max, switches.median)
+        queue = chance.uniform(0.2, 0.8) * switches.min
+        seed, fails = chance.randrange(MAX_SEED), chance.random() < switches.fail_chance
         marked = _MARKER.search(prompt)
         reason = marked[1] if marked else switches.fail_reason if fails else None
         return queue / switches.speed, (total - queue) / switches.speed, seed, reason

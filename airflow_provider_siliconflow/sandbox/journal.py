@@ -10,7 +10,7 @@ from typing import IO, Any
 
 class Journal:
     """
-    Keep events in a file of JSON lines.
+    Events in a file of JSON lines.
 
     :param path: The file; empty keeps nothing.
     """

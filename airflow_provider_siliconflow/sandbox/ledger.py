@@ -1,4 +1,4 @@
-"""What happened to the money: the judge of all tests about it."""
+"""What was billed: the figures that all tests about money are audited against."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SHOWN = (
 @dataclass
 class Ledger:
     """
-    Hold the sums and the jobs.
+    The sums and the jobs.
 
     :param submit_calls: POSTs that reached the submit route, whatever became of them.
     :param accepted: Submits that became a job.
     :param answered: Accepted submits whose caller was told the id.
     :param billed: Jobs paid for.
     :param spent: What they cost, by account.
-    :param refused: Submits that did not become a job, refused or faulted.
-    :param refusals: The same by HTTP status; status 0 is a reset.
+    :param rejected: Submits that did not become a job, rejected or faulted.
+    :param rejections: The same by HTTP status; status 0 is a reset.
     :param finished: Jobs that succeeded.
     :param failed: Jobs that ended ``Failed``.
     :param shown: Jobs whose success a status call has told.
@@ -53,8 +53,8 @@ class Ledger:
     answered: int = 0
     billed: int = 0
     spent: dict[str, float] = field(default_factory=dict)
-    refused: int = 0
-    refusals: dict[str, int] = field(default_factory=dict)
+    rejected: int = 0
+    rejections: dict[str, int] = field(default_factory=dict)
     finished: int = 0
     failed: int = 0
     shown: int = 0
@@ -70,17 +70,17 @@ def entry(job: Job, now: float) -> dict[str, Any]:
     return {name: getattr(job, name) for name in SHOWN} | {"outcome": str(job.word(now))}
 
 
-def tally(ledger: Ledger, jobs: Mapping[str, Job], event: str, value: str, at: float) -> None:
+def apply_event(ledger: Ledger, jobs: Mapping[str, Job], event: str, value: str, at: float) -> None:
     """
-    Add up what went out.
+    Apply an event of the journal to the sums and the jobs.
 
-    :param event: ``answered``, ``shown`` or ``fetched`` with a request id, ``refused`` with a status, ``leaked``.
+    :param event: ``answered``, ``shown`` or ``fetched`` with a request id, ``rejected`` with a status, ``leaked``.
     :param value: The request id or the status.
     :param at: When, epoch seconds.
     """
-    if event == "refused":
-        ledger.refused += 1
-        ledger.refusals[value] = ledger.refusals.get(value, 0) + 1
+    if event == "rejected":
+        ledger.rejected += 1
+        ledger.rejections[value] = ledger.rejections.get(value, 0) + 1
     elif event == "leaked":
         ledger.key_leaks += 1
     elif event == "fetched":

@@ -10,7 +10,7 @@ MINUTE = 60.0
 
 class Window:
     """
-    Let a bounded number of calls through in any sixty seconds, for each key apart.
+    A sliding window that lets a bounded number of calls pass in any sixty seconds, for each key apart.
 
     :param limit: Calls; 0 lets all through and remembers nothing.
     """
@@ -21,7 +21,7 @@ class Window:
 
     def admit(self, key: Hashable, now: float) -> float:
         """
-        Count a call, if it may pass. A refused call is not counted.
+        Count a call, if it may pass. A rejected call is not counted.
 
         :return: 0.0 if it passes, else the seconds until one would.
         """

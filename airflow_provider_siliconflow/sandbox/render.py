@@ -1,4 +1,4 @@
-"""Real H.264 clips: the prompt drawn on moving pictures. Needs PyAV and Pillow, loaded at the first clip."""
+"""Real H.264 clips: the prompt drawn on moving images. Needs PyAV and Pillow, loaded at the first clip."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ HOW_TO_INSTALL = (
 )
 #: Pillow's own font has no Chinese; these are looked for on the machine first.
 _FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "DroidSansFallbackFull.ttf", "DejaVuSans.ttf")
-#: How much wider than the clip the picture is that the camera moves over.
+#: How much wider than the clip the image is that the camera moves over.
 _MARGIN = 1.2
 
 
 @dataclass(frozen=True)
 class Scene:
     """
-    Say what a clip shows; equal scenes make equal bytes.
+    What a clip shows; equal scenes give equal bytes.
 
     :param size: ``<width>x<height>`` in pixels.
-    :param frames: How many pictures, at 16 a second.
-    :param picture: The bytes of a picture to move over, instead of drawn ones.
-    :param follow: Take the documented size that fits the picture's ratio best, whatever ``size`` says.
+    :param frames: How many there are, at 16 a second.
+    :param image: The bytes of an image to move over, instead of a drawn one; ``None`` draws one.
+    :param follow: Take the documented size that fits the image's ratio best, whatever ``size`` says.
     """
 
     prompt: str
     size: str
     seed: int
     frames: int = 5 * FRAMES_PER_SECOND
-    picture: bytes | None = None
+    image: bytes | None = None
     follow: bool = False
 
 
@@ -70,9 +70,9 @@ def render(scene: Scene) -> bytes:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    picture = _open(scene.picture)
-    width, height = _size(scene, picture)
-    wide, caption = _panorama(scene, picture, width, height), _caption(scene, width, height)
+    image = _open(scene.image)
+    width, height = _size(scene, image)
+    wide, caption = _panorama(scene, image, width, height), _caption(scene, width, height)
     with tempfile.TemporaryDirectory(prefix="siliconflow-sandbox-") as folder:
         # Faststart reads its own output again, which needs a real file.
         path = Path(folder, "clip.mp4")
@@ -89,22 +89,22 @@ def render(scene: Scene) -> bytes:
         return path.read_bytes()
 
 
-def _open(picture: bytes | None) -> Image | None:
+def _open(image: bytes | None) -> Image | None:
     from PIL import Image
 
-    if picture is None:
+    if image is None:
         return None
     try:
-        # A picture with a palette or with alpha has no colours a video can take.
-        return Image.open(BytesIO(picture)).convert("RGB")
+        # An image with a palette or with alpha has no colours a video can take.
+        return Image.open(BytesIO(image)).convert("RGB")
     except (OSError, ValueError, SyntaxError):
         return None
 
 
-def _size(scene: Scene, picture: Image | None) -> tuple[int, int]:
+def _size(scene: Scene, image: Image | None) -> tuple[int, int]:
     size = scene.size
-    if scene.follow and picture is not None:
-        ratio = math.log(picture.width / picture.height)
+    if scene.follow and image is not None:
+        ratio = math.log(image.width / image.height)
         size = min(IMAGE_SIZES, key=lambda known: abs(math.log(math.prod(_ratio(known))) - ratio))
     width, height = size.split("x")
     return int(width), int(height)
@@ -115,13 +115,13 @@ def _ratio(size: str) -> tuple[float, float]:
     return float(width), 1 / float(height)
 
 
-def _panorama(scene: Scene, picture: Image | None, width: int, height: int) -> Image:
-    """Draw the picture that the camera moves over: the given one, or coloured clouds of the prompt's own."""
+def _panorama(scene: Scene, image: Image | None, width: int, height: int) -> Image:
+    """Draw the image that the camera moves over: the given one, or coloured clouds of the prompt's own."""
     from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
     wide = (int(width * _MARGIN), int(height * _MARGIN))
-    if picture is not None:
-        return ImageOps.fit(picture, wide)
+    if image is not None:
+        return ImageOps.fit(image, wide)
     drawn = random.Random(hashlib.sha256(f"{scene.seed} {scene.prompt}".encode("utf-8", "replace")).digest())
     small = Image.new("RGB", (80, 80), tuple(drawn.randrange(20, 90) for _ in range(3)))
     pen = ImageDraw.Draw(small)
@@ -155,11 +155,11 @@ def _font(letter: int) -> FreeTypeFont | ImageFont:
     return ImageFont.load_default(letter)
 
 
-def _wrap(text: str, font: FreeTypeFont | ImageFont, most: float) -> list[str]:
+def _wrap(text: str, font: FreeTypeFont | ImageFont, limit: float) -> list[str]:
     """Break a text into lines by measured width, also where there are no spaces."""
     lines, line = [], ""
     for letter in " ".join(text.split())[:400].encode("utf-8", "replace").decode():
-        if font.getlength(line + letter) > most:
+        if font.getlength(line + letter) > limit:
             head, _, tail = line.rpartition(" ")
             lines.append(head or line)
             line = (tail if head else "") + letter
@@ -170,7 +170,7 @@ def _wrap(text: str, font: FreeTypeFont | ImageFont, most: float) -> list[str]:
 
 def _frame(wide: Image, caption: Image, width: int, height: int, moment: float) -> Image:
     """
-    Draw one picture.
+    Draw one frame.
 
     :param moment: 0 is the clip's start, 1 its end.
     """

@@ -11,7 +11,7 @@ from airflow_provider_siliconflow.sandbox.checks import makes_from_image
 
 
 def balance(caller: Account) -> Answer:
-    """Tell what an account has left, on the site that still does."""
+    """Return what an account has left, on the site that still tells."""
     if caller.site == "cn":
         return answers.GONE
     left = f"{caller.balance / 100:.2f}"
@@ -20,7 +20,7 @@ def balance(caller: Account) -> Answer:
 
 
 def models(on_offer: Iterable[str], query: Mapping[str, str]) -> Answer:
-    """List the models on offer."""
+    """Return the models on offer."""
     kind, sub = query.get("type", "video"), query.get("sub_type")
     names = tuple(on_offer) if kind == "video" else ()
     if sub is not None:

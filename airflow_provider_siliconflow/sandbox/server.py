@@ -20,16 +20,16 @@ from airflow_provider_siliconflow.sandbox.videos import Videos
 
 LOOPBACK = "127.0.0.1"
 #: Seconds that calls under way get when the sandbox ends.
-_GRACE = 0.1
+_SHUTDOWN_SECONDS = 0.1
 _BACKLOG = 4096
 #: Seconds after which a step of the sandbox's own thread counts as hung.
-_PATIENCE = 30
+_STEP_TIMEOUT = 30
 _T = TypeVar("_T")
 
 
 class Server:
     """
-    Listen on the running event loop.
+    A sandbox that listens on the running event loop.
 
     :param settings: The switches.
     :param clock: The time.
@@ -40,7 +40,7 @@ class Server:
         self.book = FaultBook(settings.seed, settings.faults)
         self.videos = Videos(settings)
         app = build(self.service, self.videos, self.book)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
 
     async def start(self, host: str, port: int) -> int:
         """
@@ -62,7 +62,7 @@ class Server:
 
 class Sandbox:
     """
-    Run a sandbox beside the caller: ``with Sandbox(Settings(tiny=True)) as sandbox: sandbox.base_url``.
+    A sandbox beside the caller: ``with Sandbox(Settings(tiny=True)) as sandbox: sandbox.base_url``.
 
     :param settings: The switches.
     :param start: Stand still at this time (epoch seconds) until :meth:`advance`; ``None`` follows the machine's clock.
@@ -102,7 +102,7 @@ class Sandbox:
         self._thread.start()
         starting = asyncio.run_coroutine_threadsafe(self._server.start(LOOPBACK, self.port), self._loop)
         try:
-            self.port = starting.result(timeout=_PATIENCE)
+            self.port = starting.result(timeout=_STEP_TIMEOUT)
         except BaseException:
             self._end()
             raise
@@ -115,9 +115,9 @@ class Sandbox:
         self._end()
 
     def _end(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(timeout=_PATIENCE)
+        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(timeout=_STEP_TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=_PATIENCE)
+        self._thread.join(timeout=_STEP_TIMEOUT)
         self._loop.close()
 
     def ledger(self) -> Ledger:
@@ -125,7 +125,7 @@ class Sandbox:
         return self._run(self._server.service.ledger)
 
     def script(self, *faults: Fault) -> None:
-        """Order faults."""
+        """Add faults."""
         self._run(lambda: self._server.book.add(*faults))
 
     def clear_faults(self) -> None:
@@ -151,4 +151,4 @@ class Sandbox:
         async def step() -> _T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(step(), self._loop).result(timeout=_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(step(), self._loop).result(timeout=_STEP_TIMEOUT)

@@ -10,14 +10,14 @@ import string
 from typing import Any
 
 from airflow_provider_siliconflow.client.models import VideoState
-from airflow_provider_siliconflow.sandbox import answers, links
+from airflow_provider_siliconflow.sandbox import answers, signed_urls
 from airflow_provider_siliconflow.sandbox.accounts import Account, open_accounts
 from airflow_provider_siliconflow.sandbox.answers import Answer
-from airflow_provider_siliconflow.sandbox.checks import refusal
+from airflow_provider_siliconflow.sandbox.checks import validate_submit
 from airflow_provider_siliconflow.sandbox.clock import Clock
-from airflow_provider_siliconflow.sandbox.jobs import Fate, Job, Line, results
+from airflow_provider_siliconflow.sandbox.jobs import Job, JobQueue, OutcomeSampler, results
 from airflow_provider_siliconflow.sandbox.journal import Journal
-from airflow_provider_siliconflow.sandbox.ledger import Ledger, entry, tally
+from airflow_provider_siliconflow.sandbox.ledger import Ledger, apply_event, entry
 from airflow_provider_siliconflow.sandbox.limits import Window
 from airflow_provider_siliconflow.sandbox.settings import Settings
 
@@ -26,7 +26,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 class Service:
     """
-    Play SiliconFlow.
+    SiliconFlow, played.
 
     :param settings: The switches.
     :param clock: The time.
@@ -43,8 +43,8 @@ class Service:
         self.accounts = open_accounts(self.settings)
         self.counts = Ledger()
         self.jobs: dict[str, Job] = {}
-        self._fate = Fate(self.settings)
-        self._lines: dict[tuple[str, str], Line] = {}
+        self._outcomes = OutcomeSampler(self.settings)
+        self._queues: dict[tuple[str, str], JobQueue] = {}
         self._unfinished: list[tuple[float, int, Job]] = []
         self._submits = Window(self.settings.submits_per_minute)
         self._statuses = Window(self.settings.statuses_per_minute)
@@ -59,9 +59,9 @@ class Service:
         self._journal.close()
 
     def submit(self, caller: Account, body: bytes) -> Answer:
-        """Accept and bill a video, or refuse it."""
+        """Accept and bill a video, or reject it."""
         now = self.settle()
-        wanted = refusal(body, self.settings)
+        wanted = validate_submit(body, self.settings)
         if isinstance(wanted, Answer):
             return wanted
         model = wanted["model"]
@@ -75,7 +75,7 @@ class Service:
 
     def _accept(self, caller: Account, wanted: dict[str, Any], now: float) -> Job:
         number = len(self.jobs)
-        queue, work, seed, reason = self._fate.draw(number, wanted["prompt"])
+        queue, work, seed, reason = self._outcomes.draw(number, wanted["prompt"])
         # Ids are not drawn from the seed: files are named after them, and two runs must not collide.
         request_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
         given = wanted.get("seed")
@@ -93,13 +93,13 @@ class Service:
             now,
             reason=reason,
         )
-        self._line(job).join(job, queue, work)
+        self._queue(job).join(job, queue, work)
         self._enter(job)
         self._journal.write("accepted", job=dataclasses.asdict(job))
         return job
 
-    def _line(self, job: Job) -> Line:
-        return self._lines.setdefault((job.site, job.model), Line(self.settings.slots))
+    def _queue(self, job: Job) -> JobQueue:
+        return self._queues.setdefault((job.site, job.model), JobQueue(self.settings.slots))
 
     def _enter(self, job: Job) -> None:
         self.jobs[job.request_id] = job
@@ -137,9 +137,9 @@ class Service:
 
     def status(self, caller: Account, body: bytes, base: str) -> Answer:
         """
-        Tell how a video is doing.
+        Return the status of a video.
 
-        :param base: Scheme and host that links are made with.
+        :param base: Scheme and host of the URLs in the answer.
         """
         wait = self._statuses.admit(caller.name, now := self.settle())
         if wait:
@@ -173,38 +173,38 @@ class Service:
         word = job.word(now)
         said: dict[str, Any] = {"status": str(word), "reason": ""}
         if word is VideoState.SUCCEED:
-            said["results"] = results(job, base + self.link(job, now))
+            said["results"] = results(job, base + self.signed_url(job, now))
             first = job.shown_at is None
             return answers.say(said, on_sent=(lambda: self.note("shown", job.request_id)) if first else None)
         if word is VideoState.FAILED:
             said["reason"] = job.reason
         elif word is VideoState.IN_QUEUE and self.settings.position:
-            said["position"] = self._line(job).position(job, now)
+            said["position"] = self._queue(job).position(job, now)
         if self.settings.pending_results != "missing":
             empty = {"videos": [], "timings": {"inference": 0}, "seed": 0}
             said["results"] = empty if self.settings.pending_results == "empty" else None
         return answers.say(said)
 
-    def link(self, job: Job, now: float) -> str:
-        """Sign a link to a video that is ready."""
-        style = self.settings.link_style
+    def signed_url(self, job: Job, now: float) -> str:
+        """Return a signed URL of a video that is ready."""
+        style = self.settings.url_style
         if style == "both":
             style = ("oss", "sigv4")[job.number % 2]
-        signed_at = now if self.settings.fresh_links else job.ready_at
-        return links.make(style, job.request_id, signed_at, self.settings.link_seconds)
+        signed_at = now if self.settings.fresh_urls else job.ready_at
+        return signed_urls.sign(style, job.request_id, signed_at, self.settings.url_seconds)
 
     def position(self, job: Job) -> int:
-        """Return a job's place in line now; 0 is no longer in line."""
-        return self._line(job).position(job, self.clock.now())
+        """Return a job's queue position now; 0 is no longer queued."""
+        return self._queue(job).position(job, self.clock.now())
 
     def note(self, event: str, value: str = "") -> None:
-        """Write down what went out: an event of :func:`~airflow_provider_siliconflow.sandbox.ledger.tally`."""
+        """Record what was sent: an event of :func:`~airflow_provider_siliconflow.sandbox.ledger.apply_event`."""
         now = self.clock.now()
-        tally(self.counts, self.jobs, event, value, now)
+        apply_event(self.counts, self.jobs, event, value, now)
         self._journal.write(event, value=value, at=now)
 
     def rendered(self, job: Job, sha256: str) -> None:
-        """Write down the digest of a job's video."""
+        """Record the digest of a job's video."""
         job.sha256 = sha256
         self._journal.write("rendered", request_id=job.request_id, sha256=sha256)
 
@@ -212,12 +212,12 @@ class Service:
         if event["event"] == "rendered":
             self.jobs[event["request_id"]].sha256 = event["sha256"]
             return
-        self.counts.submit_calls += event["event"] in ("accepted", "refused")
+        self.counts.submit_calls += event["event"] in ("accepted", "rejected")
         if event["event"] != "accepted":
-            tally(self.counts, self.jobs, event["event"], event["value"], event["at"])
+            apply_event(self.counts, self.jobs, event["event"], event["value"], event["at"])
             return
         job = Job(**event["job"] | {"billed": False})
-        self._line(job).restore(job, job.started_at, job.ready_at)
+        self._queue(job).restore(job, job.started_at, job.ready_at)
         self._enter(job)
 
     def ledger(self, jobs: bool = True) -> Ledger:
@@ -231,7 +231,7 @@ class Service:
             **vars(self.counts)
             | {
                 "spent": {account.name: account.spent / 100 for account in self.accounts.values()},
-                "refusals": dict(self.counts.refusals),
+                "rejections": dict(self.counts.rejections),
                 "jobs": [entry(job, now) for job in self.jobs.values()] if jobs else [],
             }
         )

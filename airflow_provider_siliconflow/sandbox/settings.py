@@ -26,17 +26,17 @@ def _key(name: str) -> str:
 @dataclass(frozen=True)
 class Settings:
     """
-    Hold all switches; ``python -m airflow_provider_siliconflow.sandbox --help`` lists them with their meaning.
+    All switches; ``python -m airflow_provider_siliconflow.sandbox --help`` lists them with their meaning.
 
     :raises ValueError: If a switch has a value that makes no sense.
     """
 
     speed: float = _switch(1.0, "divide the times of all videos by this")
     seed: int = _switch(0, "seed of all chance: times, failures, faults")
-    least: float = _switch(60.0, "seconds the quickest video takes, before --speed")
-    middle: float = _switch(240.0, "seconds half of the videos take at most, before --speed")
-    most: float = _switch(540.0, "seconds the slowest video takes, before --speed")
-    slots: int = _switch(0, "videos of one model made at the same time, the others stay in line; 0: no bound")
+    min: float = _switch(60.0, "seconds the fastest video takes, before --speed")
+    median: float = _switch(240.0, "median of the seconds a video takes, before --speed")
+    max: float = _switch(540.0, "seconds the slowest video takes, before --speed")
+    slots: int = _switch(0, "videos of one model made at the same time, the others stay in the queue; 0: no bound")
     fail_chance: float = _switch(0.0, "chance that a video ends Failed; a prompt with '[fail: why]' always does")
     fail_reason: str = _switch("Video generation failed", "reason told for a video failed by chance")
 
@@ -54,37 +54,37 @@ class Settings:
     submits_per_minute: int = _switch(0, "submits for each account and model; 0: no limit")
     statuses_per_minute: int = _switch(0, "status calls for each account; 0: no limit")
     in_flight: int = _switch(0, "unfinished videos for each account and model; 0: no limit")
-    retry_after: bool = _switch(False, "tell Retry-After when a limit refuses a call")
+    retry_after: bool = _switch(False, "tell Retry-After when a limit rejects a call")
 
     trace: str = _switch("everywhere", "answers with x-siliconcloud-trace-id", "everywhere", "submit", "never")
-    position: bool = _switch(True, "tell the place in line while InQueue")
+    position: bool = _switch(True, "tell the queue position while InQueue")
     pending_results: str = _switch("empty", "the field results before a video is ready", "empty", "null", "missing")
     unknown_id: str = _switch("404", "answer for an id the account does not know", *LOST_ID_ANSWERS)
     expired_id: str = _switch("404", "answer for an id whose result is no longer kept", *LOST_ID_ANSWERS)
     keep_seconds: float = _switch(0.0, "how long results are kept after a video is ready; 0: for ever")
-    t2v_image: str = _switch("ignore", "a text-to-video submit that carries an image", "ignore", "accept", "refuse")
-    i2v_size: str = _switch("picture", "size of an image-to-video clip", "picture", "requested")
+    t2v_image: str = _switch("ignore", "a text-to-video submit that carries an image", "ignore", "accept", "reject")
+    i2v_size: str = _switch("image", "size of an image-to-video clip", "image", "requested")
     max_image_bytes: int = _switch(LARGE_IMAGE, "bytes of image above which a submit gets 413; 0: no limit")
 
-    link_style: str = _switch("sigv4", "how links are signed; both: by turns", "oss", "sigv4", "both")
-    link_seconds: int = _switch(3600, "how long a link is valid (documented: 3600 and 600)")
-    fresh_links: bool = _switch(True, "a new link on each look, instead of one signed when the video was ready")
+    url_style: str = _switch("sigv4", "how URLs are signed; both: by turns", "oss", "sigv4", "both")
+    url_seconds: int = _switch(3600, "how long a URL is valid (documented: 3600 and 600)")
+    fresh_urls: bool = _switch(True, "a new URL on each poll, instead of one signed when the video was ready")
     ranges: bool = _switch(True, "storage honours Range")
 
     tiny: bool = _switch(False, "render 64x64 clips of half a second, for tests")
     body_bytes: int = _switch(0, "pad each video to this many bytes with a pattern; 0: no padding")
-    ledger_file: str = _switch("", "keep jobs and ledger in this file and take them up again at the next start")
+    ledger_file: str = _switch("", "keep jobs and ledger in this file and load them again at the next start")
     faults: tuple[Fault, ...] = _switch((), "faults from the start, see --fault")
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense, all at once."""
+        """Reject what makes no sense, all at once."""
         problems = [
             f"{name.name} is {value!r}, not one of {', '.join(map(str, name.metadata['choices']))}"
             for name in dataclasses.fields(self)
             if name.metadata["choices"] and (value := getattr(self, name.name)) not in name.metadata["choices"]
         ]
-        if not 0 < self.least < self.middle < self.most:
-            problems.append("least, middle and most must be positive and ascending")
+        if not 0 < self.min < self.median < self.max:
+            problems.append("min, median and max must be positive and ascending")
         if self.speed <= 0:
             problems.append("speed must be positive")
         if not 0 <= self.fail_chance <= 1:

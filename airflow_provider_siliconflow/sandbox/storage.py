@@ -1,4 +1,4 @@
-"""The object storage that links point at, with all its unkindness."""
+"""The object storage that the URLs of results point to, with its faults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from airflow_provider_siliconflow.sandbox import links
+from airflow_provider_siliconflow.sandbox import signed_urls
 from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer, storage_error
 from airflow_provider_siliconflow.sandbox.delivery import deliver
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
@@ -18,11 +18,11 @@ from airflow_provider_siliconflow.sandbox.videos import Video, Videos
 
 class Storage:
     """
-    Serve videos by signed link.
+    The storage, which serves videos by signed URL.
 
-    :param service: Knows the jobs.
-    :param videos: Makes the bytes.
-    :param book: Says what goes wrong.
+    :param service: The service that knows the jobs.
+    :param videos: The bytes of the videos.
+    :param book: The faults to come.
     """
 
     def __init__(self, service: Service, videos: Videos, book: FaultBook) -> None:
@@ -61,7 +61,7 @@ class Storage:
         return video
 
     async def _instead(self, request: web.Request, fault: Fault) -> web.Response | None:
-        """Do what a fault does before the storage looks at the link; ``None`` if it goes on."""
+        """Do what a fault does before the storage reads the URL; ``None`` if the storage answers."""
         if fault.kind != "stall":
             await asyncio.sleep(fault.seconds)
         if fault.kind == "reset" and fault.at_byte is None:
@@ -70,7 +70,7 @@ class Storage:
         return None if said is None else respond(request, said)
 
     def _leak(self, request: web.Request) -> Answer | None:
-        """Refuse and count a call that carries an API key."""
+        """Reject and count a call that carries an API key."""
         seen = " ".join([request.raw_path, *request.headers.values()])
         keys = [account.key for account in self._service.accounts.values()]
         if "Authorization" not in request.headers and not any(key in seen for key in keys):
@@ -79,9 +79,9 @@ class Storage:
         return storage_error(400, "InvalidArgument", "Only one auth mechanism allowed.")
 
     def _find(self, request: web.Request) -> Job | Answer:
-        """Check the link; it is signed for GET, and for these very bytes."""
+        """Return the job of a URL, which is signed for GET and for exactly these bytes, or the rejection."""
         now = self._service.settle()
-        name = links.check(request.raw_path if request.method == "GET" else "", now)
+        name = signed_urls.verify(request.raw_path if request.method == "GET" else "", now)
         if isinstance(name, Answer):
             return name
         job = self._service.jobs.get(name)

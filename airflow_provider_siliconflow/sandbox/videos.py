@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from airflow_provider_siliconflow.sandbox.checks import makes_from_image, picture_bytes
+from airflow_provider_siliconflow.sandbox.checks import image_bytes, makes_from_image
 from airflow_provider_siliconflow.sandbox.jobs import Job
 from airflow_provider_siliconflow.sandbox.render import Scene, render
 from airflow_provider_siliconflow.sandbox.settings import Settings
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 @dataclass(frozen=True)
 class Video:
     """
-    Hold a video without holding its padding.
+    A video, without holding its padding.
 
     :param head: Its first bytes: the clip, and the head of the padding's box if there is padding.
     :param padding: How many bytes of the pattern follow.
@@ -87,7 +87,7 @@ def assemble(clip: bytes, label: str, total: int = 0) -> Video:
 
 class Videos:
     """
-    Make and keep the videos, off the event loop.
+    The videos, made off the event loop and kept.
 
     :param settings: The switches.
     """
@@ -118,9 +118,9 @@ class Videos:
     def _scene(self, job: Job) -> Scene:
         if self._settings.tiny:
             return Scene("", "64x64", 0, frames=_TINY_FRAMES)
-        picture = picture_bytes(job.image) if job.image else None
-        follow = self._settings.i2v_size == "picture" and makes_from_image(job.model)
-        return Scene(job.prompt, job.image_size, job.seed, picture=picture, follow=follow)
+        image = image_bytes(job.image) if job.image else None
+        follow = self._settings.i2v_size == "image" and makes_from_image(job.model)
+        return Scene(job.prompt, job.image_size, job.seed, image=image, follow=follow)
 
     async def _clip(self, scene: Scene) -> bytes:
         clip = self._clips.get(scene)

@@ -77,7 +77,7 @@ def _show(ledger: Ledger, submits: int, limit: int, processes: int) -> None:
         ("of the limit", best / took),
         ("tries of the task", 1),
         ("worker processes", processes),
-        ("POSTs refused", ledger.refused),
+        ("POSTs rejected", ledger.rejected),
     ]
     table(("what", "figure"), rows)
 

@@ -31,7 +31,7 @@ from tests.system.stack import Stack, StackSettings, running
 _DAGS = Path(__file__).parent / "chaos_dags"
 _SPEED = 10
 #: Videos take 6 to 54 s, and a URL has expired when an archive task waits for a slot for half a minute.
-_SANDBOX = ("--speed", str(_SPEED), "--tiny", "--link-seconds", "30", "--body-bytes", "300000")
+_SANDBOX = ("--speed", str(_SPEED), "--tiny", "--url-seconds", "30", "--body-bytes", "300000")
 #: Seconds, on the sandbox's clock, in which the last video is ready.
 _REST = 60
 #: Turns of a wait (0.2 s) from one check of the run's state to the next.
@@ -115,7 +115,7 @@ def _run_scenario(world: _World, scenario: Scenario, minutes: float, echo: Echo)
     archive = ArchivedFiles(world.archive, ledger["jobs"])
     echo(_line(_row(scenario, outcomes, archive, injector, took)))
     echo(f"\nKilled: {dict(injector.done)}. Incidents: {dict(incidents.done)}.")
-    echo(f"Answers lost: {world.proxy.losses()}. Rejections by status: {ledger['refusals']}.\n")
+    echo(f"Answers lost: {world.proxy.losses()}. Rejections by status: {ledger['rejections']}.\n")
     violations = _violations(run, outcomes, archive, killed=bool(injector.done))
     return violations + ["the API key was sent to the storage"] * (ledger["key_leaks"] - before["key_leaks"])
 

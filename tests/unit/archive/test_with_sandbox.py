@@ -38,7 +38,7 @@ class House:
 
     async def look(self) -> VideoStatus:
         self.looks += 1
-        return VideoStatus(self.request_id, VideoState.SUCCEED, urls=(self.caller.link(self.request_id),))
+        return VideoStatus(self.request_id, VideoState.SUCCEED, urls=(self.caller.signed_url(self.request_id),))
 
     async def archive(self, folder: Path, **changes: Any) -> dict[str, Any]:
         network = DownloadOptions(self.sandbox.base_url, max_backoff=0, stall_timeout=1)
@@ -57,7 +57,7 @@ class House:
 
 @pytest.fixture
 def house(request: pytest.FixtureRequest) -> Iterator[House]:
-    settings = Settings(tiny=True, body_bytes=SIZE, link_style=getattr(request, "param", "sigv4"), link_seconds=600)
+    settings = Settings(tiny=True, body_bytes=SIZE, url_style=getattr(request, "param", "sigv4"), url_seconds=600)
     with Sandbox(settings, start=NOON) as sandbox:
         made = House(sandbox)
         yield made

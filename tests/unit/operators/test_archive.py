@@ -30,7 +30,7 @@ from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.unit.archive.files import names
 from tests.unit.worker import MODEL, DiesBefore, TaskRun, in_dag
 
-ONE_LINK = Settings(tiny=True, fresh_links=False, link_seconds=600)
+ONE_URL = Settings(tiny=True, fresh_urls=False, url_seconds=600)
 
 
 def video(sandbox: Sandbox, prompt: str = "a cat") -> VideoStatus:
@@ -103,8 +103,8 @@ def test_an_expired_link_is_changed_for_a_fresh_one(still: Sandbox, clip: Path) 
 @pytest.mark.parametrize(
     ("still", "gives_id", "outcome"),
     [
-        pytest.param(Settings(tiny=True, link_seconds=600), False, "No fresh URL could be asked for", id="no id"),
-        pytest.param(ONE_LINK, True, "The service was asked again and gave the same URL", id="the same URL again"),
+        pytest.param(Settings(tiny=True, url_seconds=600), False, "No fresh URL could be asked for", id="no id"),
+        pytest.param(ONE_URL, True, "The service was asked again and gave the same URL", id="the same URL again"),
     ],
     indirect=["still"],
 )

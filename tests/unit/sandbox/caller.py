@@ -46,12 +46,12 @@ class Caller:
         return self.session.get(self.base_url + route, headers=self.headers, timeout=30)
 
     def ready(self, **fields: Any) -> tuple[str, str]:
-        """Submit a video, move the clock past its end, and return its id and link."""
+        """Submit a video, move the clock past its end, and return its id and URL."""
         request_id = self.request_id(**fields)
         self.sandbox.advance(600)
-        return request_id, self.link(request_id)
+        return request_id, self.signed_url(request_id)
 
-    def link(self, request_id: str) -> str:
+    def signed_url(self, request_id: str) -> str:
         said = self.status(request_id).json()
         assert said["status"] == "Succeed", said
         return str(said["results"]["videos"][0]["url"])

@@ -1,4 +1,4 @@
-"""The API's routes: who may call, what is refused, how a video lives."""
+"""The API's routes: who may call, what is rejected, how a video lives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.sandbox.conftest import Start
     ],
 )
 @pytest.mark.parametrize("route", ["/video/submit", "/video/status"])
-def test_a_wrong_key_is_refused(shared: Caller, route: str, authorization: str | None, message: Any) -> None:
+def test_a_wrong_key_is_rejected(shared: Caller, route: str, authorization: str | None, message: Any) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = shared.session.post(shared.base_url + route, json={}, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()) == (401, message)
@@ -80,41 +80,41 @@ def test_a_key_can_be_changed_while_it_runs(start: Start) -> None:
         ({"model": I2V, "image": "data:image/png;base64,aGVsbG8="}, 400, 20015),
     ],
 )
-def test_a_bad_submit_is_refused_and_not_billed(shared: Caller, fields: dict[str, Any], status: int, code: int) -> None:
+def test_a_bad_submit_is_rejected_unbilled(shared: Caller, fields: dict[str, Any], status: int, code: int) -> None:
     before = shared.sandbox.ledger()
     answer = shared.submit(**fields)
     after = shared.sandbox.ledger()
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json().keys() == {"code", "message", "data"}
     assert (after.accepted, after.billed) == (before.accepted, before.billed)
-    assert (after.submit_calls, after.refused) == (before.submit_calls + 1, before.refused + 1)
-    assert after.refusals["400"] == before.refusals.get("400", 0) + 1
+    assert (after.submit_calls, after.rejected) == (before.submit_calls + 1, before.rejected + 1)
+    assert after.rejections["400"] == before.rejections.get("400", 0) + 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7"])
-def test_a_submit_that_is_no_json_object_is_refused(shared: Caller, body: bytes) -> None:
+def test_a_submit_that_is_no_json_object_is_rejected(shared: Caller, body: bytes) -> None:
     answer = shared.session.post(f"{shared.base_url}/video/submit", data=body, headers=shared.headers, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, 20015)
 
 
-@pytest.mark.parametrize("image", [PNG, "https://example.test/picture", "http://example.test/picture?x=1"])
-def test_a_picture_comes_as_url_or_as_data_uri(shared: Caller, image: str) -> None:
+@pytest.mark.parametrize("image", [PNG, "https://example.test/image", "http://example.test/image?x=1"])
+def test_an_image_comes_as_url_or_as_data_uri(shared: Caller, image: str) -> None:
     assert shared.submit(model=I2V, image=image).status_code == 200
 
 
-def test_a_large_picture_gets_413_only_above_the_limit(start: Start) -> None:
+def test_a_large_image_gets_413_only_above_the_limit(start: Start) -> None:
     caller = start()
     five = 5 * 1024 * 1024
     fits = "data:image/png;base64," + base64.b64encode(b"\x89PNG".ljust(five, b".")).decode()
     large = "data:image/png;base64," + base64.b64encode(b"\x89PNG".ljust(five + 1, b".")).decode()
     assert caller.submit(model=I2V, image=fits).status_code == 200
-    refused = caller.submit(model=I2V, image=large)
-    assert (refused.status_code, refused.json()["code"]) == (413, 20043)
+    rejected = caller.submit(model=I2V, image=large)
+    assert (rejected.status_code, rejected.json()["code"]) == (413, 20043)
     assert start(max_image_bytes=0).submit(model=I2V, image=large).status_code == 200
 
 
-@pytest.mark.parametrize(("how", "status"), [("accept", 200), ("ignore", 200), ("refuse", 400)])
-def test_text_to_video_with_a_picture_is_a_switch(start: Start, how: str, status: int) -> None:
+@pytest.mark.parametrize(("how", "status"), [("accept", 200), ("ignore", 200), ("reject", 400)])
+def test_text_to_video_with_an_image_is_a_switch(start: Start, how: str, status: int) -> None:
     assert start(t2v_image=how).submit(image=PNG).status_code == status
 
 
@@ -157,8 +157,8 @@ def test_anything_else_is_404(shared: Caller, method: str, path: str) -> None:
 def test_the_trace_id_is_a_switch(start: Start, trace: str, traced: tuple[bool, bool]) -> None:
     caller = start(trace=trace)
     submitted = caller.submit()
-    looked = caller.status(submitted.json()["requestId"])
-    assert ("x-siliconcloud-trace-id" in submitted.headers, "x-siliconcloud-trace-id" in looked.headers) == traced
+    polled = caller.status(submitted.json()["requestId"])
+    assert ("x-siliconcloud-trace-id" in submitted.headers, "x-siliconcloud-trace-id" in polled.headers) == traced
 
 
 def test_a_video_lives_from_the_line_to_its_link(start: Start) -> None:
@@ -182,7 +182,7 @@ def test_a_video_lives_from_the_line_to_its_link(start: Start) -> None:
     assert len(said["results"]["videos"]) == 1
 
 
-def test_the_place_in_line_goes_down(start: Start) -> None:
+def test_the_queue_position_goes_down(start: Start) -> None:
     caller = start(slots=1)
     ids = [caller.request_id() for _ in range(3)]
     assert [caller.status(one).json()["position"] for one in ids] == [1, 2, 3]
@@ -190,7 +190,7 @@ def test_the_place_in_line_goes_down(start: Start) -> None:
     assert [caller.status(one).json().get("position") for one in ids] == [None, 1, 2]
 
 
-def test_the_place_in_line_is_a_switch(start: Start) -> None:
+def test_the_queue_position_is_a_switch(start: Start) -> None:
     caller = start(position=False)
     assert "position" not in caller.status(caller.request_id()).json()
 
@@ -232,7 +232,7 @@ def test_an_unknown_id_is_a_switch(start: Start, how: str) -> None:
 
 @pytest.mark.parametrize("how", LOST)
 def test_an_expired_id_is_a_switch(start: Start, how: str) -> None:
-    caller = start(expired_id=how, keep_seconds=1000, link_seconds=10_000)
+    caller = start(expired_id=how, keep_seconds=1000, url_seconds=10_000)
     request_id, url = caller.ready()
     assert caller.download(url).status_code == 200
     caller.sandbox.advance(1001)
@@ -241,6 +241,6 @@ def test_an_expired_id_is_a_switch(start: Start, how: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"requestId": []}'])
-def test_a_status_call_without_an_id_is_refused(shared: Caller, body: bytes) -> None:
+def test_a_status_call_without_an_id_is_rejected(shared: Caller, body: bytes) -> None:
     answer = shared.session.post(f"{shared.base_url}/video/status", data=body, headers=shared.headers, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (400, 20015)

@@ -35,10 +35,10 @@ def test_every_setting_is_a_switch_with_a_line_of_help() -> None:
 
 
 def test_switches_reach_the_settings() -> None:
-    plain = ["--speed=20", "--tiny", "--no-ranges", "--link-style=oss", "--models=a, b"]
+    plain = ["--speed=20", "--tiny", "--no-ranges", "--url-style=oss", "--models=a, b"]
     faults = ["--fault=route=submit,kind=busy", "--fault=route=status,kind=reset,chance=0.5"]
     chosen = cli.parser().parse_args([*plain, *faults])
-    assert (chosen.speed, chosen.tiny, chosen.ranges, chosen.link_style) == (20.0, True, False, "oss")
+    assert (chosen.speed, chosen.tiny, chosen.ranges, chosen.url_style) == (20.0, True, False, "oss")
     assert chosen.models == ("a", "b")
     assert chosen.faults == [Fault("submit", "busy"), Fault("status", "reset", chance=0.5)]
 
@@ -69,7 +69,7 @@ def test_it_says_where_it_listens_and_ends_cleanly(number: signal.Signals) -> No
     assert (process.returncode, errors) == (0, "")
 
 
-@pytest.mark.parametrize("wrong", [["--fault", "route=x,kind=y"], ["--link-style", "azure"], ["--slots", "many"]])
+@pytest.mark.parametrize("wrong", [["--fault", "route=x,kind=y"], ["--url-style", "azure"], ["--slots", "many"]])
 def test_a_wrong_switch_is_explained(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         cli.main(wrong)

@@ -25,7 +25,7 @@ def test_a_submit_gets_any_answer_and_is_billed_only_if_carried_out(shared: Call
     assert (answer.status_code, answer.content) == (CANNED[kind].status, CANNED[kind].body)
     assert answer.headers["Content-Type"].startswith(CANNED[kind].content_type)
     assert ledger.billed - before.billed == after
-    assert ledger.refused - before.refused == (not after)
+    assert ledger.rejected - before.rejected == (not after)
     assert ledger.answered == before.answered
     assert shared.submit().status_code == 200, "a scripted fault meets one call"
 
@@ -52,7 +52,7 @@ def test_a_reset_loses_the_answer(start: Start, after: bool) -> None:
         caller.submit()
     ledger = caller.sandbox.ledger()
     assert (ledger.submit_calls, ledger.accepted, ledger.billed, ledger.answered) == (1, after, after, 0)
-    assert ledger.refusals == ({} if after else {"0": 1})
+    assert ledger.rejections == ({} if after else {"0": 1})
 
 
 def test_a_late_reset_before_acceptance_bills_nothing(start: Start, pauses: list[float]) -> None:
@@ -60,7 +60,7 @@ def test_a_late_reset_before_acceptance_bills_nothing(start: Start, pauses: list
     caller.sandbox.script(Fault("submit", "reset", seconds=7))
     with pytest.raises(requests.ConnectionError):
         caller.submit()
-    assert caller.sandbox.ledger().refusals == {"0": 1}
+    assert caller.sandbox.ledger().rejections == {"0": 1}
     assert pauses == [7]
 
 
@@ -169,7 +169,7 @@ def test_faults_are_ordered_over_http(start: Start) -> None:
         {"route": "submit", "kind": "reset", "times": "many"},
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(shared: Caller, wrong: Any) -> None:
+def test_a_fault_that_makes_no_sense_is_rejected(shared: Caller, wrong: Any) -> None:
     answer = shared.session.post(f"{shared.sandbox.root}/sandbox/faults", json=wrong, timeout=30)
     assert answer.status_code == 400
     assert answer.json()["error"]

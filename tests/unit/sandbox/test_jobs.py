@@ -1,4 +1,4 @@
-"""The life of a video as laws: the times drawn, the line, the limits. No sockets."""
+"""The states of a video as properties: the times drawn, the queue, the limits. No sockets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.sandbox.clock import Clock
-from airflow_provider_siliconflow.sandbox.jobs import Fate, Job, Line
+from airflow_provider_siliconflow.sandbox.jobs import Job, JobQueue, OutcomeSampler
 from airflow_provider_siliconflow.sandbox.limits import Window
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.unit.sandbox.caller import T2V
@@ -21,23 +21,23 @@ def _job(number: int, accepted_at: float) -> Job:
 
 
 def test_times_are_those_of_the_field() -> None:
-    fate = Fate(Settings())
-    totals = [sum(fate.draw(number, "x")[:2]) for number in range(4000)]
+    outcomes = OutcomeSampler(Settings())
+    totals = [sum(outcomes.draw(number, "x")[:2]) for number in range(4000)]
     assert 60 <= min(totals) < 75
     assert 525 < max(totals) <= 540
     assert median(totals) == pytest.approx(240, abs=6)
 
 
 def test_speed_divides_all_times() -> None:
-    slow, fast = Fate(Settings()), Fate(Settings(speed=20))
+    slow, fast = OutcomeSampler(Settings()), OutcomeSampler(Settings(speed=20))
     for number in range(20):
         plain, quick = slow.draw(number, "x"), fast.draw(number, "x")
         assert quick[:2] == pytest.approx([seconds / 20 for seconds in plain[:2]])
         assert quick[2:] == plain[2:]
 
 
-def test_fate_hangs_on_the_seed_alone() -> None:
-    draws = [[Fate(Settings(seed=seed)).draw(number, "x") for number in range(9)] for seed in (1, 1, 2)]
+def test_outcomes_depend_on_the_seed_alone() -> None:
+    draws = [[OutcomeSampler(Settings(seed=seed)).draw(number, "x") for number in range(9)] for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 
 
@@ -46,33 +46,31 @@ _ARRIVALS = st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 50), st.floats(
 
 @settings(derandomize=True, deadline=None)
 @given(arrivals=_ARRIVALS, slots=st.integers(0, 3), wait=st.floats(0, 2000))
-def test_a_line_is_first_come_first_started(
-    arrivals: list[tuple[float, float, float]], slots: int, wait: float
-) -> None:
-    line, jobs, now = Line(slots), [], 0.0
+def test_a_queue_is_first_in_first_started(arrivals: list[tuple[float, float, float]], slots: int, wait: float) -> None:
+    job_queue, jobs, now = JobQueue(slots), [], 0.0
     for number, (pause, queue, work) in enumerate(arrivals):
         now += pause
         jobs.append(_job(number, now))
-        line.join(jobs[-1], queue, work)
+        job_queue.join(jobs[-1], queue, work)
         assert jobs[-1].accepted_at + queue <= jobs[-1].started_at <= jobs[-1].ready_at
     assert [job.started_at for job in jobs] == sorted(job.started_at for job in jobs)
-    places = [line.position(job, wait) for job in jobs]
-    still = [job for job in jobs if job.started_at > wait]
-    assert places == [0] * (len(jobs) - len(still)) + list(range(1, len(still) + 1))
+    positions = [job_queue.position(job, wait) for job in jobs]
+    queued = [job for job in jobs if job.started_at > wait]
+    assert positions == [0] * (len(jobs) - len(queued)) + list(range(1, len(queued) + 1))
     busy = [sum(other.started_at <= job.started_at < other.ready_at for other in jobs) for job in jobs]
     assert not slots or max(busy) <= slots
 
 
-def test_without_slots_a_busy_line_keeps_the_times_drawn() -> None:
-    fate, line = Fate(Settings()), Line(0)
+def test_without_slots_a_busy_queue_keeps_the_times_drawn() -> None:
+    outcomes, job_queue = OutcomeSampler(Settings()), JobQueue(0)
     for number in range(500):
-        job, drawn = _job(number, 0.0), fate.draw(number, "x")
-        line.join(job, *drawn[:2])
+        job, drawn = _job(number, 0.0), outcomes.draw(number, "x")
+        job_queue.join(job, *drawn[:2])
         assert job.ready_at == pytest.approx(sum(drawn[:2]))
 
 
-def test_a_restored_line_is_the_same_line() -> None:
-    first, second = Line(1), Line(1)
+def test_a_restored_queue_is_the_same_queue() -> None:
+    first, second = JobQueue(1), JobQueue(1)
     for number in range(3):
         job = _job(number, 0.0)
         first.join(job, 10, 100)
@@ -80,7 +78,7 @@ def test_a_restored_line_is_the_same_line() -> None:
     late, copy = _job(3, 0.0), _job(3, 0.0)
     first.join(late, 10, 100)
     second.join(copy, 10, 100)
-    assert (late.started_at, late.ready_at, late.place) == (copy.started_at, copy.ready_at, copy.place)
+    assert (late.started_at, late.ready_at, late.queue_index) == (copy.started_at, copy.ready_at, copy.queue_index)
     assert late.started_at == pytest.approx(310)
 
 
@@ -111,16 +109,16 @@ def test_a_clock_stands_still_until_moved_and_never_runs_back() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"least": 300}, "ascending"),
+        ({"min": 300}, "ascending"),
         ({"speed": 0}, "speed"),
         ({"fail_chance": 1.5}, "fail_chance"),
         ({"key": Settings.key_com}, "keys"),
         ({"slots": -1}, "slots must not be negative"),
         ({"price": -1.0}, "price must not be negative"),
-        ({"link_style": "azure"}, "link_style is 'azure', not one of oss, sigv4, both"),
+        ({"url_style": "azure"}, "url_style is 'azure', not one of oss, sigv4, both"),
         ({"speed": -1, "unknown_id": "x"}, "unknown_id .*speed"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
+def test_settings_that_make_no_sense_are_rejected(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Settings(**wrong)

@@ -25,8 +25,8 @@ from tests.unit.sandbox.conftest import Start
 def assert_sums_agree(ledger: Ledger, price: float = 2.0) -> None:
     jobs = ledger.jobs
     assert ledger.accepted == len(jobs) == len({job["request_id"] for job in jobs})
-    assert ledger.submit_calls == ledger.accepted + ledger.refused
-    assert ledger.refused == sum(ledger.refusals.values())
+    assert ledger.submit_calls == ledger.accepted + ledger.rejected
+    assert ledger.rejected == sum(ledger.rejections.values())
     assert ledger.billed == sum(job["billed"] for job in jobs)
     assert ledger.answered == sum(job["answered"] for job in jobs) <= ledger.accepted
     assert ledger.shown == sum(job["shown_at"] is not None for job in jobs) <= ledger.finished
@@ -69,13 +69,13 @@ _FAULTS = st.one_of(
     st.builds(Fault, st.just("download"), st.sampled_from(["cut", "garbage", "changed"]), at_byte=st.integers(1, 900)),
 )
 _STEPS = st.lists(
-    st.tuples(_FAULTS, st.sampled_from(["submit", "submit-failing", "look", "fetch", "advance"])), max_size=25
+    st.tuples(_FAULTS, st.sampled_from(["submit", "submit-failing", "poll", "fetch", "advance"])), max_size=25
 )
 
 
 @pytest.fixture(scope="module")
 def judged() -> Iterator[Caller]:
-    switches = Settings(tiny=True, submits_per_minute=6, balance=30, link_seconds=600)
+    switches = Settings(tiny=True, submits_per_minute=6, balance=30, url_seconds=600)
     with Sandbox(switches, start=NOON) as sandbox:
         caller = Caller(sandbox)
         yield caller
@@ -98,7 +98,7 @@ def test_whatever_goes_wrong_the_sums_agree(judged: Caller, steps: list[tuple[Fa
             if step.startswith("submit"):
                 said = judged.submit(prompt="[fail: x]" if step == "submit-failing" else "x")
                 told += _field(said, "requestId")
-            elif step == "look" and told:
+            elif step == "poll" and told:
                 said = judged.status(told[-1])
                 videos = (_field(said, "results") or [None])[0] or {}
                 urls += [video["url"] for video in videos.get("videos", []) if video["url"]]
@@ -148,7 +148,17 @@ def test_jobs_and_ledger_survive_a_restart(tmp_path: Path) -> None:
         caller.close()
     kept = [{**job, "status_calls": 0} for job in before.jobs]
     assert [{**job, "status_calls": 0} for job in after.jobs] == kept
-    for name in ("submit_calls", "accepted", "answered", "billed", "spent", "refused", "shown", "fetched", "key_leaks"):
+    for name in (
+        "submit_calls",
+        "accepted",
+        "answered",
+        "billed",
+        "spent",
+        "rejected",
+        "shown",
+        "fetched",
+        "key_leaks",
+    ):
         assert getattr(after, name) == getattr(before, name), name
     lines = (tmp_path / "ledger.jsonl").read_text().splitlines()
     assert all(isinstance(json.loads(line), dict) for line in lines)
@@ -196,7 +206,7 @@ def test_other_processes_read_and_steer_over_http(start: Start) -> None:
         ("keys", []),
     ],
 )
-def test_a_wrong_order_is_refused(shared: Caller, route: str, body: Any) -> None:
+def test_a_wrong_order_is_rejected(shared: Caller, route: str, body: Any) -> None:
     answer = shared.session.post(f"{shared.sandbox.root}/sandbox/{route}", json=body, timeout=30)
     assert answer.status_code == 400
     assert answer.json()["error"]

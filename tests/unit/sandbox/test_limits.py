@@ -22,9 +22,9 @@ def test_balance_is_told_on_com_and_gone_on_cn(start: Start) -> None:
 def test_submits_are_limited_for_an_account_and_model(start: Start, tell: bool, told: str | None) -> None:
     caller = start(submits_per_minute=2, retry_after=tell)
     assert [caller.submit().status_code for _ in range(2)] == [200, 200]
-    refused = caller.submit()
-    assert (refused.status_code, "code" in refused.json()) == (429, False)
-    assert refused.headers.get("Retry-After") == told
+    rejected = caller.submit()
+    assert (rejected.status_code, "code" in rejected.json()) == (429, False)
+    assert rejected.headers.get("Retry-After") == told
     assert caller.submit(model=I2V, image=PNG).status_code == 200
     other = Caller(caller.sandbox, caller.sandbox.key_other)
     assert other.submit().status_code == 200
@@ -38,8 +38,8 @@ def test_status_calls_are_limited_for_an_account(start: Start) -> None:
     caller = start(statuses_per_minute=1, retry_after=True)
     request_id = caller.request_id()
     assert caller.status(request_id).status_code == 200
-    refused = caller.status(request_id)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+    rejected = caller.status(request_id)
+    assert (rejected.status_code, rejected.headers["Retry-After"]) == (429, "60")
     caller.sandbox.advance(61)
     assert caller.status(request_id).status_code == 200
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_siliconflow.client.signed_urls import expires_at
-from airflow_provider_siliconflow.sandbox import links
+from airflow_provider_siliconflow.sandbox import signed_urls
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from tests.unit.sandbox.caller import NOON, Caller
 from tests.unit.sandbox.conftest import Start
@@ -20,8 +20,8 @@ STYLES = ["oss", "sigv4"]
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("seconds", [600, 3600])
-def test_a_link_is_valid_until_the_second_it_names(start: Start, style: str, seconds: int) -> None:
-    caller = start(link_style=style, link_seconds=seconds)
+def test_a_url_is_valid_until_the_second_it_names(start: Start, style: str, seconds: int) -> None:
+    caller = start(url_style=style, url_seconds=seconds)
     _, url = caller.ready()
     assert expires_at(url) == datetime.fromtimestamp(NOON + 600 + seconds, UTC)
     caller.sandbox.advance(seconds)
@@ -33,7 +33,7 @@ def test_a_link_is_valid_until_the_second_it_names(start: Start, style: str, sec
 
 
 def test_the_styles_look_like_those_in_the_field(start: Start) -> None:
-    caller = start(link_style="both")
+    caller = start(url_style="both")
     oss, sigv4 = caller.ready()[1], caller.ready()[1]
     assert "?Expires=" in oss
     assert "&OSSAccessKeyId=" in oss
@@ -45,8 +45,8 @@ def test_the_styles_look_like_those_in_the_field(start: Start) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_link_breaks_when_a_byte_of_it_changes(start: Start, style: str) -> None:
-    caller = start(link_style=style)
+def test_a_url_breaks_when_a_byte_of_it_changes(start: Start, style: str) -> None:
+    caller = start(url_style=style)
     _, url = caller.ready()
     path, _, query = url.partition("?")
     broken = [
@@ -60,26 +60,26 @@ def test_a_link_breaks_when_a_byte_of_it_changes(start: Start, style: str) -> No
         path,
     ]
     assert caller.exact(url)[0] == 200
-    for link in broken:
-        status, body = caller.exact(link)
-        assert status == 403, link
+    for changed in broken:
+        status, body = caller.exact(changed)
+        assert status == 403, changed
         assert b"<Code>SignatureDoesNotMatch</Code>" in body
     assert caller.exact(url, "HEAD")[0] == 403
     assert caller.sandbox.ledger().fetched == 1
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_looking_again_gives_a_fresh_link_or_the_same(start: Start, fresh: bool) -> None:
-    caller = start(fresh_links=fresh, link_seconds=600)
+def test_polling_again_gives_a_fresh_url_or_the_same(start: Start, fresh: bool) -> None:
+    caller = start(fresh_urls=fresh, url_seconds=600)
     request_id, first = caller.ready()
     caller.sandbox.advance(601)
-    second = caller.link(request_id)
+    second = caller.signed_url(request_id)
     assert (first != second) == fresh
     assert caller.download(second).status_code == (200 if fresh else 403)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-Key"])
-def test_a_key_sent_to_the_storage_is_refused_and_counted(start: Start, header: str) -> None:
+def test_a_key_sent_to_the_storage_is_rejected_and_counted(start: Start, header: str) -> None:
     caller = start()
     _, url = caller.ready()
     answer = caller.download(url, **{header: caller.headers["Authorization"]})
@@ -89,20 +89,20 @@ def test_a_key_sent_to_the_storage_is_refused_and_counted(start: Start, header: 
     assert (ledger.key_leaks, ledger.fetched, ledger.download_calls) == (1, 0, 1)
 
 
-def test_a_signed_link_to_nothing_is_404(start: Start) -> None:
+def test_a_signed_url_to_nothing_is_404(start: Start) -> None:
     caller = start()
     unborn, failed = caller.request_id(), caller.request_id(prompt="[fail: x]")
     for name in ("abcdefghijkl", unborn):
-        target = links.make("oss", name, NOON, 60)
+        target = signed_urls.sign("oss", name, NOON, 60)
         assert caller.exact(caller.sandbox.root + target)[0] == 404
     caller.sandbox.advance(600)
-    assert caller.exact(caller.sandbox.root + links.make("oss", failed, NOON + 600, 60))[0] == 404
+    assert caller.exact(caller.sandbox.root + signed_urls.sign("oss", failed, NOON + 600, 60))[0] == 404
 
 
-def test_a_link_that_names_no_video_is_refused() -> None:
+def test_a_url_that_names_no_video_is_rejected() -> None:
     target = "/storage/x?Expires=1"
-    assert not isinstance(links.check(f"{target}&Signature={links._oss(target)}", NOON), str)
-    assert links.expiry("/storage/x") == 0.0
+    assert not isinstance(signed_urls.verify(f"{target}&Signature={signed_urls._oss(target)}", NOON), str)
+    assert signed_urls.expiry("/storage/x") == 0.0
 
 
 def test_a_download_says_what_it_is(start: Start) -> None:
@@ -248,7 +248,7 @@ def test_a_redirect_to_another_host_or_anywhere(start: Start) -> None:
 
 
 @pytest.mark.parametrize("fault", ["garbage", "redirect"])
-def test_a_fault_does_not_open_what_a_bad_link_closes(start: Start, fault: str) -> None:
+def test_a_fault_does_not_open_what_a_bad_url_closes(start: Start, fault: str) -> None:
     caller = start()
     _, url = caller.ready()
     caller.sandbox.script(Fault("download", fault))

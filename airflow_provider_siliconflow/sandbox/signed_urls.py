@@ -1,4 +1,4 @@
-"""Signed links to the rendered videos, in the two styles seen in the field; any change of a byte breaks them."""
+"""Signed URLs of the rendered videos, in the two styles seen in the field; any changed byte makes them invalid."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SIGV4_SIGNATURE = "&X-Amz-Signature="
 _ID = re.compile(r"%2F([^%/?]+)%2Fvideo_0\.mp4\?")
 _OSS_EXPIRY = re.compile(r"\?Expires=(\d+)&")
 _SIGV4_EXPIRY = re.compile(r"&X-Amz-Date=(\d{8}T\d{6}Z)&X-Amz-Expires=(\d+)&")
-#: The newest links carry a token of about this many bytes.
+#: The newest URLs carry a token of about this many bytes.
 _TOKEN_BYTES = 820
 
 
-def make(style: str, request_id: str, now: float, seconds: int) -> str:
+def sign(style: str, request_id: str, now: float, seconds: int) -> str:
     """
-    Sign a link.
+    Return a signed URL.
 
     :param style: ``oss`` or ``sigv4``.
     :param now: When it is signed, epoch seconds.
@@ -47,17 +47,17 @@ def make(style: str, request_id: str, now: float, seconds: int) -> str:
     return target + _SIGV4_SIGNATURE + _sigv4(target)
 
 
-def check(target: str, now: float) -> str | Answer:
+def verify(target: str, now: float) -> str | Answer:
     """
-    Check a link as it came over the wire.
+    Verify a URL as it was received.
 
     :param target: Path and query, byte for byte.
     :param now: Epoch seconds.
-    :return: The request id, or the storage's refusal.
+    :return: The request id, or the storage's rejection.
     """
-    for mark, sign in ((_OSS_SIGNATURE, _oss), (_SIGV4_SIGNATURE, _sigv4)):
+    for mark, signer in ((_OSS_SIGNATURE, _oss), (_SIGV4_SIGNATURE, _sigv4)):
         signed, found, signature = target.rpartition(mark)
-        if found and hmac.compare_digest(sign(signed).encode(), signature.encode()):
+        if found and hmac.compare_digest(signer(signed).encode(), signature.encode()):
             named = _ID.search(signed)
             if named is None:
                 break
@@ -70,7 +70,7 @@ def check(target: str, now: float) -> str | Answer:
 
 def expiry(target: str) -> float:
     """
-    Read when a link dies.
+    Return when a URL expires.
 
     :return: Epoch seconds; 0.0 if it does not say.
     """
