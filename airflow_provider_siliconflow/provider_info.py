@@ -27,7 +27,7 @@ def _conn_fields() -> dict[str, Any]:
         "requests_per_minute": _field(
             "Requests per minute",
             "number",
-            "Looks at waiting videos in a minute at most, in each triggerer (default 3000).",
+            "Polls of pending videos in a minute at most, in each triggerer (default 3000).",
             minimum=1,
         ),
         "download_timeout": _field(

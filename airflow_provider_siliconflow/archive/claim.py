@@ -168,7 +168,7 @@ def _take_once(path: ObjectStoragePath, claim: Claim) -> Claim | None:
                 is_renewed = found.owner == claim.owner and found.token != claim.token
                 if found.token != claim.token and not _take_from(path, found, claim, file):
                     return None
-        # Not every store keeps two writers apart: whoever reads its own token has it.
+        # Not every store keeps two writers apart: the one that reads its own token has it.
         found = _read(path)
         return replace(claim, is_renewed=is_renewed) if found and found.token == claim.token else None
 

@@ -21,7 +21,7 @@ from airflow_provider_siliconflow.archive.storage import (
     TransientDownloadError,
     connection_error,
     explain,
-    is_refusal,
+    is_rejection,
     is_transient,
 )
 from airflow_provider_siliconflow.archive.time_limit import TimeLimit
@@ -136,11 +136,11 @@ class _Download:
         while True:
             await self._take_url()
             async with self._storage.get(self._url, self._headers()) as response:
-                if not is_refusal(response.status):
+                if not is_rejection(response.status):
                     await self._accept(response)
                     return
                 said = await explain(response)
-            await self._source.refused(self._writer.received, said)
+            await self._source.rejected(self._writer.received, said)
 
     async def _take_url(self) -> None:
         self._url = await self._source.current(self._writer.received)

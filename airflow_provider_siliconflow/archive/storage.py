@@ -28,7 +28,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 #: Client errors that pass: too slow, a range out of bounds (the next try starts over), too early, too many.
 _TRANSIENT = (408, 416, 425, 429)
 _READ_BUFFER = 1 << 19
-#: Bytes of a refusal that are read for its reason.
+#: Bytes of a rejection that are read for its reason.
 _EXCERPT = 4096
 
 
@@ -161,13 +161,13 @@ def is_transient(status: int) -> bool:
     return status >= 500 or status in _TRANSIENT
 
 
-def is_refusal(status: int) -> bool:
+def is_rejection(status: int) -> bool:
     """Tell whether an HTTP status means that the storage does not accept the URL."""
     return 400 <= status < 500 and status not in _TRANSIENT
 
 
 async def explain(response: aiohttp.ClientResponse) -> str:
-    """Say why a URL was refused: the status, and the code and message of the storage's XML; nothing else of it."""
+    """Return why a URL was rejected: the status, and the code and message of the storage's XML; nothing else of it."""
     body = (await response.content.read(_EXCERPT)).decode("utf-8", "replace")
     found = (re.search(rf"<{tag}>([^<]{{1,200}})</{tag}>", body) for tag in ("Code", "Message"))
     return " ".join([f"HTTP {response.status}", *(excerpt(match[1]) for match in found if match)])

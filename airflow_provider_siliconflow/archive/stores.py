@@ -87,7 +87,7 @@ def create(source: Path, path: ObjectStoragePath) -> None:
 
 def replace(source: Path, path: ObjectStoragePath, **conditions: Any) -> None:
     """
-    Publish a file under a name, whoever has it.
+    Publish a file under a name, also if it is taken.
 
     :param source: A local file, complete; for a local path it is on the same file system.
     :param path: The final name; its file is the old one or the new one at any time, and on file systems that do not

@@ -54,9 +54,9 @@ class RefreshableUrl:
             raise VideoExpiredError(f"There is no URL of the video. {self._outcome}")
         return self._url
 
-    async def refused(self, received: int, said: str) -> None:
+    async def rejected(self, received: int, said: str) -> None:
         """
-        Replace the URL by a fresh one, since the storage refused it.
+        Replace the URL by a fresh one, since the storage rejected it.
 
         :param received: Bytes received so far.
         :param said: What the storage said.

@@ -1,4 +1,4 @@
-"""Write a download to a file and through SHA-256, on a thread, while the network goes on."""
+"""Write a download to a file and through SHA-256, on a thread, while the download continues."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ EXCERPT = 300
 #: A key of SiliconFlow has 51 characters. A made-up one of a letter or two is part of other words, a paid video's
 #: request id among them, and must not be masked there.
 _MIN_SECRET = 8
-#: Characters of a text that are looked at for an excerpt, and of what is masked of them those that are dropped again,
+#: Characters of a text that are read for an excerpt, and of what is masked of them those that are dropped again,
 #: as the cut may have gone through a secret: more than a key has in its longest spelling.
 _READ, _TAIL = 8192, 1024
 

@@ -14,7 +14,7 @@ DEFAULT_BASE_URL = "https://api.siliconflow.cn/v1"
 _PRIVATE_NAMES = (
     *(".localhost", ".local", ".internal", ".test", ".invalid", ".example", ".home.arpa", ".lan", ".svc"),
 )
-#: A URL in which nothing is left to be quoted or refused in the midst of a call.
+#: A URL in which nothing is left to be quoted or rejected in the midst of a call.
 _PRINTABLE = re.compile(r"[!-~]+")
 
 

@@ -153,7 +153,7 @@ def _read_head(channel: Channel, method: str) -> http.client.HTTPResponse:
         response.begin()
         if channel.ended:
             # http.client takes the end of the connection for the end of the headers. After whole ones it is still
-            # unread: the empty line that ends them is the last thing looked for.
+            # unread: the empty line that ends them is the last thing read.
             raise http.client.RemoteDisconnected("the connection was closed in the midst of the headers")
         if not 100 <= response.status < 200 or response.status == http.client.SWITCHING_PROTOCOLS:
             return response

@@ -1,4 +1,4 @@
-"""Read the arguments of a task: each is understood or refused before any money is spent."""
+"""Read the arguments of a task: each is understood or rejected before any money is spent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def seconds(name: str, value: Any, *, positive: bool = False) -> float:
 
     :param name: The argument's name, for the error.
     :param value: Seconds as a number, or a ``timedelta``.
-    :param positive: Whether 0 is refused.
+    :param positive: Whether 0 is rejected.
     :return: Seconds.
     :raises InvalidArgumentError: if it is anything else, negative, not finite or beyond a year.
     """
@@ -39,7 +39,7 @@ def optional_seconds(name: str, value: Any, *, positive: bool = False) -> float 
 
     :param name: The argument's name, for the error.
     :param value: Seconds as a number, a ``timedelta``, or None.
-    :param positive: Whether 0 is refused.
+    :param positive: Whether 0 is rejected.
     :return: Seconds, or None.
     :raises InvalidArgumentError: as :func:`seconds`.
     """
@@ -64,7 +64,7 @@ def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
 
 def flag(name: str, value: Any) -> bool:
     """
-    Return a yes or no; the text ``"False"``, which would count as true, is refused like all that is no bool.
+    Return a yes or no; the text ``"False"``, which would count as true, is rejected like all that is no bool.
 
     :param name: The argument's name, for the error.
     :param value: What the user gave.

@@ -79,7 +79,7 @@ def read_requests(requests: Any, defaults: Mapping[str, Any]) -> list[ListedRequ
     :param requests: A list of prompts, or of mappings with :data:`.request.FIELDS`.
     :param defaults: Fields for those that do not say.
     :return: The requests, in their order.
-    :raises InvalidVideoRequestError: if it is no such list. A single text is refused: as a list, each of its letters
+    :raises InvalidVideoRequestError: if it is no such list. A single text is rejected: as a list, each of its letters
         would be a paid video.
     """
     if isinstance(requests, (str, bytes, Mapping)) or not isinstance(requests, Sequence) or not requests:

@@ -71,7 +71,7 @@ def _open(path: str) -> int:
 
 
 def _open_inside(path: str, folders: Sequence[str]) -> int:
-    """Open a file below one of the folders; no link on the way is followed any more, whoever changes it meanwhile."""
+    """Open a file below one of the folders; no symbolic link is followed, so that a change meanwhile has no effect."""
     real = os.path.realpath(path)
     for folder in map(os.path.realpath, folders):
         if os.path.commonpath((real, folder)) == folder and real != folder:

@@ -31,7 +31,7 @@ _MARKUP = {b"<svg": "SVG", b"<!doctype html": "HTML", b"<html": "HTML", b"<?xml"
 _DECLARED = frozenset({"png", "jpeg", "jpg", "webp", "gif"})
 
 ACCEPTED = "png, jpeg, webp or gif"
-#: Bytes. No limit is documented for video; the same gateway refuses images above 5 MB on another route (413, code
+#: Bytes. No limit is documented for video; the same gateway rejects images above 5 MB on another route (413, code
 #: 20043), of which a request warns. This is far beyond, and bounds the memory of a worker: about 4 times as much.
 MAX_IMAGE_BYTES = 32 << 20
 #: First bytes that suffice to tell any type, with a comment or a declaration before the root of a markup.

@@ -60,7 +60,7 @@ class WaitRequest:
     :param left: Until the deadline.
     :param last_polled: Since the last poll that found it not ready; None if there was none.
     :param interval: Between two polls; None to learn it from what past videos took.
-    :param model: The video's model, if known: how long videos take is learned for each.
+    :param model: The video's model, if known: how long videos take is estimated for each.
     """
 
     request_id: str

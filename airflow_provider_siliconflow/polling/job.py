@@ -19,7 +19,7 @@ class PollJob:
     :param timeline: What is known of itself.
     :param not_before: The next poll comes no sooner.
     :param deadline: A poll comes then, whatever else.
-    :param interval: A fixed number of seconds between polls, instead of the learned ones.
+    :param interval: A fixed number of seconds between polls, instead of the estimated ones.
     :param polls: How many there were.
     :param failures: How many of the last polls failed in a row.
     """

@@ -140,7 +140,7 @@ class Poller:
         return self._watchers[job].tell(result, lambda: job.estimator.seconds_left(job.timeline, self._loop.time()))
 
     async def _open(self) -> None:
-        """Look the connection up until it can be used; who waits is told why it cannot, and decides for how long."""
+        """Look the connection up until it can be used; report each failure to the waits, which decide when to stop."""
         pause = _REOPEN
         while failure := await self._session.open():
             for job in list(self._watchers):
@@ -203,7 +203,7 @@ class _LoopState:
 
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = WeakKeyDictionary()
 _closing: set[asyncio.Task[None]] = set()
-#: What was learned outlives a poller: videos come in bursts.
+#: Estimates outlive a poller: videos come in bursts.
 _estimators: dict[str, Estimators] = {}
 
 

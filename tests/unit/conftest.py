@@ -22,7 +22,7 @@ from airflow_provider_siliconflow.triggers import submit as submit_later
 
 
 class Clock:
-    """Be the time of task and sandbox alike; whoever sleeps moves it forward and goes on at once."""
+    """The time of task and sandbox alike; a sleep moves it forward and returns at once."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

@@ -24,8 +24,8 @@ def main(base_url: str, destination: str) -> None:
     # Airflow's modules are loaded by this: they are not the archive's memory.
     understand(destination, None)
     before = peak()
-    link = base_url.removesuffix("/v1") + "/x"
-    done = asyncio.run(archive_video(destination, url=link, video=VideoFacts(), options=DownloadOptions(base_url)))
+    url = base_url.removesuffix("/v1") + "/x"
+    done = asyncio.run(archive_video(destination, url=url, video=VideoFacts(), options=DownloadOptions(base_url)))
     print(json.dumps({"bytes": done["bytes"], "grown": peak() - before}))
 
 

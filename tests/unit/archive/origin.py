@@ -55,7 +55,7 @@ def cut(at: int, end: Literal["close", "reset", "stall"] = "close", **headers: s
     return replace(whole(BODY, **headers), send=at, end=end)
 
 
-def refusal(status: int = 403, message: str = "Request has expired.") -> Reply:
+def rejection(status: int = 403, message: str = "Request has expired.") -> Reply:
     body = f"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
     return Reply(status, body.encode(), {"Content-Type": "application/xml"})
 

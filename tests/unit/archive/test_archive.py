@@ -33,7 +33,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from tests.unit.archive.boxes import box, mp4
 from tests.unit.archive.files import names, read
-from tests.unit.archive.origin import BODY, SECRET, SHA256, Origin, Reply, Request, cut, honest, refusal, whole
+from tests.unit.archive.origin import BODY, SECRET, SHA256, Origin, Reply, Request, cut, honest, rejection, whole
 
 OWNER = "a_dag/run/video/-1"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -78,17 +78,17 @@ async def test_archives_with_a_manifest_of_all_that_is_known(tmp_path: Path) -> 
 
 
 async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> None:
-    async with Origin([refusal()]) as origin:
+    async with Origin([rejection()]) as origin:
 
-        async def look() -> VideoStatus:
+        async def poll() -> VideoStatus:
             return status(VideoState.SUCCEED, origin.url("/fresh"))
 
-        manifest = await archive(origin, tmp_path, fresh_status=look)
+        manifest = await archive(origin, tmp_path, fresh_status=poll)
         assert (manifest["seed"], manifest["inference_seconds"], manifest["trace_ids"]) == (7, 2.5, ["t2"])
         assert manifest["url"].endswith("/fresh?***")
         assert "prompt" not in manifest
         given = VideoFacts("other", seed=0, inference_seconds=0.0, trace_ids=("t1",))
-        manifest = await archive(origin, tmp_path, url=None, fresh_status=look, video=given)
+        manifest = await archive(origin, tmp_path, url=None, fresh_status=poll, video=given)
         assert (manifest["seed"], manifest["inference_seconds"], manifest["trace_ids"]) == (7, 2.5, ["t1", "t2"])
 
 
@@ -103,12 +103,12 @@ async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> 
 async def test_no_video_to_archive(
     tmp_path: Path, seen: VideoStatus, error: type[SiliconFlowError], words: str
 ) -> None:
-    async def look() -> VideoStatus:
+    async def poll() -> VideoStatus:
         return seen
 
     async with Origin() as origin:
         with pytest.raises(error, match=words):
-            await archive(origin, tmp_path, url=None, fresh_status=look)
+            await archive(origin, tmp_path, url=None, fresh_status=poll)
         assert origin.requests == []
     assert names(tmp_path) == []
 
@@ -139,7 +139,7 @@ async def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None
     assert all(len(found) == 1 and found[0].startswith(".siliconflow-") for found in seen)
 
 
-@pytest.mark.parametrize("reply", [cut(1000), cut(1000, "reset"), whole(b"<html>"), Reply(500), refusal()])
+@pytest.mark.parametrize("reply", [cut(1000), cut(1000, "reset"), whole(b"<html>"), Reply(500), rejection()])
 async def test_a_failed_download_leaves_nothing(tmp_path: Path, reply: Reply) -> None:
     async with Origin() as origin:
         origin.otherwise = lambda _: reply

@@ -35,7 +35,7 @@ from tests.unit.archive.origin import (
     cut,
     honest,
     part,
-    refusal,
+    rejection,
     whole,
 )
 
@@ -258,7 +258,7 @@ async def test_nobody_listens(stage: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "looks"),
+    ("body", "kind"),
     [
         (b"", "empty"),
         (b"<!DOCTYPE html><title>502", "an HTML page"),
@@ -270,9 +270,9 @@ async def test_nobody_listens(stage: Path) -> None:
         (b"short", "of an unknown kind"),
     ],
 )
-async def test_refuses_what_is_no_video_whatever_its_type(stage: Path, body: bytes, looks: str) -> None:
+async def test_rejects_what_is_no_video_whatever_its_type(stage: Path, body: bytes, kind: str) -> None:
     async with Origin([whole(body)]) as origin:
-        with pytest.raises(VideoIntegrityError, match=rf"no video: it is {looks} .*video/mp4, {len(body)} bytes"):
+        with pytest.raises(VideoIntegrityError, match=rf"no video: it is {kind} .*video/mp4, {len(body)} bytes"):
             await fetch(origin, stage)
 
 
@@ -350,7 +350,7 @@ async def test_full_disk_is_no_network_error() -> None:
 
 async def test_no_error_or_log_shows_the_signature(stage: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    bad = [cut(10, "reset"), Reply(500), refusal(), whole(b"<html>"), Reply(204), replace(whole(), length=False)]
+    bad = [cut(10, "reset"), Reply(500), rejection(), whole(b"<html>"), Reply(204), replace(whole(), length=False)]
     location = f"http://127.0.0.1:1/?{SECRET}"
     bad += [Reply(302, headers={"Location": location}), Reply(302, headers={"Location": f"ftp://x/?{SECRET}"})]
     errors: list[SiliconFlowError] = []
@@ -360,11 +360,11 @@ async def test_no_error_or_log_shows_the_signature(stage: Path, caplog: pytest.L
             with pytest.raises(SiliconFlowError) as caught:
                 await fetch(origin, stage, max_attempts=2)
             errors.append(caught.value)
-        # Some of aiohttp's own errors show the whole link: those of a connection that takes too long, for one.
+        # Some of aiohttp's own errors show the whole URL: those of a connection that takes too long, for one.
         with pytest.raises(SiliconFlowConnectionError, match="ConnectionTimeoutError") as slow:
             await fetch(origin, stage, stall_timeout=1e-6)
         errors.append(slow.value)
-        origin.script = [refusal(404)]
+        origin.script = [rejection(404)]
         with pytest.raises(VideoExpiredError) as gone:
             await fetch(origin, stage)
     for error in (*errors, gone.value):

@@ -11,24 +11,24 @@ from airflow_provider_siliconflow.archive.download import download
 from airflow_provider_siliconflow.archive.storage import DownloadOptions
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, VideoExpiredError
 from tests.unit.archive.files import read
-from tests.unit.archive.origin import BODY, SECRET, Origin, Reply, Request, cut, honest, part, refusal, whole
+from tests.unit.archive.origin import BODY, SECRET, Origin, Reply, Request, cut, honest, part, rejection, whole
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 class Service:
-    """Give fresh links, or none, or fail."""
+    """The service, which gives fresh URLs, or none, or fails."""
 
-    def __init__(self, *links: str | Exception | None) -> None:
-        self.links = list(links)
+    def __init__(self, *urls: str | Exception | None) -> None:
+        self.urls = list(urls)
         self.asked = 0
 
     async def __call__(self) -> str | None:
         self.asked += 1
-        link = self.links.pop(0)
-        if isinstance(link, Exception):
-            raise link
-        return link
+        url = self.urls.pop(0)
+        if isinstance(url, Exception):
+            raise url
+        return url
 
 
 class Clock:
@@ -39,7 +39,7 @@ class Clock:
         return self.now
 
 
-def link(origin: Origin, name: str, lives: float) -> str:
+def signed_url(origin: Origin, name: str, lives: float) -> str:
     return origin.url(f"/{name}", expires=int((NOW + timedelta(seconds=lives)).timestamp()))
 
 
@@ -57,8 +57,8 @@ async def fetch(
 @pytest.mark.parametrize("lives", [-600, -1, 0, 14, 15])
 async def test_a_dying_link_is_changed_before_it_is_used(stage: Path, lives: float) -> None:
     async with Origin() as origin:
-        service = Service(link(origin, "fresh", 600))
-        got = await fetch(origin, stage, link(origin, "old", lives), service)
+        service = Service(signed_url(origin, "fresh", 600))
+        got = await fetch(origin, stage, signed_url(origin, "old", lives), service)
         assert names(origin) == ["fresh"]
         assert got.url_expires_at == NOW + timedelta(seconds=600)
 
@@ -67,13 +67,15 @@ async def test_a_dying_link_is_changed_before_it_is_used(stage: Path, lives: flo
 async def test_a_living_or_timeless_link_is_used_as_it_is(stage: Path, url: int | None) -> None:
     async with Origin() as origin:
         service = Service()
-        await fetch(origin, stage, link(origin, "old", url) if url else f"http://127.0.0.1:{origin.port}/old", service)
+        await fetch(
+            origin, stage, signed_url(origin, "old", url) if url else f"http://127.0.0.1:{origin.port}/old", service
+        )
         assert (names(origin), service.asked) == (["old"], 0)
 
 
 async def test_without_a_link_one_is_asked_for(stage: Path) -> None:
     async with Origin() as origin:
-        await fetch(origin, stage, None, Service(link(origin, "fresh", 600)))
+        await fetch(origin, stage, None, Service(signed_url(origin, "fresh", 600)))
         assert names(origin) == ["fresh"]
         with pytest.raises(VideoExpiredError, match=r"no URL of the video. .* gave none"):
             await fetch(origin, stage, None, Service(None))
@@ -85,9 +87,9 @@ async def test_without_a_link_one_is_asked_for(stage: Path) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 async def test_a_refused_link_is_changed_once(stage: Path, status: int) -> None:
-    async with Origin([refusal(status)]) as origin:
-        service = Service(link(origin, "fresh", 600))
-        got = await fetch(origin, stage, link(origin, "old", 600), service)
+    async with Origin([rejection(status)]) as origin:
+        service = Service(signed_url(origin, "fresh", 600))
+        got = await fetch(origin, stage, signed_url(origin, "old", 600), service)
         assert got.size == len(BODY)
         assert names(origin) == ["old", "fresh"]
         assert service.asked == 1
@@ -103,10 +105,10 @@ async def test_a_refused_link_is_changed_once(stage: Path, status: int) -> None:
 )
 async def test_a_dead_link_is_an_error_with_the_facts(stage: Path, fresh: str | None, outcome: str) -> None:
     async with Origin() as origin:
-        origin.otherwise = lambda request: refusal()
-        service = Service(link(origin, fresh, -60) if fresh else None)
+        origin.otherwise = lambda request: rejection()
+        service = Service(signed_url(origin, fresh, -60) if fresh else None)
         with pytest.raises(VideoExpiredError) as caught:
-            await fetch(origin, stage, link(origin, "old", -60), service)
+            await fetch(origin, stage, signed_url(origin, "old", -60), service)
         said = str(caught.value)
         assert "HTTP 403 AccessDenied Request has expired." in said
         assert "It expired 2026-11-22T11:59:00+00:00, now it is 2026-11-22T12:00:00+00:00." in said
@@ -117,22 +119,22 @@ async def test_a_dead_link_is_an_error_with_the_facts(stage: Path, fresh: str | 
 
 
 async def test_nobody_to_ask(stage: Path) -> None:
-    async with Origin([refusal()]) as origin:
+    async with Origin([rejection()]) as origin:
         with pytest.raises(VideoExpiredError, match=r"should be valid until .* No fresh URL could be asked for"):
-            await fetch(origin, stage, link(origin, "old", 600), None)
-        origin.script = [refusal()]
+            await fetch(origin, stage, signed_url(origin, "old", 600), None)
+        origin.script = [rejection()]
         with pytest.raises(VideoExpiredError, match="does not tell when it expires"):
             await fetch(origin, stage, f"http://127.0.0.1:{origin.port}/x", None)
 
 
 async def test_the_storages_clock_decides(stage: Path) -> None:
     async with Origin() as origin:
-        url = link(origin, "old", -60)
+        url = signed_url(origin, "old", -60)
         await fetch(origin, stage, url, Service(url))
         down = Service(SiliconFlowConnectionError("API down", host="h"))
         await fetch(origin, stage, url, down)
         assert names(origin) == ["old", "old"]
-        origin.script = [refusal()]
+        origin.script = [rejection()]
         with pytest.raises(VideoExpiredError, match="Asking for a fresh one failed: No answer from h: API down"):
             await fetch(origin, stage, url, Service(SiliconFlowConnectionError("API down", host="h")))
 
@@ -148,7 +150,9 @@ async def test_a_link_that_dies_between_attempts_is_changed_and_the_download_res
 
     async with Origin() as origin:
         origin.otherwise = dies_meanwhile
-        got = await fetch(origin, stage, link(origin, "old", 60), Service(link(origin, "fresh", 600)), clock)
+        got = await fetch(
+            origin, stage, signed_url(origin, "old", 60), Service(signed_url(origin, "fresh", 600)), clock
+        )
         assert names(origin) == ["old", "fresh"]
         assert origin.requests[1].headers["range"] == "bytes=50000-"
         assert got.resumed == 1
@@ -158,8 +162,8 @@ async def test_a_link_that_dies_between_attempts_is_changed_and_the_download_res
 @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
 async def test_without_a_strong_etag_a_fresh_link_starts_over(stage: Path, etag: str) -> None:
     first = cut(50_000, ETag=etag) if etag else Reply(200, BODY, send=50_000)
-    async with Origin([first, refusal()]) as origin:
-        got = await fetch(origin, stage, link(origin, "old", 60), Service(link(origin, "fresh", 600)))
+    async with Origin([first, rejection()]) as origin:
+        got = await fetch(origin, stage, signed_url(origin, "old", 60), Service(signed_url(origin, "fresh", 600)))
         assert names(origin) == ["old", "old", "fresh"]
         assert "range" not in origin.requests[2].headers
         assert got.resumed == 0
@@ -168,20 +172,22 @@ async def test_without_a_strong_etag_a_fresh_link_starts_over(stage: Path, etag:
 
 async def test_a_fresh_link_to_other_bytes_starts_over(stage: Path) -> None:
     other = BODY[:-1] + b"!"
-    script = [cut(50_000), refusal(), whole(other, ETag='"v2"')]
+    script = [cut(50_000), rejection(), whole(other, ETag='"v2"')]
     async with Origin(script) as origin:
-        await fetch(origin, stage, link(origin, "old", 60), Service(link(origin, "fresh", 600)))
+        await fetch(origin, stage, signed_url(origin, "old", 60), Service(signed_url(origin, "fresh", 600)))
         assert origin.requests[2].headers["if-range"] == '"v1"'
         assert read(stage) == other
 
 
 async def test_a_fresh_link_is_asked_for_again_only_after_bytes_came(stage: Path) -> None:
-    script = [refusal(), cut(50_000), refusal(), part(50_000)]
+    script = [rejection(), cut(50_000), rejection(), part(50_000)]
     async with Origin(script) as origin:
-        service = Service(link(origin, "two", 600), link(origin, "three", 600))
-        await fetch(origin, stage, link(origin, "one", 600), service)
+        service = Service(signed_url(origin, "two", 600), signed_url(origin, "three", 600))
+        await fetch(origin, stage, signed_url(origin, "one", 600), service)
         assert names(origin) == ["one", "two", "two", "three"]
         assert read(stage) == BODY
-        origin.script = [refusal(), refusal()]
+        origin.script = [rejection(), rejection()]
         with pytest.raises(VideoExpiredError):
-            await fetch(origin, stage, link(origin, "one", 600), Service(link(origin, "two", 600), "unasked"))
+            await fetch(
+                origin, stage, signed_url(origin, "one", 600), Service(signed_url(origin, "two", 600), "unasked")
+            )

@@ -1,4 +1,4 @@
-"""Archive from the sandbox's storage, which is unkind to clients that do not behave."""
+"""Archive from the sandbox's storage, with its faults."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from tests.unit.sandbox.caller import NOON, Caller
 SIZE = 300_000
 
 
-class House:
-    """Hold a sandbox with one video ready at 600 s past noon."""
+class ReadyVideo:
+    """A sandbox with one video, ready at 600 s past noon."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.caller = Caller(sandbox)
         self.request_id, self.url = self.caller.ready()
         self.late = 600.0
-        self.looks = 0
+        self.polls = 0
 
     def pass_time(self, seconds: float) -> None:
         self.sandbox.advance(seconds)
         self.late += seconds
 
-    async def look(self) -> VideoStatus:
-        self.looks += 1
+    async def poll(self) -> VideoStatus:
+        self.polls += 1
         return VideoStatus(self.request_id, VideoState.SUCCEED, urls=(self.caller.signed_url(self.request_id),))
 
     async def archive(self, folder: Path, **changes: Any) -> dict[str, Any]:
         network = DownloadOptions(self.sandbox.base_url, max_backoff=0, stall_timeout=1)
-        given: dict[str, Any] = {"url": self.url, "options": network, "fresh_status": self.look} | changes
+        given: dict[str, Any] = {"url": self.url, "options": network, "fresh_status": self.poll} | changes
         now = datetime.fromtimestamp(NOON, UTC) + timedelta(seconds=self.late)
         video = VideoFacts(request_id=self.request_id)
         return await archive_video(f"{folder}/", video=video, clock=lambda: now, **given)
@@ -56,10 +56,10 @@ class House:
 
 
 @pytest.fixture
-def house(request: pytest.FixtureRequest) -> Iterator[House]:
+def ready(request: pytest.FixtureRequest) -> Iterator[ReadyVideo]:
     settings = Settings(tiny=True, body_bytes=SIZE, url_style=getattr(request, "param", "sigv4"), url_seconds=600)
     with Sandbox(settings, start=NOON) as sandbox:
-        made = House(sandbox)
+        made = ReadyVideo(sandbox)
         yield made
         made.caller.close()
 
@@ -78,24 +78,24 @@ def house(request: pytest.FixtureRequest) -> Iterator[House]:
     ],
     ids=lambda faults: "+".join(fault.kind for fault in faults) or "none",
 )
-async def test_every_byte_arrives(house: House, tmp_path: Path, faults: list[Fault]) -> None:
-    house.sandbox.script(*faults)
-    house.assert_whole(tmp_path, await house.archive(tmp_path))
-    assert house.looks == 0
+async def test_every_byte_arrives(ready: ReadyVideo, tmp_path: Path, faults: list[Fault]) -> None:
+    ready.sandbox.script(*faults)
+    ready.assert_whole(tmp_path, await ready.archive(tmp_path))
+    assert ready.polls == 0
 
 
-@pytest.mark.parametrize("house", ["oss", "sigv4"], indirect=True)
-async def test_an_expired_link_is_renewed(house: House, tmp_path: Path) -> None:
-    house.pass_time(601)
-    house.assert_whole(tmp_path, await house.archive(tmp_path))
-    assert house.looks == 1
-    assert house.sandbox.ledger().download_calls == 1
+@pytest.mark.parametrize("ready", ["oss", "sigv4"], indirect=True)
+async def test_an_expired_url_is_renewed(ready: ReadyVideo, tmp_path: Path) -> None:
+    ready.pass_time(601)
+    ready.assert_whole(tmp_path, await ready.archive(tmp_path))
+    assert ready.polls == 1
+    assert ready.sandbox.ledger().download_calls == 1
 
 
-async def test_an_expired_link_that_nobody_renews(house: House, tmp_path: Path) -> None:
-    house.pass_time(601)
+async def test_an_expired_url_that_nobody_renews(ready: ReadyVideo, tmp_path: Path) -> None:
+    ready.pass_time(601)
     with pytest.raises(VideoExpiredError, match="AccessDenied Request has expired"):
-        await house.archive(tmp_path, fresh_status=None)
+        await ready.archive(tmp_path, fresh_status=None)
     assert names(tmp_path) == []
 
 
@@ -107,16 +107,16 @@ async def test_an_expired_link_that_nobody_renews(house: House, tmp_path: Path) 
         (Fault("download", "redirect", url="ftp://127.0.0.1/x"), UnsafeUrlError),
     ],
 )
-async def test_nothing_else_is_published(house: House, tmp_path: Path, fault: Fault, error: type[Exception]) -> None:
-    house.sandbox.script(fault)
+async def test_nothing_else_is_kept(ready: ReadyVideo, tmp_path: Path, fault: Fault, error: type[Exception]) -> None:
+    ready.sandbox.script(fault)
     with pytest.raises(error):
-        await house.archive(tmp_path)
+        await ready.archive(tmp_path)
     assert names(tmp_path) == []
 
 
 async def test_a_storage_without_range_starts_over(tmp_path: Path) -> None:
     with Sandbox(Settings(tiny=True, body_bytes=SIZE, ranges=False), start=NOON) as sandbox:
-        house = House(sandbox)
+        ready = ReadyVideo(sandbox)
         sandbox.script(Fault("download", "cut", at_byte=100_000))
-        house.assert_whole(tmp_path, await house.archive(tmp_path))
-        house.caller.close()
+        ready.assert_whole(tmp_path, await ready.archive(tmp_path))
+        ready.caller.close()

@@ -81,7 +81,7 @@ def test_an_unknown_model_is_a_doubt_never_a_problem() -> None:
 
 
 @pytest.mark.parametrize(("size", "doubts"), [(LARGE_IMAGE - 60, 0), (LARGE_IMAGE + 60, 1)])
-def test_a_picture_above_5_mb_is_a_doubt(size: int, doubts: int) -> None:
+def test_an_image_above_5_mb_is_a_doubt(size: int, doubts: int) -> None:
     for head in ("data:image/png;base64,", "Data:image/PNG;base64,"):
         image = head + "A" * (size // 3 * 4)
         assert len(VideoRequest(I2V, "it moves", "960x960", image=image).warnings()) == doubts
@@ -107,7 +107,7 @@ def test_whatever_a_template_gave_is_judged_without_an_exception(video: VideoReq
     assert all(isinstance(problem, str) for problem in video.validate())
 
 
-def test_requests_and_results_are_frozen_and_show_no_picture() -> None:
+def test_requests_and_results_are_frozen_and_show_no_image() -> None:
     video = VideoRequest(I2V, "it moves", "960x960", image=PICTURE)
     assert PICTURE not in repr(video) + str(video)
     for value in (video, SubmittedVideo("id", None, "host"), VideoStatus("id", VideoState.FAILED)):

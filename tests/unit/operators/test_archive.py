@@ -1,4 +1,4 @@
-"""The archive operator in Airflow's own worker code; links on the sandbox's clock."""
+"""The archive operator in Airflow's own worker code; URLs on the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ONE_URL = Settings(tiny=True, fresh_urls=False, url_seconds=600)
 
 
 def video(sandbox: Sandbox, prompt: str = "a cat") -> VideoStatus:
-    """Make a video and look at it once."""
+    """Make a video and poll it once."""
     hook = SiliconFlowHook()
     request_id = hook.submit_video(VideoRequest(MODEL, prompt, "1280x720")).request_id
     sandbox.advance(600)
@@ -45,11 +45,11 @@ def archiving(place: Path | str, **arguments: Any) -> TaskRun:
     return TaskRun(in_dag(ArchiveVideoOperator, destination=str(place), **{"retries": 2} | arguments))
 
 
-# --- id and link ------------------------------------------------------------------------------------------------------
+# --- id and URL -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("gives_id", "gives_url", "looks"), [(True, True, 1), (True, False, 1), (False, True, 0)])
-def test_id_or_link_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url: bool, looks: int) -> None:
+@pytest.mark.parametrize(("gives_id", "gives_url", "polls"), [(True, True, 1), (True, False, 1), (False, True, 0)])
+def test_id_or_url_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url: bool, polls: int) -> None:
     ready = video(still)
     before = still.ledger().status_calls
     run = archiving(
@@ -69,8 +69,8 @@ def test_id_or_link_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_ur
     assert manifest["sha256"] == job["sha256"]
     assert (manifest["model"], manifest["prompt"]) == (MODEL, "a cat")
     assert manifest["request_id"] == (ready.request_id if gives_id else None)
-    assert manifest["seed"] == (job["seed"] if looks else None)
-    assert still.ledger().status_calls - before == looks
+    assert manifest["seed"] == (job["seed"] if polls else None)
+    assert still.ledger().status_calls - before == polls
     assert still.ledger().key_leaks == 0
 
 

@@ -1,4 +1,4 @@
-"""Money and bad input, judged by the sandbox's ledger: what is lost is paid once, what is wrong is not paid at all."""
+"""Money and bad input, audited by the sandbox's ledger: what is lost is paid once, what is wrong is not paid at all."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_slow_answer_that_is_not_waited_for(connected: Sandbox, connect: Conne
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "overloaded", "busy"])
-def test_a_refusal_is_submitted_again_and_paid_once(connected: Sandbox, naps: list[float], kind: str) -> None:
+def test_a_rejected_submit_is_submitted_again_and_paid_once(connected: Sandbox, naps: list[float], kind: str) -> None:
     connected.script(Fault("submit", kind, times=2))
     assert submit_video().request_id
     ledger = connected.ledger()
@@ -94,7 +94,7 @@ def test_a_refusal_is_submitted_again_and_paid_once(connected: Sandbox, naps: li
 def test_bad_input_is_refused_before_money_is_spent(
     connected: Sandbox, tmp_path: Path, changes: dict[str, str], said: str
 ) -> None:
-    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "text.png").write_text("not an image")
     report = submitting(**{name: value.format(folder=tmp_path) for name, value in changes.items()}).finish()
     assert report.state == "failed"
     assert isinstance(report.error, InvalidVideoRequestError)
@@ -138,7 +138,7 @@ def test_a_host_where_nobody_listens_costs_nothing(still: Sandbox, connect: Conn
 
 
 @pytest.mark.parametrize("place", ["{folder}/cat", "file://{folder}/cat"])
-def test_a_picture_reaches_the_service(connected: Sandbox, tmp_path: Path, place: str) -> None:
+def test_an_image_reaches_the_service(connected: Sandbox, tmp_path: Path, place: str) -> None:
     (tmp_path / "cat").write_bytes(GIF)
     report = submitting(model=I2V, image=place.format(folder=tmp_path)).finish()
     assert (report.state, report.error) == ("success", None)

@@ -101,13 +101,13 @@ def test_a_death_between_intent_and_post_is_an_unknown_outcome(still: Sandbox, m
 # --- retry or clear ---------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_that_is_gone_hides_no_paid_video(still: Sandbox, tmp_path: Path) -> None:
-    picture = tmp_path / "cat.png"
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n and more")
-    run = submitting(model="Wan-AI/Wan2.2-I2V-A14B", image=str(picture))
+def test_an_image_that_is_gone_hides_no_paid_video(still: Sandbox, tmp_path: Path) -> None:
+    image = tmp_path / "cat.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n and more")
+    run = submitting(model="Wan-AI/Wan2.2-I2V-A14B", image=str(image))
     run.before = DiesBefore(comms.SucceedTask)
     assert run.finish().state == "killed"
-    picture.unlink()
+    image.unlink()
 
     assert run.retry().state == "success"
 

@@ -104,12 +104,12 @@ def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(still: Sand
         ready = VideoReadySensor.partial(task_id="ready", deferrable=True).expand(request_id=ids)
     waits = mapped_runs(ready, 3)
     assert [run.finish().state for run in waits] == ["success"] * 3
-    links = [run.xcoms["return_value"] for run in waits]
+    urls = [run.xcoms["return_value"] for run in waits]
 
     with DAG("a_dag", schedule=None):
         archive = ArchiveVideoOperator.partial(
             task_id="archive", destination=f"{tmp_path}/{{{{ ti.map_index }}}}.mp4"
-        ).expand_kwargs([{"request_id": id, "url": url} for id, url in zip(ids, links, strict=True)])
+        ).expand_kwargs([{"request_id": id, "url": url} for id, url in zip(ids, urls, strict=True)])
     archives = mapped_runs(archive, 3)
     assert [run.finish().state for run in archives] == ["success"] * 3
 

@@ -1,4 +1,4 @@
-"""No list waits for its trigger's first look, and none for a worker's patience."""
+"""No list waits for its trigger's first poll, and none for a worker's patience."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def patient(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Let the worker try again at a refused submit, on a clock that nobody waits for."""
+    """Let the worker try again at a rejected submit, on a clock that nobody waits for."""
     time = SimpleNamespace(time=clock.time, monotonic=clock.time, sleep=clock.sleep)
     for module in (base, batch, batch_state, batch_submit, batch_archive):
         monkeypatch.setattr(module, "time", time)

@@ -112,7 +112,7 @@ def test_a_connection_that_cannot_be_used_is_final(
     assert isinstance(batching(tmp_path, ["a cat"]).work().error, SiliconFlowConfigError)
 
 
-def test_pictures_are_read_once_however_often_the_task_resumes(
+def test_images_are_read_once_however_often_the_task_resumes(
     still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []

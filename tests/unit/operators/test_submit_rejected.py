@@ -1,4 +1,4 @@
-"""A submit that is refused for now, and small things: in Airflow's own worker code, against the sandbox's ledger."""
+"""Submits that are rejected temporarily, and small things: in Airflow's own worker code, by the sandbox's ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
 from tests.unit.operators.tasks import submitting
 
-# --- refused for now --------------------------------------------------------------------------------------------------
+# --- rejected temporarily -------------------------------------------------------------------------------------------
 
 
 LIMIT = Fault("submit", "rate_limited", retry_after=42)
@@ -92,14 +92,14 @@ def test_facts_are_kept_from_one_refusal_to_the_next(still: Sandbox, clock: Cloc
     still.script(Fault("submit", "rate_limited", times=4))
     run = submitting()
     began = clock.now
-    for refusals in (1, 2, 3, 4):
+    for rejections in (1, 2, 3, 4):
         told = run.work().message.trigger_kwargs
-        assert (told["since"], told["rejections"]) == (began, refusals)
+        assert (told["since"], told["rejections"]) == (began, rejections)
     assert run.work().state == "success"
     assert (still.ledger().submit_calls, still.ledger().billed) == (5, 1)
 
 
-def test_refusals_without_an_end_end_at_the_timeout(still: Sandbox, clock: Clock) -> None:
+def test_rejections_without_an_end_end_at_the_timeout(still: Sandbox, clock: Clock) -> None:
     still.script(Fault("submit", "rate_limited", times=0))
     run = submitting(submit_timeout=600)
     began = clock.now
@@ -146,11 +146,11 @@ def test_a_triggerer_that_gives_up_costs_nothing(still: Sandbox, clock: Clock) -
 
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 5000), st.none() | st.floats(0, 1e6))
-def test_a_wait_is_long_enough_for_airflow_and_bounded(refusals: int, asked: float | None) -> None:
-    wait = backoff(refusals, asked)
+def test_a_wait_is_long_enough_for_airflow_and_bounded(rejections: int, asked: float | None) -> None:
+    wait = backoff(rejections, asked)
     assert wait >= 10
     if asked is None:
-        assert wait <= 1.5 * min(10 * 2 ** (refusals - 1), 300)
+        assert wait <= 1.5 * min(10 * 2 ** (rejections - 1), 300)
     else:
         assert wait == max(asked, 10)
 
