@@ -52,7 +52,7 @@ class VideoBatchTrigger(BaseTrigger):
     :param state: What the task must remember; handed back as it is. Plain JSON without secrets.
     :param poke_interval: Seconds between two polls of a video; None to learn it from what past videos took.
     :param model: The model of all videos, if it is one.
-    :param first_poll_after: Seconds until the first event at least.
+    :param min_wait: Seconds before which nothing but a video ends the wait, whatever this triggerer's clock says.
     :param version: Of these arguments.
     """
 
@@ -65,7 +65,7 @@ class VideoBatchTrigger(BaseTrigger):
         state: dict[str, Any] | None = None,
         poke_interval: float | None = None,
         model: str | None = None,
-        first_poll_after: float | None = None,
+        min_wait: float | None = None,
         version: int = events.VERSION,
         **unknown: Any,
     ) -> None:
@@ -78,7 +78,7 @@ class VideoBatchTrigger(BaseTrigger):
         self.state = state
         self.poke_interval = events.read_seconds(poke_interval)
         self.model = model if isinstance(model, str) else None
-        self.first_poll_after = events.read_seconds(first_poll_after)
+        self.min_wait = events.read_seconds(min_wait)
         self.version = version
         self._polled: dict[str, str] = {}
         self._last_polled: dict[str, float] = {}
@@ -88,22 +88,21 @@ class VideoBatchTrigger(BaseTrigger):
         """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
         names = (
             *("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval", "model"),
-            *("first_poll_after", "version"),
+            *("min_wait", "version"),
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire one :class:`.BatchEvent`."""
-        first = MIN_DEFERRAL_SECONDS if self.first_poll_after is None else self.first_poll_after
         ended: dict[str, WaitStatus | None] = {}
         message = ""
         try:
-            ended = await self._ended(first)
+            ended = await self._ended()
         except Exception as error:
             self.log.exception("Waiting for %s videos failed", len(self.videos))
             message = f"{type(error).__name__}: {error}"
             await asyncio.sleep(MIN_DEFERRAL_SECONDS)
-        yield TriggerEvent(BatchEvent(ended, self._last_polled, self.state, first, message).encode())
+        yield TriggerEvent(BatchEvent(ended, self._last_polled, self.state, self.min_wait or 0.0, message).encode())
 
     async def on_kill(self) -> None:
         """Log that nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
@@ -115,19 +114,20 @@ class VideoBatchTrigger(BaseTrigger):
                 ", ".join(map(str, self.videos)),
             )
 
-    async def _ended(self, first: float) -> dict[str, WaitStatus | None]:
+    async def _ended(self) -> dict[str, WaitStatus | None]:
         deadline, wake_at = events.read_time(self.deadline), events.read_time(self.wake_at)
         if wake_at is None or (deadline is None and self.videos) or not isinstance(self.videos, Mapping):
             raise ValueError("the stored arguments name no videos, no deadline or no time to fire")
         # By the event loop's time from here on, whatever happens to the system's clock.
         clock = steady_clock(time.time())
         # An event that comes sooner can overtake the executor's own report of the deferral; polls may.
-        soonest = clock() + first
-        if not self.videos or deadline is None:
-            await asyncio.sleep(max(wake_at, soonest) - clock())
-            return {}
+        soonest = clock() + MIN_DEFERRAL_SECONDS
         # A clock that is ahead must not end all waits at once.
-        deadline = max(deadline, soonest)
+        ends = max(soonest, clock() + (self.min_wait or 0.0))
+        if not self.videos or deadline is None:
+            await asyncio.sleep(max(wake_at, ends) - clock())
+            return {}
+        deadline = max(deadline, ends)
         # Once, and before anybody watches: of many who import it at the same time, some would find half a module.
         poller = await load_poller()
         watchers = {
@@ -135,7 +135,7 @@ class VideoBatchTrigger(BaseTrigger):
             for request_id in self.videos
         }
         try:
-            await self._coalesce(watchers, max(wake_at, soonest), clock)
+            await self._coalesce(watchers, max(wake_at, ends), clock)
             await asyncio.sleep(max(0.0, soonest - clock()))
             return {watchers[watcher]: watcher.result().status for watcher in watchers if watcher.done()}
         finally:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-#: Seconds to which a deferral's first poll is put off at most, after events that the worker could not confirm.
-_MAX_FIRST_POLL = 600.0
-
 
 def steady_clock(epoch: float) -> Callable[[], float]:
     """
@@ -21,14 +18,16 @@ def steady_clock(epoch: float) -> Callable[[], float]:
     return lambda: epoch + loop_time() - started
 
 
-def next_first_poll(first_poll_after: float, least: float) -> float:
+def next_delay(delay: float, least: float, most: float) -> float:
     """
-    Return after how many seconds the next deferral polls first, where the event of the last did not hold.
+    Return the delay of the next deferral, where a worker could not confirm the event of the last.
 
-    The clocks or connections of triggerer and worker differ then: each such round trip starts a worker for nothing, so
+    The clocks or connections of triggerer and worker differ then. Each such round trip starts a worker for nothing, so
     they become rarer.
 
-    :param first_poll_after: The seconds of the last deferral.
-    :param least: The seconds of a first deferral.
+    :param delay: Seconds of the last deferral.
+    :param least: Seconds to start from.
+    :param most: Seconds at most.
+    :return: Seconds of the next.
     """
-    return min(2 * max(first_poll_after, least), _MAX_FIRST_POLL)
+    return min(2 * max(delay, least), most)

@@ -25,6 +25,7 @@ class WaitEvent:
     :param request_id: The video's request id; empty if unknown.
     :param deadline: Epoch seconds; None if unknown.
     :param first_poll_after: Seconds after which the deferral polled first; 0 if unknown.
+    :param min_wait: Seconds before which the deferral could not end without a video; 0 if unknown.
     :param message: Why the status is None.
     """
 
@@ -32,12 +33,13 @@ class WaitEvent:
     request_id: str = ""
     deadline: float | None = None
     first_poll_after: float = 0.0
+    min_wait: float = 0.0
     message: str = ""
 
     @classmethod
-    def of(cls, result: WaitResult, first_poll_after: float) -> WaitEvent:
+    def of(cls, result: WaitResult, first_poll_after: float, min_wait: float = 0.0) -> WaitEvent:
         """Return the event for how a wait ended."""
-        return cls(result.status, result.request_id, result.deadline, first_poll_after)
+        return cls(result.status, result.request_id, result.deadline, first_poll_after, min_wait)
 
     def encode(self) -> dict[str, Any]:
         """Return the event as plain JSON."""
@@ -62,14 +64,14 @@ class BatchEvent:
     :param ended: How the waits ended that did, by request id; None where the trigger does not tell.
     :param last_polled: Epoch seconds of the last poll that found a video not ready, by request id.
     :param state: What the task gave to the trigger; None if it cannot be read.
-    :param first_poll_after: Seconds after which the deferral polled first; 0 if unknown.
+    :param min_wait: Seconds before which the deferral could not end without a video; 0 if unknown.
     :param message: Why the trigger failed, or its event cannot be read; empty otherwise.
     """
 
     ended: dict[str, WaitStatus | None] = field(default_factory=dict)
     last_polled: dict[str, float] = field(default_factory=dict)
     state: dict[str, Any] | None = None
-    first_poll_after: float = 0.0
+    min_wait: float = 0.0
     message: str = ""
 
     def encode(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def decode(event: Any) -> WaitEvent:
         request_id if isinstance(request_id, str) else "",
         deadline,
         read_seconds(event.get("first_poll_after")) or 0.0,
+        read_seconds(event.get("min_wait")) or 0.0,
         message,
     )
 
@@ -132,7 +135,7 @@ def decode_batch(event: Any) -> BatchEvent:
         {str(request_id): read_status(how) for request_id, how in statuses.items()},
         {str(request_id): time for request_id, value in times.items() if (time := read_time(value)) is not None},
         dict(state) if isinstance(state, Mapping) else None,
-        read_seconds(event.get("first_poll_after")) or 0.0,
+        read_seconds(event.get("min_wait")) or 0.0,
         str(event.get("message") or ("" if is_whole else _unreadable(event))),
     )
 

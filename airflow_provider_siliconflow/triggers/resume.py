@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow._airflow import is_deferral_timeout
-from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult
+from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
 from airflow_provider_siliconflow.polling.worker import Hook, poll_paid_video, wait_for_paid_video
 from airflow_provider_siliconflow.triggers import events, video
-from airflow_provider_siliconflow.triggers.clock import next_first_poll
+from airflow_provider_siliconflow.triggers.clock import next_delay
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 #: Failed deferrals in one try after which the worker waits itself: no release or restart is to lose a paid video, and
 #: no task may defer for ever.
 MAX_FAILED_DEFERRALS = 3
+#: Seconds to which the next event is put off at most where the worker did not see the last hold: of a video, and of
+#: none.
+_MAX_FIRST_POLL, _MAX_MIN_WAIT = 120.0, 600.0
 #: The XCom in which a try remembers them; Airflow keeps a task's own XComs until its next try.
 _XCOM = "wait"
 
@@ -43,7 +46,9 @@ class PaidVideo:
     model: str | None = None
     submitted_at: float | None = None
 
-    def defer(self, task: video.Waiting, wait: Wait, first_poll_after: float | None = None) -> None:
+    def defer(
+        self, task: video.Waiting, wait: Wait, first_poll_after: float | None = None, min_wait: float | None = None
+    ) -> None:
         """Leave the worker; see :func:`.defer_until_ready`."""
         assert wait.deadline is not None
         since = wait.deadline - self.timeout if self.submitted_at is None else self.submitted_at
@@ -54,6 +59,7 @@ class PaidVideo:
             model=self.model,
             submitted_at=since,
             first_poll_after=first_poll_after,
+            min_wait=min_wait,
         )
 
 
@@ -74,14 +80,18 @@ def resume_wait(task: video.Waiting, context: Context, hook: Hook, paid: PaidVid
     wait = woken.wait(paid.request_id, now=time.time())
     result = poll_paid_video(hook, wait)
     if result is None:
-        first = next_first_poll(woken.first_poll_after, video.MIN_DEFERRAL_SECONDS)
         log.warning(
             "The triggerer saw the wait for video %s end (%s) and this worker does not: do their clocks and connections"
             " differ? Defers again until the same deadline.",
             paid.request_id,
             woken.status.value,
         )
-        paid.defer(task, wait, first)
+        least = video.MIN_DEFERRAL_SECONDS
+        if woken.status in (WaitStatus.READY, WaitStatus.FAILED):
+            paid.defer(task, wait, next_delay(woken.first_poll_after, least, _MAX_FIRST_POLL), woken.min_wait)
+        else:
+            # A video that gets ready meanwhile is not held up.
+            paid.defer(task, wait, None, next_delay(woken.min_wait, least, _MAX_MIN_WAIT))
     assert result, "deferred otherwise"
     return result
 
@@ -116,7 +126,7 @@ def resume_after_failed_deferral(
         return result
     if failures < MAX_FAILED_DEFERRALS:
         log.warning("Waiting for video %s in the triggerer failed (%s); defers again.", paid.request_id, error_text)
-        paid.defer(task, wait, next_first_poll(0.0, video.MIN_DEFERRAL_SECONDS))
+        paid.defer(task, wait, next_delay(0.0, video.MIN_DEFERRAL_SECONDS, _MAX_FIRST_POLL))
     log.warning(
         "Waiting for video %s in the triggerer failed %s times (the last: %s): this worker waits for it. Is the same"
         " release of the provider installed in the triggerer?",

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowError
-from airflow_provider_siliconflow.polling.decision import PollResult, Wait, WaitRequest, WaitResult, describe
+from airflow_provider_siliconflow.polling.decision import (
+    PollResult,
+    Wait,
+    WaitRequest,
+    WaitResult,
+    WaitStatus,
+    describe,
+)
 from airflow_provider_siliconflow.triggers import events
 from airflow_provider_siliconflow.triggers.clock import steady_clock
 from airflow_provider_siliconflow.triggers.events import WaitEvent
@@ -82,6 +89,7 @@ class VideoReadyTrigger(BaseTrigger):
     :param model: The video's model, if known: how long videos take is learned for each.
     :param submitted_at: Epoch seconds at which the video was submitted, or else at which the wait for it began.
     :param first_poll_after: Seconds until the first poll, and so until the first event.
+    :param min_wait: Seconds before which the wait does not end without a video, whatever this triggerer's clock says.
     :param version: Of these arguments.
     """
 
@@ -94,6 +102,7 @@ class VideoReadyTrigger(BaseTrigger):
         model: str | None = None,
         submitted_at: float | None = None,
         first_poll_after: float | None = None,
+        min_wait: float | None = None,
         version: int = events.VERSION,
         **unknown: Any,
     ) -> None:
@@ -106,6 +115,7 @@ class VideoReadyTrigger(BaseTrigger):
         self.model = model if isinstance(model, str) else None
         self.submitted_at = events.read_time(submitted_at)
         self.first_poll_after = events.read_seconds(first_poll_after)
+        self.min_wait = events.read_seconds(min_wait)
         self.version = version
         self._logged = ""
         self._logged_at = float("-inf")
@@ -114,7 +124,7 @@ class VideoReadyTrigger(BaseTrigger):
         """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
         names = (
             *("request_id", "siliconflow_conn_id", "deadline", "poke_interval", "model", "submitted_at"),
-            *("first_poll_after", "version"),
+            *("first_poll_after", "min_wait", "version"),
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -122,11 +132,11 @@ class VideoReadyTrigger(BaseTrigger):
         """Fire one :class:`.WaitEvent`."""
         first = MIN_DEFERRAL_SECONDS if self.first_poll_after is None else self.first_poll_after
         try:
-            event = WaitEvent.of(await self._wait(first), first)
+            event = WaitEvent.of(await self._wait(first), first, self.min_wait or 0.0)
         except Exception as error:
             self.log.exception("Waiting for video %s failed", self.request_id)
             message = f"{type(error).__name__}: {error}"
-            event = WaitEvent(None, self.request_id, self.deadline, first, message)
+            event = WaitEvent(None, self.request_id, self.deadline, first, self.min_wait or 0.0, message)
             await asyncio.sleep(MIN_DEFERRAL_SECONDS)
         yield TriggerEvent(event.encode())
 
@@ -149,7 +159,8 @@ class VideoReadyTrigger(BaseTrigger):
         clock = steady_clock(time.time())
         wait = Wait(self.request_id, self.deadline)
         now = clock()
-        left = max(self.deadline - now, 0.0)
+        ends = now + (self.min_wait or 0.0)
+        left = max(self.deadline, ends) - now
         request = WaitRequest(
             self.request_id,
             waited=now - self.submitted_at if self.submitted_at is not None else 0.0,
@@ -161,9 +172,10 @@ class VideoReadyTrigger(BaseTrigger):
 
         def decide(poll: PollResult, seconds_left: Callable[[], float]) -> WaitResult | None:
             result = wait.evaluate(poll, now=clock())
-            if result is None:
-                self._log_poll(poll, clock(), seconds_left)
-            return result
+            if result and (result.status in (WaitStatus.READY, WaitStatus.FAILED) or clock() >= ends):
+                return result
+            self._log_poll(poll, clock(), seconds_left)
+            return None
 
         try:
             async with asyncio.timeout(max(left, 2 * first) + _LATE):
@@ -205,6 +217,7 @@ def defer_until_ready(
     model: str | None = None,
     submitted_at: float | None = None,
     first_poll_after: float | None = None,
+    min_wait: float | None = None,
 ) -> NoReturn:
     """
     Leave the worker until the trigger has seen the wait end.
@@ -215,11 +228,10 @@ def defer_until_ready(
     :param model: The video's model, if known.
     :param submitted_at: Epoch seconds at which the video was submitted, or else at which the wait for it began.
     :param first_poll_after: Seconds until the first poll; by default as few as Airflow bears.
+    :param min_wait: Seconds before which the wait does not end without a video, whatever the triggerer's clock says.
     """
     assert wait.deadline is not None, "a deferral without a deadline may never end"
     left = max(wait.deadline - time.time(), MIN_DEFERRAL_SECONDS)
-    if first_poll_after is not None:
-        first_poll_after = min(first_poll_after, left)
     task.defer(
         trigger=VideoReadyTrigger(
             wait.request_id,
@@ -228,7 +240,8 @@ def defer_until_ready(
             poke_interval,
             model,
             submitted_at,
-            first_poll_after,
+            None if first_poll_after is None else min(first_poll_after, left),
+            None if min_wait is None else min(min_wait, left),
         ),
         method_name="execute_complete",
         # Airflow enforces no time-out on a deferred task unless one is given here.

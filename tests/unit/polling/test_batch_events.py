@@ -27,7 +27,7 @@ def fired(
     interval: float,
     next_wakeup: float = 1e4,
     ahead: float = 0.0,
-    first_poll_after: float | None = None,
+    min_wait: float | None = None,
 ) -> Any:
     """
     Wait for some videos and one that never gets ready.
@@ -46,9 +46,7 @@ def fired(
     async def main() -> tuple[float, list[str]]:
         epoch = EpochClock.time()
         videos = {video: [epoch + ahead] * 2 for video in ready}
-        trigger = VideoBatchTrigger(
-            "conn", videos, epoch + 1e5, epoch + next_wakeup, {}, interval, None, first_poll_after
-        )
+        trigger = VideoBatchTrigger("conn", videos, epoch + 1e5, epoch + next_wakeup, {}, interval, None, min_wait)
         (event,) = [event.payload async for event in trigger.run()]
         return now(), sorted(event["ended"])
 
@@ -115,9 +113,15 @@ def test_a_triggerer_whose_clock_is_wrong_from_the_start_holds_no_ready_video(se
 
 
 def test_a_triggerer_whose_clock_is_ahead_wakes_workers_ever_less_often(service: Service) -> None:
-    at, ended = fired(service, {"v": 1e9}, interval=20.0, next_wakeup=-3600.0, first_poll_after=80.0)
+    at, ended = fired(service, {"v": 1e9}, interval=20.0, next_wakeup=-3600.0, min_wait=80.0)
     assert ended == []
     assert at == pytest.approx(80.0, abs=0.5)
+
+
+def test_a_triggerer_whose_clock_is_ahead_holds_no_ready_video(service: Service) -> None:
+    at, ended = fired(service, {"v": 50.0}, interval=20.0, next_wakeup=-3600.0, min_wait=600.0)
+    assert ended == ["v"]
+    assert at <= 50.0 + MAX_READY_AGE
 
 
 @pytest.mark.parametrize(

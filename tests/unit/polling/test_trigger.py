@@ -214,13 +214,24 @@ def test_a_clock_that_is_set_moves_no_deadline(service: Service, monkeypatch: py
     run(main())
 
 
-def test_an_event_that_did_not_hold_makes_the_next_come_later(service: Service) -> None:
-    """As where the triggerer's clock is an hour ahead of the worker's."""
+def test_a_triggerer_whose_clock_is_ahead_ends_waits_ever_less_often(service: Service) -> None:
+    """By an hour: the deadline has passed for the triggerer, and not for the worker."""
 
     async def main() -> None:
-        took, event = await fire(left=-3600.0, first_poll_after=160.0)
-        assert 160 <= took <= 250
-        assert (event["status"], event["first_poll_after"]) == ("timed_out", 160.0)
+        took, event = await fire(left=-3600.0, min_wait=160.0, poke_interval=5.0)
+        assert 160 <= took <= 161
+        assert (event["status"], event["min_wait"]) == ("timed_out", 160.0)
+
+    run(main())
+
+
+def test_a_triggerer_whose_clock_is_ahead_holds_no_ready_video(service: Service) -> None:
+    service.answer = lambda request_id: status(request_id, VideoState.SUCCEED if now() > 60 else VideoState.IN_PROGRESS)
+
+    async def main() -> None:
+        took, event = await fire(left=-3600.0, min_wait=600.0, poke_interval=5.0)
+        assert 60 <= took <= 70
+        assert event["status"] == "ready"
 
     run(main())
 
@@ -273,7 +284,7 @@ def test_without_any_argument_there_is_one_event_all_the_same(service: Service) 
     run(main())
 
 
-def test_a_first_poll_is_put_off_no_longer_than_to_the_deadline() -> None:
+def test_nothing_is_put_off_longer_than_to_the_deadline() -> None:
     class Task:
         siliconflow_conn_id = "conn"
 
@@ -282,7 +293,8 @@ def test_a_first_poll_is_put_off_no_longer_than_to_the_deadline() -> None:
 
     for left, asked, given in ((60.0, 600.0, 60.0), (600.0, 40.0, 40.0), (-5.0, 40.0, MIN_DEFERRAL_SECONDS)):
         with pytest.raises(TaskDeferred) as deferral:
-            video.defer_until_ready(Task(), Wait("v", time.time() + left), first_poll_after=asked)
+            video.defer_until_ready(Task(), Wait("v", time.time() + left), first_poll_after=asked, min_wait=asked)
         assert deferral.value.trigger.serialize()[1]["first_poll_after"] == pytest.approx(given, abs=5)
+        assert deferral.value.trigger.serialize()[1]["min_wait"] == pytest.approx(given, abs=5)
         assert deferral.value.timeout
         assert deferral.value.timeout.total_seconds() >= given + 60

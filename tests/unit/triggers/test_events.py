@@ -27,7 +27,7 @@ ODD: list[Any] = [None, "ready", [], ["ready"], 7, float("nan"), {}, {"status": 
 
 @pytest.mark.parametrize("status", [*WaitStatus])
 def test_an_event_is_versioned_plain_json_without_a_url(status: WaitStatus) -> None:
-    event = WaitEvent.of(WaitResult(status, ID, READY, 100.0), 10.0)
+    event = WaitEvent.of(WaitResult(status, ID, READY, 100.0), 10.0, 20.0)
     plain = event.encode()
     assert plain["version"] == VERSION == 1
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
@@ -36,7 +36,7 @@ def test_an_event_is_versioned_plain_json_without_a_url(status: WaitStatus) -> N
 
 
 def test_an_error_of_the_trigger_is_told() -> None:
-    event = WaitEvent(None, ID, 100.0, 10.0, "KeyError: 'x'")
+    event = WaitEvent(None, ID, 100.0, 10.0, 0.0, "KeyError: 'x'")
     assert decode(event.encode()) == event
     assert event.encode()["status"] == "error"
 
