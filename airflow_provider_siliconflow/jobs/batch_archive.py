@@ -14,7 +14,13 @@ from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
-from airflow_provider_siliconflow.polling.decision import REJECTION_GRACE, PollResult, Wait, WaitResult
+from airflow_provider_siliconflow.polling.decision import (
+    CONNECTION_GRACE,
+    DEFAULT_POKE_INTERVAL,
+    PollResult,
+    Wait,
+    WaitResult,
+)
 from airflow_provider_siliconflow.polling.worker import poll_once
 
 if TYPE_CHECKING:
@@ -63,6 +69,13 @@ class Archiver:
         if due:
             run_archive(lambda: self._poll_and_archive(due, rejected))
 
+    def archive_in_worker(self) -> None:
+        """Poll and archive until no video is pending: no triggerer that fails again and again may lose a paid video."""
+        while self._state.pending:
+            left = self._state.deadline - time.time()
+            time.sleep(max(0.0, min(DEFAULT_POKE_INTERVAL, left)))
+            self.archive_ended(self._state.request_ids())
+
     async def _poll_and_archive(self, due: Mapping[int, PendingVideo], rejected: Collection[str]) -> None:
         results = await self._poll_all(list(due.values()), rejected)
         ready: dict[int, VideoStatus] = {}
@@ -108,7 +121,7 @@ class Archiver:
         self, videos: Sequence[PendingVideo], rejected: Collection[str]
     ) -> list[tuple[PollResult | None, WaitResult | None]]:
         few = asyncio.Semaphore(_POLLS)
-        spent = time.time() - REJECTION_GRACE
+        spent = time.time() - CONNECTION_GRACE
 
         async def poll(video: PendingVideo) -> tuple[PollResult | None, WaitResult | None]:
             since = spent if video.request_id in rejected else None

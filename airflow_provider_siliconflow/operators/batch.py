@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: The XCom in which a try without a task state store (Airflow before 3.3) remembers what it has submitted, should its
 #: deferral fail: the trigger's state is lost then, and Airflow keeps a task's own XComs until its next try.
 _STATE_XCOM = "batch_state"
+#: Seconds for which a triggerer whose clock is ahead may not end a wait without a video.
+_MAX_MIN_WAIT = 120.0
 
 
 class GenerateVideoBatchOperator(PaidVideoOperator):
@@ -155,11 +157,12 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         run = self._begin(context, resumed=True, state=self._pushed_state(context))
         failures, deadline = count_failed_deferral(context, None, time.time() + run.order.timeout)
         is_last = is_deferral_timeout(error_text) or failures >= MAX_FAILED_DEFERRALS
-        run.state.deadline = time.time() if is_last else deadline
+        run.state.deadline = time.time() if is_deferral_timeout(error_text) else deadline
         run.archiver.archive_ended(run.state.request_ids())
         self.log.warning("Waiting for the videos in the triggerer failed: %s", error_text)
         if not is_last:
             return self._advance(context, run)
+        run.archiver.archive_in_worker()
         for index in run.state.missing(len(run.requests)):
             reason = f"Waiting to submit failed: {error_text} (is a triggerer running?)"
             run.state.complete(BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=reason))
@@ -275,6 +278,8 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
                 state=state.to_json(),
                 poke_interval=optional_seconds("poke_interval", self.poke_interval),
                 model=models.pop() if len(models) == 1 else None,
+                # Whatever the triggerer's clock says; a video that gets ready meanwhile is not held up.
+                min_wait=min(max(wake_at - now, 0.0), _MAX_MIN_WAIT),
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(wake_at - now, MIN_DEFERRAL_SECONDS) + DEFER_TIMEOUT_SLACK),

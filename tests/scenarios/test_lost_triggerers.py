@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import VideoTimeoutError
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.jobs import batch_archive
 from airflow_provider_siliconflow.operators.video import (
     GenerateVideoBatchOperator,
     GenerateVideoOperator,
@@ -198,4 +201,25 @@ def test_a_batch_whose_deferral_fails_pays_for_nothing_again(
     if is_ready:
         still.advance(600)
     assert run.fail_deferral(FAILURE).state == ("success" if is_ready else "deferred")
+    assert still.ledger().billed == 2
+
+
+def test_a_batch_whose_trigger_fails_again_and_again_is_waited_for_in_the_worker(
+    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a triggerer of the release before runs on: with no retries, nothing paid is lost."""
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        still.advance(seconds)
+
+    monkeypatch.setattr(batch_archive, "time", SimpleNamespace(time=time.time, sleep=sleep))
+    given = REQUEST | PACE | {"retries": 0}
+    run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **given))
+    assert run.work().state == "deferred"
+    for _ in range(2):
+        assert run.fail_deferral(FAILURE).state == "deferred"
+    assert run.fail_deferral(FAILURE).state == "success"
+    assert 2 <= len(naps) <= 60
     assert still.ledger().billed == 2

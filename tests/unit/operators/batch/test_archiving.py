@@ -167,18 +167,28 @@ def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, 
     assert states(run) == ["archived"]
 
 
-@pytest.mark.parametrize("retries", [0, 3])
-def test_a_trigger_that_fails_is_deferred_to_again_and_fails_the_task_at_last(
-    still: Sandbox, tmp_path: Path, retries: int
+def test_a_trigger_that_fails_is_deferred_to_again_and_at_last_the_worker_waits(
+    still: Sandbox, tmp_path: Path, patient: Clock
 ) -> None:
-    run = batching(tmp_path, ["a"], retries=retries)
+    run = batching(tmp_path, ["a"], retries=0)
     assert run.work().state == "deferred"
     assert woken(run, message="ValueError: oops").state == "deferred"
     assert run.fail_deferral("gone").state == "deferred"
-    report = woken(run, message="ValueError: oops")
-    assert report.state == ("up_for_retry" if retries else "failed")
+    assert woken(run, message="ValueError: oops").state == "success"
+    assert patient.naps
+    assert still.ledger().billed == 1
+
+
+def test_a_worker_that_waits_ends_at_the_deadline(still: Sandbox, tmp_path: Path, patient: Clock) -> None:
+    run = batching(tmp_path, ["a"], retries=1, timeout=40)
+    run.work()
+    for _ in range(2):
+        assert run.fail_deferral("gone").state == "deferred"
+    report = run.fail_deferral("gone")
+    assert report.state == "up_for_retry"
     (job,) = still.ledger().jobs
     assert job["request_id"] in str(report.error)
+    assert sum(patient.naps) <= 41
     still.advance(MADE)
     assert retried(run, still).state == "success"
     assert still.ledger().billed == 1
