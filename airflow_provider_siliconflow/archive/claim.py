@@ -21,6 +21,7 @@ from airflow_provider_siliconflow.archive.destination import S3
 from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.owner import describe_owner, is_sibling
 from airflow_provider_siliconflow.archive.staging import staging
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import DestinationError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def release_quietly(path: ObjectStoragePath, owner: str, token: str | None = Non
             if (found := _read(path)) and found.owner == owner and token in (None, found.token):
                 stores.remove(claim_path(path))
     except Exception as error:
-        log.warning("The claim on %s was not released: %s", path, error)
+        log.warning("The claim on %s was not released: %s", path, describe_error(error))
 
 
 def _take_once(path: ObjectStoragePath, claim: Claim) -> Claim | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 _WORDS = {
@@ -28,7 +29,8 @@ def destination_error(path: object, error: Exception) -> DestinationError:
     :return: A :class:`DestinationRefusedError` where no retry can succeed.
     """
     number = (error.errno or 0) if isinstance(error, OSError) else 0
-    said = f"{type(error).__name__}: {shorten(str(error), 300)}"
+    # A client may quote its store's signed URLs.
+    said = describe_error(error)
     kind = DestinationRefusedError if number in _FINAL else DestinationError
     cause = _WORDS.get(number)
     return kind(f"Cannot archive: {shorten(path, 300)}: {f'{cause} ({said})' if cause else said}")

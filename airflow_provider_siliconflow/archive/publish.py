@@ -29,6 +29,7 @@ from airflow_provider_siliconflow.archive.leftovers import abort_uploads, sweep
 from airflow_provider_siliconflow.archive.manifest import describes, storable, write_manifest
 from airflow_provider_siliconflow.archive.probe import check_writable
 from airflow_provider_siliconflow.archive.threads import PREPARE_TIMEOUT, bounded
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 __all__ = ["IfExists", "find_archived", "prepare_destination", "publish", "release_claim"]
@@ -121,7 +122,7 @@ def release_claim(destination: Any, *, owner: str, request_id: str | None = None
     try:
         bounded(release, PREPARE_TIMEOUT, destination)
     except Exception as error:
-        log.warning("The claim on the destination was not released: %s", error)
+        log.warning("The claim on the destination was not released: %s", describe_error(error))
 
 
 def find_archived(destination: Any, request_id: str, *, owner: str | None = None) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ssl import SSLContext
 from urllib.parse import urljoin
 
@@ -14,7 +14,7 @@ from yarl import URL
 
 from airflow_provider_siliconflow.archive.url_policy import SsrfGuard, UrlPolicy
 from airflow_provider_siliconflow.client import signed_urls
-from airflow_provider_siliconflow.client.masking import excerpt
+from airflow_provider_siliconflow.client.masking import describe_error, excerpt
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowConnectionError,
     SiliconFlowError,
@@ -50,7 +50,7 @@ class DownloadOptions:
     """
 
     api_base_url: str
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     ssl: SSLContext | bool = True
     max_attempts: int = 5
     max_backoff: float = 30.0
@@ -131,7 +131,7 @@ class Storage:
                     f"The URL {signed_urls.mask(url)} leads to a private address: {self._guard.refused}.{redirected}"
                 ) from None
             # Not chained: some of aiohttp's errors show the whole URL.
-            raise TransientDownloadError(connection_error(url, _cause(error))) from None
+            raise TransientDownloadError(connection_error(url, describe_error(error))) from None
         raise UnsafeUrlError(
             f"The URL {signed_urls.mask(first)} redirects more than {_MAX_REDIRECTS} times, at last to"
             f" {signed_urls.mask(url)}."
@@ -176,9 +176,3 @@ async def explain(response: aiohttp.ClientResponse) -> str:
 def connection_error(url: str, what: str) -> SiliconFlowConnectionError:
     """Make the error for a storage that gave no whole answer."""
     return SiliconFlowConnectionError(what, host=signed_urls.mask(url))
-
-
-def _cause(error: Exception) -> str:
-    """Describe an error of aiohttp without the signature that some of them show."""
-    shown = excerpt(str(error))
-    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

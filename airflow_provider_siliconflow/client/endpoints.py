@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -40,7 +40,7 @@ class Endpoint(Generic[T]):
     method: str
     path: str
     read: Callable[[Response], T]
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     final_error: Callable[[SiliconFlowError], SiliconFlowError] = _unchanged
 
 

@@ -18,17 +18,27 @@ _READ, _TAIL = 8192, 1024
 
 # Every repetition below is bounded or cannot begin again within itself, so that no text takes long to mask.
 _TOKEN = re.compile(r"[^\s\"'<>]+")
-_SCHEME = re.compile(r":(?://|\\/\\/|\\u002f\\u002f|%2F%2F)", re.IGNORECASE)
+_SCHEME = re.compile(r"(?::|%(?:25){0,4}3A)(?://|\\/\\/|\\u002f\\u002f|(?:%(?:25){0,4}2F){2})", re.IGNORECASE)
 _USERINFO = re.compile(rf"({_SCHEME.pattern})[^\s\"'<>/?#]{{0,512}}@", re.IGNORECASE)
 # "?" and "=" as they are, percent-encoded, as JSON escapes, and as character references.
-_QUESTION = re.compile(r"\?|%3F|\\u003f|&#63;|&#x3f;", re.IGNORECASE)
-_EQUALS = re.compile(r"=|%3D|\\u003d|&#61;|&#x3d;", re.IGNORECASE)
+_QUESTION = re.compile(r"\?|%(?:25){0,4}3F|\\u003f|&#63;|&#x3f;", re.IGNORECASE)
+_EQUALS = re.compile(r"=|%(?:25){0,4}3D|\\u003d|&#61;|&#x3d;", re.IGNORECASE)
 # What signs a URL or opens a door, by name: for a query with a space in it, and for the XML of a store.
 _NAMES = (
     r"(?:signature|credential|token|access-?key|x-amz-|string-?to-?sign|canonical-?request|api-?key|password|secret)"
 )
 _PARAMETER = re.compile(rf"({_NAMES}[a-z0-9_-]{{0,40}})(?:{_EQUALS.pattern})[^\s\"'<>&]+", re.IGNORECASE)
 _ELEMENT = re.compile(rf"(<[a-z0-9_-]{{0,40}}{_NAMES}[a-z0-9_-]{{0,40}}>)[^<]+", re.IGNORECASE)
+# The same names as headers, JSON and Python write them, and what a cloud calls its signature for short. A value that
+# long and with a digit in it is no word.
+_FIELD = re.compile(
+    rf"((?:{_NAMES}[a-z0-9_-]{{0,40}}|\bsig)[\"'\\]{{0,8}}\s{{0,3}}[:=]\s{{0,3}}[\"'\\]{{0,8}})"
+    r"(?=[a-z/+=_.%~-]{0,512}[0-9])[a-z0-9/+=_.%~-]{8,}",
+    re.IGNORECASE,
+)
+_AUTHORIZATION = re.compile(
+    r"(\bauthorization[\"'\\]{0,8}\s{0,3}[:=]\s{0,3}[\"'\\]{0,8})[^\r\n\"'\\<>]+", re.IGNORECASE
+)
 # Any key, ours or another's, by its form.
 _KEY = re.compile(r"(?<![a-z0-9])sk-[a-z0-9_-]{16,}|\b(?:bearer|basic)\s+[a-z0-9._~+/=-]{12,}", re.IGNORECASE)
 
@@ -50,7 +60,9 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
     text = _KEY.sub(MASK, text)
     text = _TOKEN.sub(lambda token: _mask_url(token[0]), text)
     text = _PARAMETER.sub(rf"\1={MASK}", text)
-    return _ELEMENT.sub(rf"\1{MASK}", text)
+    for named in (_FIELD, _AUTHORIZATION, _ELEMENT):
+        text = named.sub(rf"\1{MASK}", text)
+    return text
 
 
 def excerpt(text: str, secrets: Iterable[str] = (), length: int = EXCERPT) -> str:
@@ -67,6 +79,17 @@ def excerpt(text: str, secrets: Iterable[str] = (), length: int = EXCERPT) -> st
     if len(text) > _READ:
         masked = masked[:-_TAIL]
     return masked if len(masked) <= length and len(text) <= _READ else masked[: length - 1] + "…"
+
+
+def describe_error(error: BaseException, secrets: Iterable[str] = ()) -> str:
+    """
+    Return the type of a foreign error and its masked text: libraries quote URLs, headers and passwords in theirs.
+
+    :param error: What was raised.
+    :param secrets: As for :func:`mask_text`.
+    """
+    text = excerpt(str(error), secrets)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _mask_url(token: str) -> str:

@@ -33,8 +33,8 @@ class Response:
     """
 
     status_code: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     host: str
     secrets: tuple[str, ...] = field(default=(), repr=False)
     cut: str = ""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_siliconflow.client.masking import excerpt
+
+_MARK = re.compile(r"%(?:25)*3F", re.IGNORECASE)
+#: Characters of a URL that a message or a manifest shows.
+_SHOWN = 1000
 
 
 def expires_at(url: str) -> datetime | None:
@@ -49,7 +56,7 @@ def mask(url: str) -> str:
     Return a URL without what signs it: no query, no fragment, no user or password.
 
     :param url: Any string that came as a URL.
-    :return: ``https://host/path?***``, or ``***`` for what is no URL.
+    :return: ``https://host/path?***``, 1,000 characters at most, or ``***`` for what is no URL.
     """
     try:
         parts = urlsplit(url)
@@ -60,4 +67,6 @@ def mask(url: str) -> str:
     if not parts.scheme or not host:
         return "***"
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}{port}{parts.path}{'?***' if parts.query else ''}"
+    # A query whose mark is encoded is part of the path, and no less secret.
+    path, mark, _ = _MARK.sub("?", parts.path).partition("?")
+    return excerpt(f"{parts.scheme}://{host}{port}{path}{'?***' if mark or parts.query else ''}", length=_SHOWN)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from airflow_provider_siliconflow import __version__
-from airflow_provider_siliconflow.client.masking import excerpt
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError, SiliconFlowConnectionError
 from airflow_provider_siliconflow.hooks.connection import Settings
@@ -150,6 +150,4 @@ def connection_error(settings: Settings, error: BaseException, *, sent: bool) ->
     :param error: What happened.
     :param sent: False if the failure is certain to have come before the first byte of the request left.
     """
-    text = str(error)
-    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return SiliconFlowConnectionError(excerpt(what, settings.secrets), host=settings.base_url, sent=sent)
+    return SiliconFlowConnectionError(describe_error(error, settings.secrets), host=settings.base_url, sent=sent)

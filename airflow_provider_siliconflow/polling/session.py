@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_siliconflow.client.masking import describe_error, excerpt
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,
@@ -75,9 +76,10 @@ class Session:
         except SiliconFlowError as error:
             failure = error
         except AirflowNotFoundException as error:
-            failure = SiliconFlowConfigError(f"The Airflow connection {self._conn_id!r} is not found: {error}")
+            said = excerpt(str(error))
+            failure = SiliconFlowConfigError(f"The Airflow connection {self._conn_id!r} is not found: {said}")
         except Exception as error:
-            what = f"the look-up of the Airflow connection {self._conn_id!r} failed ({type(error).__name__}: {error})"
+            what = f"the look-up of the Airflow connection {self._conn_id!r} failed ({describe_error(error)})"
             failure = SiliconFlowConnectionError(what, host="Airflow")
         else:
             return None
@@ -144,4 +146,4 @@ async def _poll(hook: Hook, request_id: str) -> PollResult:
         # Whatever it is (a hook that was closed for a new key, a mistake in reading an odd response): it passes, or it
         # is told when the wait ends. It must not end the wait for a paid video.
         log.exception("Polling video %s failed", request_id)
-        return SiliconFlowConnectionError(f"{type(error).__name__}: {error}")
+        return SiliconFlowConnectionError(describe_error(error, hook.settings.secrets))

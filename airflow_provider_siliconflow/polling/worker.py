@@ -9,6 +9,7 @@ from typing import Protocol
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_siliconflow.client.masking import describe_error, excerpt
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError, SiliconFlowConnectionError, SiliconFlowError
 from airflow_provider_siliconflow.polling.decision import (
     PollResult,
@@ -117,8 +118,8 @@ def _poll(hook: Hook, request_id: str) -> PollResult:
         return hook.poll(request_id)
     except AirflowNotFoundException as error:
         # Airflow reports an outage of its database, vault or API in the same way.
-        return SiliconFlowConfigError(f"The Airflow connection is not found: {error}")
+        return SiliconFlowConfigError(f"The Airflow connection is not found: {excerpt(str(error))}")
     except Exception as error:
         # As in polling/session.py: whatever it is, it must not end the wait for a paid video.
         log.exception("Polling video %s failed", request_id)
-        return SiliconFlowConnectionError(f"{type(error).__name__}: {error}")
+        return SiliconFlowConnectionError(describe_error(error))

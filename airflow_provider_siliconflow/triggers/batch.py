@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.polling.decision import (
     PollResult,
@@ -100,7 +101,7 @@ class VideoBatchTrigger(BaseTrigger):
             ended = await self._ended()
         except Exception as error:
             self.log.exception("Waiting for %s videos failed", len(self.videos))
-            message = f"{type(error).__name__}: {error}"
+            message = describe_error(error)
             await asyncio.sleep(MIN_DEFERRAL_SECONDS)
         yield TriggerEvent(BatchEvent(ended, self._last_polled, self.state, self.min_wait or 0.0, message).encode())
 

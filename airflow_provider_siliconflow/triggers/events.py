@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from airflow_provider_siliconflow.client.masking import excerpt
 from airflow_provider_siliconflow.polling.decision import CONNECTION_GRACE, Wait, WaitResult, WaitStatus
 
 #: Version of the events and of the triggers' arguments. Fields that a release does not know are ignored by it.
@@ -107,7 +108,7 @@ def decode(event: Any) -> WaitEvent:
         return WaitEvent(None, message=_unreadable(event))
     status, deadline = read_status(event.get("status")), read_time(event.get("deadline"))
     request_id = event.get("request_id")
-    message = "" if status and deadline is not None else str(event.get("message") or _unreadable(event))
+    message = "" if status and deadline is not None else _message(event) or _unreadable(event)
     return WaitEvent(
         status if not message else None,
         request_id if isinstance(request_id, str) else "",
@@ -136,7 +137,7 @@ def decode_batch(event: Any) -> BatchEvent:
         {str(request_id): time for request_id, value in times.items() if (time := read_time(value)) is not None},
         dict(state) if isinstance(state, Mapping) else None,
         read_seconds(event.get("min_wait")) or 0.0,
-        str(event.get("message") or ("" if is_whole else _unreadable(event))),
+        _message(event) or ("" if is_whole else _unreadable(event)),
     )
 
 
@@ -176,4 +177,9 @@ def _texts(values: Any) -> list[str]:
 
 
 def _unreadable(event: Any) -> str:
-    return f"the event cannot be read: {repr(event)[:_EXCERPT]}"
+    return f"the event cannot be read: {excerpt(repr(event), length=_EXCERPT)}"
+
+
+def _message(event: Mapping[str, Any]) -> str:
+    """Return the message of an event, which a trigger of another release may not have masked."""
+    return excerpt(str(event.get("message") or ""))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowError
 from airflow_provider_siliconflow.polling.decision import (
     PollResult,
@@ -135,7 +136,7 @@ class VideoReadyTrigger(BaseTrigger):
             event = WaitEvent.of(await self._wait(first), first, self.min_wait or 0.0)
         except Exception as error:
             self.log.exception("Waiting for video %s failed", self.request_id)
-            message = f"{type(error).__name__}: {error}"
+            message = describe_error(error)
             event = WaitEvent(None, self.request_id, self.deadline, first, self.min_wait or 0.0, message)
             await asyncio.sleep(MIN_DEFERRAL_SECONDS)
         yield TriggerEvent(event.encode())

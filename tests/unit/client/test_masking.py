@@ -93,6 +93,28 @@ def test_other_text_stays_as_it_is(text: str) -> None:
     assert mask_text(text, [KEY]) == excerpt(text, [KEY]) == text
 
 
+SECRET = "zqA4+b/5cD6eF7g8H9i="
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Signature: {}",
+        'Signature="{}"',
+        "{{'Signature': '{}', 'Key': 1}}",
+        '{{"security-token": "{}"}}',
+        '{{"message": "{{\\"access_key_secret\\": \\"{}\\"}}"}}',
+        "at the edge: sig={}&se=1",
+        "Authorization: OSS LTAI5tQ:{}",
+        '{{"authorization":"AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature={}"}}',
+        "https%253A%252F%252Fh%252Fx%253FSignature%253D{}",
+        "https%25253A%25252F%25252Fh%25252Fx%25253Fk%25253D{}",
+    ],
+)
+def test_a_signature_is_found_by_its_name(text: str) -> None:
+    assert SECRET not in mask_text(text.format(SECRET))
+
+
 def test_where_a_url_leads_is_still_told() -> None:
     assert mask_text(f"see {SIGNED}.") == "see https://bucket.oss-cn-shanghai.aliyuncs.com/a%2Fclip.mp4?***"
     assert mask_text("http://user:pw@proxy:3128/ refused") == "http://***@proxy:3128/ refused"

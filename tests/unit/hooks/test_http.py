@@ -11,8 +11,17 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_siliconflow.archive.download import utc_now
+from airflow_provider_siliconflow.archive.storage import DownloadOptions
+from airflow_provider_siliconflow.archive.url_source import RefreshableUrl
+from airflow_provider_siliconflow.client.endpoints import Endpoint
+from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
+from airflow_provider_siliconflow.client.parsing import read_balance
+from airflow_provider_siliconflow.client.response import Response
+from airflow_provider_siliconflow.client.retry import Route
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.hooks.exchange import Reply, Request
 from airflow_provider_siliconflow.hooks.http import check_proxies, proxy_for, tls_context
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
@@ -154,3 +163,22 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(ran.stdout.split()[-1]) < 10_000, "kB; each context has 900"
+
+
+def test_nothing_that_carries_a_secret_shows_it() -> None:
+    """A debugger, a test report and an error tracker show every variable."""
+    key, url = "sk-" + "a1B2" * 12, "https://h/clip.mp4?Expires=1&Signature=zqA4b5cD6eF7g8H9i"
+    headers = {"authorization": f"Bearer {key}", "location": url}
+    carriers: list[object] = [
+        Request("POST", url, headers, url.encode()),
+        Reply(200, headers, url.encode()),
+        Response(200, headers, url.encode(), "https://h", (key,)),
+        DownloadOptions("https://h", proxy=f"http://user:{key}@proxy:3128"),
+        Settings("https://h", key, proxy=f"http://user:{key}@proxy:3128"),
+        VideoStatus("abc", VideoState.SUCCEED, urls=(url,)),
+        RefreshableUrl(url, None, utc_now, 1.0),
+        Endpoint(Route.FREE, "GET", "/", read_balance, body={"image": url}),
+    ]
+    shown = repr(carriers) + str(carriers)
+    assert key not in shown
+    assert "zqA4b5cD6eF7g8H9i" not in shown

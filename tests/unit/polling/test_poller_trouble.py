@@ -208,6 +208,27 @@ def test_a_lookup_that_fails_for_minutes_ends_no_wait(service: Service, error: E
     assert [type(poll) for poll in polls] == [kind] * 7 + [VideoStatus]
 
 
+@pytest.mark.parametrize("kind", [AirflowNotFoundException, OSError, RuntimeError])
+def test_no_foreign_error_shows_a_secret(
+    service: Service, kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "zqA4b5cD6eF7g8H9i0J1"
+    service.lookup_errors = [kind(f"GET https://vault/v1?token={secret} with sk-{secret}: 403")]
+    ready_after(service, 0)
+    polls: list[PollResult] = []
+
+    def decide(poll: PollResult, left: Callable[[], float]) -> PollResult | None:
+        polls.append(poll)
+        return final(poll, left)
+
+    async def main() -> None:
+        await watch("one", decide)
+
+    run(main())
+    assert len(polls) == 2
+    assert secret not in f"{polls[0]} {caplog.text}"
+
+
 def test_who_waits_decides_for_how_long_a_connection_may_be_away(service: Service) -> None:
     service.lookup_errors = [AirflowNotFoundException("no such connection")] * 100
 

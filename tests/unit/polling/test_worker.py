@@ -25,13 +25,14 @@ from airflow_provider_siliconflow.polling.decision import (
     WaitResult,
     WaitStatus,
 )
-from airflow_provider_siliconflow.polling.worker import poll_paid_video, wait_for_paid_video
+from airflow_provider_siliconflow.polling.worker import poll_once, poll_paid_video, wait_for_paid_video
 
 RUNNING = VideoStatus("v", VideoState.IN_PROGRESS, "InProgress")
 READY = VideoStatus("v", VideoState.SUCCEED, "Succeed", urls=("https://s3/c",))
 NOT_FOUND = SiliconFlowNotFoundError("404 page not found", status_code=404)
 UNAUTHORIZED = SiliconFlowAuthenticationError("no", status_code=401)
 AWAY = AirflowNotFoundException("The conn_id `siliconflow_default` isn't defined")
+SECRET = "zqA4b5cD6eF7g8H9i0J1"
 Answer = Callable[[float], PollResult | Exception]
 
 
@@ -150,3 +151,12 @@ def test_polls_that_fail_become_rarer_where_the_interval_is_short() -> None:
 def test_an_outage_ends_no_wait_in_a_worker(outage: Exception) -> None:
     service = Service(lambda now: READY if now > 1300 else outage if 1100 < now < 1200 else RUNNING)
     assert waited(service).video() is READY
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, AirflowNotFoundException])
+def test_no_foreign_error_shows_a_secret(kind: type[Exception]) -> None:
+    """A secrets backend or an HTTP library names in its errors what it was given."""
+    wait = Wait("v")
+    poll_once(Service(lambda _: kind(f"GET https://vault/v1?token={SECRET} with sk-{SECRET}: 403")), wait)
+    assert wait.last
+    assert SECRET not in str(wait.last)

@@ -41,6 +41,22 @@ def test_an_error_of_the_trigger_is_told() -> None:
     assert event.encode()["status"] == "error"
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        "https://h/a?Signature=zqA4b5cD6eF7g8H9i",
+        {"url": "https://h/a?Signature=zqA4b5cD6eF7g8H9i"},
+        {"status": "error", "message": "GET https://h/a?Signature=zqA4b5cD6eF7g8H9i " + "x" * 5000},
+        {"ended": [], "state": {}, "message": "GET https://h/a?Signature=zqA4b5cD6eF7g8H9i " + "x" * 5000},
+    ],
+)
+def test_no_message_of_an_event_shows_a_signature(event: Any) -> None:
+    for message in (decode(event).message, decode_batch(event).message):
+        assert message
+        assert "zqA4b5cD6eF7g8H9i" not in message
+        assert len(message) <= 400
+
+
 @pytest.mark.parametrize("event", ODD)
 def test_an_odd_event_is_an_error_with_a_message(event: Any) -> None:
     found = decode(event)
