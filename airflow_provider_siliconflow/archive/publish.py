@@ -9,6 +9,7 @@ video of its id is published whole; a crash in between leaves a video without a 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -65,11 +66,20 @@ def prepare_destination(
     :raises DestinationError: for what a retry may not meet; nothing was claimed.
     """
     checked_if_exists(if_exists)
+    is_late = threading.Event()
 
     def prepare() -> dict[str, Any] | None:
-        return _prepare(destination, owner, if_exists, request_id, probe)
+        made = _prepare(destination, owner, if_exists, request_id, probe)
+        if is_late.is_set():
+            # Nobody knows of this claim any more.
+            _release(understand(destination, request_id or _UNKNOWN_ID), owner)
+        return made
 
-    return bounded(prepare, PREPARE_TIMEOUT, destination)
+    try:
+        return bounded(prepare, PREPARE_TIMEOUT, destination)
+    except BaseException:
+        is_late.set()
+        raise
 
 
 def _prepare(

@@ -74,7 +74,7 @@ class ArchiveVideoOperator(BaseOperator):
     @url.setter
     def url(self, url: str | None) -> None:
         # Airflow sets rendered fields here before it stores and shows them: a signed URL must not be among them.
-        if isinstance(url, str) and url.startswith("http"):
+        if isinstance(url, str) and "://" in url:
             mask_secret(url)
         self._url = url
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_siliconflow.archive import claim as claims
+from airflow_provider_siliconflow.archive import publish as publishing
 from airflow_provider_siliconflow.archive.claim import claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import pending_manifest
@@ -155,6 +156,32 @@ def test_a_retry_takes_its_claim_again_on_a_store_that_cannot_replace_on_conditi
     assert claims.take(path, ONE).is_renewed
     with pytest.raises(claims.ForeignClaimError):
         claims.take(path, TWO)
+
+
+def test_a_claim_that_a_slow_store_gives_too_late_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task has failed by then, and is maybe never run again."""
+    path = understand(f"{tmp_path}/clip.mp4", None).path
+    late, given_back = threading.Event(), threading.Event()
+    take, release = claims.take, claims.release_quietly
+
+    def take_late(*args: Any) -> Any:
+        late.wait(30)
+        return take(*args)
+
+    def note(*args: Any) -> None:
+        release(*args)
+        given_back.set()
+
+    monkeypatch.setattr(claims, "take", take_late)
+    monkeypatch.setattr(claims, "release_quietly", note)
+    monkeypatch.setattr(publishing, "PREPARE_TIMEOUT", 0.05)
+    with pytest.raises(DestinationError, match="did not answer within"):
+        prepare(path)
+    late.set()
+    assert given_back.wait(30)
+    assert names(path) == set()
 
 
 def test_a_claim_that_was_removed_is_lost(path: ObjectStoragePath) -> None:

@@ -84,6 +84,14 @@ def test_no_signature_is_shown_of_a_link(still: Sandbox, clip: Path, capsys: pyt
     assert run.rendered["destination"] == str(clip)
 
 
+@pytest.mark.parametrize("spelled", ["HTTPS{}", " https{}", "\thttps{}", "Https{}", "oss+https{}"])
+def test_no_url_is_shown_however_it_is_spelled(clip: Path, spelled: str) -> None:
+    url = spelled.format("://h/a.mp4?Expires=1&X-Amz-Signature=zqA4b5cD6eF7")
+    run = archiving(clip, url=url)
+    run.finish()
+    assert "zqA4b5cD6eF7" not in json.dumps([run.rendered, run.xcoms, run.store])
+
+
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_neither_id_nor_link_is_told_and_not_retried(still: Sandbox, clip: Path, nothing: str | None) -> None:
     report = archiving(clip, request_id=nothing, url=nothing).finish()
