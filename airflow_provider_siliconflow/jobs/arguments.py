@@ -87,7 +87,7 @@ def text(name: str, value: Any) -> str | None:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+    if is_absent(value):
         return None
     if not isinstance(value, str):
         raise InvalidArgumentError(f"{name} is {shown(value)}: it must be a text.")
@@ -96,6 +96,15 @@ def text(name: str, value: Any) -> str | None:
         what = "a NUL" if value[position] == "\0" else "half of a surrogate pair (a cut emoji, for example)"
         raise InvalidArgumentError(f"{name} has {what} at character {position}, which cannot be stored.")
     return value
+
+
+def is_absent(value: Any) -> bool:
+    """
+    Return whether a value is what an empty template renders to: None, ``"None"``, nothing but white space.
+
+    :param value: What the template rendered to.
+    """
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
 def shown(value: Any) -> str:

@@ -64,7 +64,11 @@ class BatchItem:
         :param state: What became of it.
         :param error: The error; its ``billing`` and ``request_id`` are taken over.
         """
-        return cls(index, state, error.billing, error.request_id, reason=str(error))
+        billing, reason = error.billing, str(error)
+        if billing is Billing.NOT_SUBMITTED:
+            # The sentence of a whole task is not true of one request among others that may be billed.
+            reason = f"{error.with_billing(None)} It was not submitted and costs nothing."
+        return cls(index, state, billing, error.request_id, reason=reason)
 
     def to_json(self) -> dict[str, Any]:
         """Return the item as plain JSON."""

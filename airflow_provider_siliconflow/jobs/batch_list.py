@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, SubmitRecordError
-from airflow_provider_siliconflow.jobs.arguments import shown
+from airflow_provider_siliconflow.jobs.arguments import is_absent, shown
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
 from airflow_provider_siliconflow.jobs.store import StoreEntry
@@ -100,7 +100,7 @@ def read_requests(requests: Any, defaults: Mapping[str, Any]) -> list[ListedRequ
 
 def _read_request(item: Any, defaults: Mapping[str, Any]) -> ListedRequest:
     try:
-        if item is None or (isinstance(item, str) and item.strip() in ("", "None")):
+        if is_absent(item):
             raise InvalidVideoRequestError("The request is empty.")
         if not isinstance(item, (str, Mapping)):
             raise InvalidVideoRequestError(f"The request is {shown(item)}: give a prompt or a mapping.")
@@ -108,6 +108,7 @@ def _read_request(item: Any, defaults: Mapping[str, Any]) -> ListedRequest:
         if unknown := set(given) - set(FIELDS):
             names = shown(", ".join(sorted(map(str, unknown))))
             raise InvalidVideoRequestError(f"The request has fields that no request has: {names}.")
+        given = {name: value for name, value in given.items() if not is_absent(value)}
         return ListedRequest(key=_key(fields := read_fields({**defaults, **given})), fields=fields)
     except InvalidVideoRequestError as error:
         return ListedRequest(key=_key({"invalid": repr(item)}), problem=error.message)
@@ -143,6 +144,15 @@ class ListStore:
         """
         return SubmitStore(self._context, f"{KEY}.{request.key}")
 
+    def known(self) -> list[ListedRequest]:
+        """
+        Return the list that the last try began with, empty if there is none.
+
+        :raises SubmitRecordError: if that cannot be told.
+        """
+        before = self._entry.read(BatchList)
+        return before.requests if before else []
+
     def begin(self, listed: Sequence[ListedRequest], policy: ResubmitPolicy) -> list[ListedRequest]:
         """
         Keep the list that a try begins with, before it pays for anything.
@@ -163,7 +173,9 @@ class ListStore:
         behind = [request for request in withdrawn if request]
         if behind and not policy.resubmits:
             for request in listed:
-                request.is_new = request.key not in known
+                earlier = known.get(request.key)
+                # One that an earlier try had in its list and did not submit for this very reason is as new as it was.
+                request.is_new = earlier is None or earlier.is_new
         made = [*listed, *behind]
         kept = [_shortened(request) for request in made]
         self._entry.write(BatchList(max_tries=self.max_tries, requests=kept))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, SiliconFlowConfigError
-from airflow_provider_siliconflow.jobs.batch import BatchState
+from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.exceptions import (
+    InvalidVideoRequestError,
+    SiliconFlowConfigError,
+    SiliconFlowError,
+)
+from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState
 from airflow_provider_siliconflow.jobs.batch_archive import Archiver
 from airflow_provider_siliconflow.jobs.batch_end import describe_pending
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
@@ -63,6 +68,8 @@ class BatchRun:
     submitter: Submitter
     archiver: Archiver
     is_recorded: bool
+    #: What is wrong with the arguments of a try that had paid before that was found; empty if nothing is.
+    problem: str = ""
 
     @property
     def policy(self) -> ResubmitPolicy:
@@ -80,14 +87,28 @@ class BatchRun:
 
         :raises DestinationError: if they could not.
         """
-        if self.state.missing(len(self.requests)):
+        if not self.problem and self.state.missing(len(self.requests)):
             self.order.target.prepare()
+
+    def submit_missing(self) -> float | None:
+        """
+        Submit what is missing, unless an argument is wrong: then nothing more is paid for.
+
+        :return: Seconds after which to go on, if the service accepts no more for now.
+        """
+        if not self.problem:
+            return self.submitter.submit_missing()
+        for index in self.state.missing(len(self.requests)):
+            item = BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=self.problem)
+            self.state.complete(item)
+        return None
 
     def describe(self) -> str:
         """Return what happened to the money so far, for a task that ends before its videos are ready."""
         told = describe_pending(self.state, self.policy, is_recorded=self.is_recorded)
         if any(job.is_submitting for job in self.jobs):
-            return f"A submit is under way: {unknown_sentence(self.policy)} {told}"
+            unknown = unknown_sentence(self.policy, is_recorded=self.is_recorded)
+            return f"A submit is under way: {unknown} {told}"
         return told
 
 
@@ -135,11 +156,32 @@ def _check_connection(
     try:
         _ = hook.settings
     except (SiliconFlowConfigError, AirflowNotFoundException) as error:
-        for request in requests:
-            told = explain_invalid(error, lists.record_of(request).read(), lists.max_tries, policy)
-            if told is not error:
-                raise told from error
-        raise
+        _raise_for_paid(lists, requests, error, policy)
+
+
+def raise_for_list(context: Context, error: Exception, policy: ResubmitPolicy) -> NoReturn:
+    """
+    Raise the error of a task whose arguments cannot be used, though earlier tries may have paid for its list.
+
+    :param context: The task's context.
+    :param error: What is wrong.
+    :param policy: What the user said about paying again.
+    :raises Exception: always; where anything is on record, one that Airflow retries and that names the videos.
+    """
+    lists = ListStore(context)
+    _raise_for_paid(lists, lists.known(), error, policy)
+
+
+def _raise_for_paid(
+    lists: ListStore, requests: Sequence[ListedRequest], error: Exception, policy: ResubmitPolicy
+) -> NoReturn:
+    told = [explain_invalid(error, lists.record_of(each).read(), lists.max_tries, policy) for each in requests]
+    found = [each for each in told if isinstance(each, SiliconFlowError) and each is not error]
+    if not found:
+        raise error
+    ids = [each.request_id for each in found if each.request_id]
+    first = next((each for each in found if each.request_id), found[0])
+    raise first.with_billing(first.billing, request_id=", ".join(ids) or None, next_step=first.next_step) from error
 
 
 def _begin(lists: ListStore, order: BatchOrder) -> list[ListedRequest]:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.billing import Billing
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
     ImageUnavailableError,
     SiliconFlowAuthenticationError,
     SiliconFlowBalanceError,
+    SiliconFlowConfigError,
     SiliconFlowError,
     SiliconFlowPermissionError,
     SubmitConflictError,
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 _PATIENCE = 45.0
 #: Seconds between two tries meanwhile: a rejected submit costs nothing, and a limit frees slots one by one.
 _PROBE = 1.0
+#: How a connection fails that is away or cannot be used.
+_CONNECTION = (SiliconFlowConfigError, AirflowNotFoundException)
 #: What the account may not do for one request, it may not do for the next.
 _FOR_ALL = (SiliconFlowAuthenticationError, SiliconFlowPermissionError, SiliconFlowBalanceError)
 
@@ -81,7 +86,9 @@ class Submitter:
             request, job = self._requests[index], self._jobs[index]
             if request.is_withdrawn:
                 self._reattach_withdrawn(index, job)
-            elif not request.problem:
+            elif request.problem:
+                self._reattach_changed(index, job)
+            else:
                 self._decided(index, partial(self._reattach, index, job))
 
     def submit_missing(self) -> float | None:
@@ -104,6 +111,11 @@ class Submitter:
                     return self._wait_or_give_up(rejection)
             except _FOR_ALL as error:
                 self._reject_missing(ItemState.REJECTED, error)
+                return None
+            except _CONNECTION as error:
+                # Airflow reports an outage of its database, vault or API in this way.
+                told = SiliconFlowError(str(error), billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
+                self._reject_missing(ItemState.NOT_SUBMITTED, told)
                 return None
         return None
 
@@ -147,14 +159,18 @@ class Submitter:
         """
         try:
             step()
-        except (SubmitRecordError, *_FOR_ALL):
+        except (SubmitRecordError, *_CONNECTION, *_FOR_ALL):
             raise
         except (SubmitOutcomeUnknownError, SubmitConflictError) as error:
             self._state.complete(BatchItem.of_error(index, ItemState.UNKNOWN, error))
         except ImageUnavailableError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.NOT_SUBMITTED, error))
         except SiliconFlowError as error:
-            if error.billing is Billing.UNKNOWN:
+            if error.billing is Billing.RUNNING and error.request_id:
+                # It is paid for, and the connection alone is away: it is polled until that is back.
+                self._jobs[index].adopt(error.request_id)
+                self._track(index, self._jobs[index])
+            elif error.billing is Billing.UNKNOWN:
                 self._state.complete(BatchItem.of_error(index, ItemState.UNKNOWN, error))
             elif classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
                 return error
@@ -163,8 +179,19 @@ class Submitter:
         return None
 
     def _reattach(self, index: int, job: VideoJob) -> None:
-        if job.reattach():
-            self._track(index, job)
+        try:
+            if job.reattach():
+                self._track(index, job)
+        except _CONNECTION as error:
+            # Nothing is on record for it, so there is nothing to re-attach to.
+            log.warning("The connection cannot be used now: %s", error)
+
+    def _reattach_changed(self, index: int, job: VideoJob) -> None:
+        """Re-attach to a request that cannot be read any more, such as one whose image was too long to be kept."""
+        record = job.store.read()
+        if record is None or record.closed or (record.max_tries != job.max_tries and not job.policy.reuse_on_clear):
+            return
+        self._reattach_withdrawn(index, job)
 
     def _reattach_withdrawn(self, index: int, job: VideoJob) -> None:
         record = job.store.read()

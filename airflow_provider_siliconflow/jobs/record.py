@@ -148,6 +148,8 @@ class SubmitStore:
             kept = self.read()
             if kept is None or kept.request_id is None:
                 self.write(made)
+            elif kept.request_id != made.request_id:
+                return False
         except SubmitRecordError:
             log.exception("The record of video %s cannot be written now.", made.request_id)
             return False

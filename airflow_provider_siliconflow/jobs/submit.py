@@ -165,7 +165,7 @@ def submit(
         raise _lost(error, intent, policy) from error
     except BaseException:
         # A time-out of the task, a signal: nothing else may ever say what happened to the money.
-        log.error("The try ends in the middle of a submit. %s", _lost(None, intent, policy))
+        log.error("The try ends in the middle of a submit. %s", unknown_sentence(policy, is_recorded=store.exists))
         raise
     # Before it is written, so that the log has the request id whatever happens next.
     log.info("Video %s is submitted (%s, trace id %s).", submitted.request_id, submitted.host, submitted.trace_id)
@@ -180,6 +180,10 @@ def _written(store: SubmitStore, made: SubmitRecord) -> bool:
         # The request id is not lost while this try goes on, so it goes on.
         log.exception("Video %s is paid for, but this try alone knows its request id.", made.request_id)
         return False
+    except BaseException:
+        # A time-out of the task that came in between: the next try must know the request id.
+        store.keep(made)
+        raise
     return store.exists
 
 
@@ -247,11 +251,13 @@ def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: in
     return SiliconFlowError(message, billing=billing, request_id=record.request_id, next_step=step)
 
 
-def unknown_sentence(policy: ResubmitPolicy) -> str:
+def unknown_sentence(policy: ResubmitPolicy, *, is_recorded: bool) -> str:
     """
     Return what a try says that ends in the middle of a submit.
 
     :param policy: What the user said about paying again.
+    :param is_recorded: Whether a retry finds the intent on record.
     :return: Sentences about the bill.
     """
-    return sentence(Billing.UNKNOWN, next_step=policy.after_unknown, price=policy.price)
+    step = policy.after_unknown if is_recorded else NextStep.PAY_AGAIN
+    return sentence(Billing.UNKNOWN, next_step=step, price=policy.price)

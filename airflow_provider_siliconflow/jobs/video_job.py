@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoNotArchivedError,
 )
-from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, warn_of_no_store
+from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now, warn_of_no_store
 from airflow_provider_siliconflow.jobs.request import build
 from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, explain_invalid, reattach, submit
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 log = logging.getLogger(__name__)
+
+#: Characters that are told of an error of another library.
+_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,26 @@ class VideoJob:
         if kept and kept.request_id == request_id:
             self.record, self.is_recorded = kept, True
             return
-        intent = kept if kept and kept.request_id is None else self.intent
+        try:
+            intent = kept if kept and kept.request_id is None else self.intent
+        except (SiliconFlowConfigError, AirflowNotFoundException) as error:
+            # A connection that is away must not end a paid video. A record without its fingerprint is no record.
+            log.warning("The record of video %s cannot be written now: %s", request_id, error)
+            known = {name: self.fields[name] for name in ("model", "prompt") if name in self.fields}
+            made = SubmitRecord(fingerprint="", max_tries=self.max_tries, intent_at=now(), **known)
+            self.record, self.is_recorded = made.with_id(request_id), False
+            return
         self.record = intent.with_id(request_id, submitted_at=intent.intent_at)
+        self.is_recorded = False
         self.ensure_recorded()
+
+    def recorded_id(self) -> str | None:
+        """Return the request id on record, of which no one edits a copy; None if there is none or it cannot be read."""
+        try:
+            kept = self.store.read()
+        except SubmitRecordError:
+            return None
+        return kept.request_id if kept and not kept.closed else None
 
     def ensure_recorded(self) -> None:
         """Write the record of a paid video if that failed before."""
@@ -238,7 +258,7 @@ class VideoJob:
         assert self.target
         return find_archived(self.target.destination, self.request_id, owner=self.target.owner)
 
-    def explain(self, error: SiliconFlowError) -> SiliconFlowError:
+    def explain(self, error: Exception) -> SiliconFlowError:
         """
         Return the error with which a task ends whose video is paid for and not archived.
 
@@ -248,6 +268,8 @@ class VideoJob:
         :param error: What happened.
         :return: The error to raise.
         """
+        if not isinstance(error, SiliconFlowError):
+            error = VideoNotArchivedError(f"{type(error).__name__}: {error}".rstrip(": ")[:_SHOWN])
         if isinstance(error, VideoFailedError):
             if self.record and self.is_recorded:
                 self.store.close(self.record, error.message)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -49,6 +49,13 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         another.
     """
 
+    #: What the arguments are that :meth:`check_arguments` checks, where they are not given.
+    argument_defaults: ClassVar[Mapping[str, Any]] = {
+        "submit_timeout": 3600,
+        "on_unknown_submit": "fail",
+        "reuse_on_clear": False,
+    }
+
     def __init__(
         self,
         *,
@@ -82,6 +89,24 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         one_of("on_unknown_submit", self.on_unknown_submit, ("fail", "resubmit"))
         if flag("reuse_on_clear", self.reuse_on_clear):
             check_reuse_on_clear()
+
+    def check_resumed_arguments(self) -> str:
+        """
+        Check the arguments of a task that may have paid already, for a DAG deployed meanwhile may have changed them.
+
+        Where one cannot be understood, all that say how to wait and publish count as not given: none of them is worth a
+        paid video.
+
+        :return: What is wrong with them; empty if nothing is.
+        """
+        try:
+            self.check_arguments()
+        except InvalidArgumentError as error:
+            self.log.error("%s This try goes on with the defaults, for the videos it has paid for.", error.message)
+            for name, value in self.argument_defaults.items():
+                setattr(self, name, value)
+            return error.message
+        return ""
 
     def policy(self) -> ResubmitPolicy:
         """Return what the user said about paying again."""
@@ -169,6 +194,23 @@ class SubmittingOperator(PaidVideoOperator):
         self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target)
         return self._job
 
+    def new_resumed_job(self, context: Context, target: Target) -> VideoJob:
+        """
+        Return the job of a video that this try has submitted, whatever a DAG deployed meanwhile says of its request.
+
+        :param context: The task's context.
+        :param target: Where the video goes.
+        :return: The job.
+        """
+        try:
+            fields = read_fields({name: getattr(self, name) for name in FIELDS})
+        except InvalidArgumentError as error:
+            self.log.error("%s This try goes on with the video that it has paid for.", error.message)
+            fields = {}
+        max_tries = context["ti"].max_tries
+        self._job = VideoJob(self.hook, fields, SubmitStore(context), self.policy(), max_tries, target)
+        return self._job
+
     def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:
         """
         Submit a prepared job; defer the task where the service rejects it temporarily.
@@ -197,13 +239,18 @@ class SubmittingOperator(PaidVideoOperator):
         """
         assert job.record
         facts = job.record.model_dump(include={"request_id", "model", "host", "trace_id", "submitted_at"})
-        context["ti"].xcom_push(key="submission", value=facts)
+        try:
+            context["ti"].xcom_push(key="submission", value=facts)
+        except Exception:
+            # The video is paid for: a try that knows its request id goes on.
+            self.log.exception("The XCom 'submission' of video %s cannot be pushed.", job.request_id)
 
     def on_kill(self) -> None:
         """Log what happens to the money: nothing can cancel a video."""
         job = self._job
         if job and job.is_submitting:
-            self.log.warning("The task is stopped in the middle of a submit. %s", unknown_sentence(job.policy))
+            told = unknown_sentence(job.policy, is_recorded=job.store.exists)
+            self.log.warning("The task is stopped in the middle of a submit. %s", told)
         elif job and job.record:
             told = sentence(Billing.RUNNING, request_ids=(job.request_id,), next_step=job.next_step)
             self.log.warning("Stopping the task cancels nothing. %s", told)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.billing import Billing, NextStep
@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_s
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, manifest
 from airflow_provider_siliconflow.jobs.batch_end import failure_of
 from airflow_provider_siliconflow.jobs.batch_list import ListStore
-from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_run
+from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_run, raise_for_list
 from airflow_provider_siliconflow.jobs.video_job import Target
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
@@ -64,6 +64,14 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
 
     template_fields: Sequence[str] = ("requests", "destination", "model", "image_size", "siliconflow_conn_id")
     ui_color = "#d2dcf0"
+    argument_defaults: ClassVar[Mapping[str, Any]] = {
+        **PaidVideoOperator.argument_defaults,
+        "timeout": 1800,
+        "poke_interval": None,
+        "if_exists": "fail",
+        "fail_on_partial_error": False,
+        "probe_destination": True,
+    }
 
     def __init__(
         self,
@@ -191,18 +199,14 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
 
     def _begin(self, context: Context, *, resumed: bool, state: BatchState | None = None) -> BatchRun:
         """Return the list of this try with its jobs; for a start and a failed deferral, re-attached."""
-        try:
-            self.check_arguments()
-            order = self._order(context)
-            run = open_run(context, self.hook, order, self.give_up_or_wait, resumed=resumed, state=state)
-        except InvalidArgumentError as error:
-            if not resumed:
-                raise
-            # What an earlier process of this try has paid for must outlive a DAG that was deployed meanwhile.
-            ids = state.request_ids() if state else []
-            raise SiliconFlowError(
-                error.message, billing=Billing.RUNNING, request_id=", ".join(ids), next_step=NextStep.REATTACH
-            ) from error
+        problem = self.check_resumed_arguments() if resumed else ""
+        if not resumed:
+            try:
+                self.check_arguments()
+            except InvalidArgumentError as error:
+                raise_for_list(context, error, self.policy())
+        run = open_run(context, self.hook, self._order(context), self.give_up_or_wait, resumed=resumed, state=state)
+        run.problem = problem
         self._run = run
         if state is None:
             run.submitter.reattach()
@@ -224,7 +228,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     def _advance(self, context: Context, run: BatchRun) -> dict[str, Any]:
         try:
             run.prepare()
-            wait = run.submitter.submit_missing()
+            wait = run.submit_missing()
         except SiliconFlowError as error:
             if not run.state.pending and not run.state.items:
                 if error.billing is None:

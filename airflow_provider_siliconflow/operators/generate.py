@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
@@ -45,6 +45,14 @@ class GenerateVideoOperator(SubmittingOperator):
 
     template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination")
     ui_color = "#d2dcf0"
+    argument_defaults: ClassVar[Mapping[str, Any]] = {
+        **SubmittingOperator.argument_defaults,
+        "timeout": 1800,
+        "poke_interval": None,
+        "if_exists": "fail",
+        "deferrable": True,
+        "probe_destination": True,
+    }
 
     def __init__(
         self,
@@ -131,29 +139,28 @@ class GenerateVideoOperator(SubmittingOperator):
         return self._finish(context, job, result)
 
     def _start(self, context: Context, *, since: float, rejections: int) -> str:
-        job = self._new_job(context)
+        job = self.new_job(context, self._target(context))
         if not job.reattach():
             made = job.prepare()
             if made is not None:
                 self.log.info("%s is there already: nothing is submitted or paid.", made["path"])
                 return self._return(context, made)
             self.submit(context, job, since=since, rejections=rejections)
-        self.push_submission(context, job)
         job.ensure_recorded()
+        self.push_submission(context, job)
         return self._finish(context, job, self._wait(job))
 
-    def _new_job(self, context: Context) -> VideoJob:
-        return self.new_job(
-            context, Target(self.destination, self.if_exists, owner_of(context), self.probe_destination)
-        )
+    def _target(self, context: Context) -> Target:
+        return Target(self.destination, self.if_exists, owner_of(context), self.probe_destination)
 
     def _resumed_job(self, context: Context, told: str, why: str) -> VideoJob:
         """Return the job of the video that this try has submitted; its record knows best which one that is."""
-        job = self._new_job(context)
+        self.check_resumed_arguments()
+        job = self.new_resumed_job(context, self._target(context))
         ti = context["ti"]
         submission = ti.xcom_pull(key="submission", map_indexes=ti.map_index)
         pushed = submission.get("request_id") if isinstance(submission, dict) else None
-        request_id = pushed or told
+        request_id = job.recorded_id() or pushed or told
         if not request_id:
             raise waiting_to_submit_failed(why)
         job.adopt(str(request_id))
@@ -197,7 +204,7 @@ class GenerateVideoOperator(SubmittingOperator):
             video = result.video()
             context["ti"].xcom_push(key="video", value=video.to_xcom())
             return self._return(context, run_for_task(context, lambda: job.archive(video)))
-        except SiliconFlowError as error:
+        except Exception as error:
             if made := job.find_archived():
                 self.log.info("%s was archived by an earlier try. The service says now: %s", made["path"], error)
                 return self._return(context, made)

@@ -76,6 +76,6 @@ class SubmitVideoOperator(SubmittingOperator):
         if not job.reattach():
             job.prepare()
             self.submit(context, job, since=since, rejections=rejections)
-        self.push_submission(context, job)
         job.ensure_recorded()
+        self.push_submission(context, job)
         return job.request_id

@@ -74,7 +74,7 @@ def test_bad_requests_never_cost_the_others(still: Sandbox, tmp_path: Path) -> N
     assert still.ledger().submit_calls == still.ledger().billed == 2
     row = run.xcoms["return_value"]["videos"]
     assert "1x1" in row[0]["reason"]
-    assert "Nothing was submitted" in row[0]["reason"]
+    assert "It was not submitted and costs nothing" in row[0]["reason"]
     assert row[0]["cost"] == ""
     assert "too dark" in row[6]["reason"]
     assert row[6]["cost"] == "perhaps the price of a video"
