@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -120,7 +120,9 @@ async def archive_video(
 async def _on_store(shown: Any, call: Callable[..., _T], *args: Any) -> _T:
     """Run a blocking call to a store for a limited time; where the time is over, its thread holds nothing."""
     try:
-        return await asyncio.wait_for(asyncio.to_thread(call, *args), STORE_TIMEOUT)
+        # Not by wait_for, which on Python 3.11 drops a cancellation that comes together with the result.
+        async with asyncio.timeout(STORE_TIMEOUT):
+            return await asyncio.to_thread(call, *args)
     except TimeoutError:
         raise DestinationError(
             f"Cannot archive: {shorten(shown, 300)}: the store did not answer within {STORE_TIMEOUT:.0f} s."
@@ -138,7 +140,8 @@ async def _release(destination: Destination, owner: str, token: str | None = Non
 async def _within(publishing: Awaitable[dict[str, Any]], seconds: float, destination: Destination) -> dict[str, Any]:
     """Wait for a store no longer than the same download would be waited for; its thread holds nothing."""
     try:
-        return await asyncio.wait_for(publishing, seconds)
+        async with asyncio.timeout(seconds):
+            return await publishing
     except TimeoutError:
         raise DestinationError(
             f"Cannot archive: {destination.path}: the store did not take the video within {seconds:.0f} s. A retry"
@@ -149,8 +152,16 @@ async def _within(publishing: Awaitable[dict[str, Any]], seconds: float, destina
 @asynccontextmanager
 async def _claimed(destination: Destination, owner: str | None) -> AsyncIterator[Claim | None]:
     """Hold the claim; on failure, one that was there before stays, for it keeps the name for a retry."""
-    claim = await _on_store(destination.path, _take_claim, destination, owner)
+    taking = asyncio.ensure_future(_on_store(destination.path, _take_claim, destination, owner))
+    claim: Claim | None = None
     try:
+        try:
+            claim = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # The thread takes the claim all the same, and then it is to be released.
+            with suppress(Exception):
+                claim = await taking
+            raise
         yield claim
     except BaseException:
         if claim and not claim.is_renewed:

@@ -63,7 +63,9 @@ async def download(
     :raises DestinationError: if the file could not be written.
     """
     try:
-        policy = await asyncio.wait_for(UrlPolicy.of_api(options.api_base_url), options.timeout)
+        # Not by wait_for, which on Python 3.11 drops a cancellation that comes together with the result.
+        async with asyncio.timeout(options.timeout):
+            policy = await UrlPolicy.of_api(options.api_base_url)
     except TimeoutError:
         raise connection_error(options.api_base_url, "its name is not resolved") from None
     writer = FileWriter(path)

@@ -56,17 +56,18 @@ def run_archive(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     :return: What the coroutine returned.
     """
     run = _Run(make)
-    outcomes: list[Future[_T]] = []
+    outcome: Future[_T] = Future()
     try:
-        outcomes.append(_in_thread(run))
-        while not wait(outcomes, timeout=_TICK).done:
+        _in_thread(run, outcome)
+        while not wait([outcome], timeout=_TICK).done:
             pass
     except BaseException:
         run.cancel()
-        if wait(outcomes, timeout=CLEANUP_TIMEOUT).not_done:
+        # The exception may have come before the thread was started, and then there is nothing to wait for.
+        if run.begun.wait(_TICK) and wait([outcome], timeout=CLEANUP_TIMEOUT).not_done:
             log.warning("Archiving was interrupted and does not end within %.0f s: leaving it.", CLEANUP_TIMEOUT)
         raise
-    return outcomes[0].result()
+    return outcome.result()
 
 
 class _Run(Generic[_T]):
@@ -77,8 +78,11 @@ class _Run(Generic[_T]):
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[_T] | None = None
         self._is_cancelled = False
+        #: Whether the thread runs.
+        self.begun = threading.Event()
 
     def __call__(self) -> _T:
+        self.begun.set()
         loop = self._loop
         try:
             # Serves asyncio.to_thread and the resolution of host names alike.
@@ -119,8 +123,8 @@ class _DaemonExecutor(ThreadPoolExecutor):
         return _in_thread(lambda: fn(*args, **kwargs))
 
 
-def _in_thread(call: Callable[[], _T]) -> Future[_T]:
-    outcome: Future[_T] = Future()
+def _in_thread(call: Callable[[], _T], outcome: Future[_T] | None = None) -> Future[_T]:
+    outcome = Future() if outcome is None else outcome
     # From now on nobody can cancel it: a thread that runs cannot be stopped.
     outcome.set_running_or_notify_cancel()
     context = contextvars.copy_context()
