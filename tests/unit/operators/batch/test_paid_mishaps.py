@@ -184,8 +184,7 @@ def test_no_batch_with_paid_videos_says_that_nothing_is_billed(
 ) -> None:
     from airflow_provider_siliconflow.exceptions import ImageUnavailableError
     from airflow_provider_siliconflow.jobs import video_job
-
-    build = video_job.build
+    from airflow_provider_siliconflow.jobs.request import build
 
     def down(fields: Any, folders: Any) -> Any:
         if fields["prompt"] == "b":
