@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.operators.base import SubmittingOperator, waiting_to_submit_failed
+from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import airflow.sdk.bases.sensor
 import pytest
 
-from airflow_provider_siliconflow.operators import base, generate, submit
+from airflow_provider_siliconflow.operators import base, generate, submit, submitting
 from airflow_provider_siliconflow.polling import worker
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
@@ -48,7 +48,7 @@ class Clock:
 def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
     random.seed(1)
     clock = Clock(still)
-    for module in (base, submit, generate, submit_later, worker, resume, video, airflow.sdk.bases.sensor):
+    for module in (base, submitting, submit, generate, submit_later, worker, resume, video, airflow.sdk.bases.sensor):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(submit_later, "asyncio", SimpleNamespace(sleep=clock.sleep_on_loop))
     return clock

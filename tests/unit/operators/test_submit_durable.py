@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.jobs.record import warn_of_no_store
-from airflow_provider_siliconflow.operators.base import SubmittingOperator
+from airflow_provider_siliconflow.operators.submitting import SubmittingOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import submitting

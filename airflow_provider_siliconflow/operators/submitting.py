@@ -1,0 +1,167 @@
+"""What the operators of one video have in common: its request, and a submit that may be put off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
+from airflow_provider_siliconflow.jobs.record import SubmitStore
+from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
+from airflow_provider_siliconflow.jobs.submit import (
+    explain_invalid,
+    unknown_sentence,
+)
+from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class SubmittingOperator(PaidVideoOperator):
+    """
+    Base of the operators that submit one video.
+
+    :param prompt: What to show; the vendor's guide advises fewer than 200 words.
+    :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
+    :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
+    :param negative_prompt: What not to show.
+    :param image: For image-to-video: an http(s) URL, a data URI, a local path or any object-storage URI.
+    :param seed: A number that makes the result repeatable.
+    """
+
+    template_fields: Sequence[str] = (*FIELDS, "siliconflow_conn_id")
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        model: str,
+        image_size: str,
+        negative_prompt: str | None = None,
+        image: str | None = None,
+        seed: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.model = model
+        self.image_size = image_size
+        self.negative_prompt = negative_prompt
+        self.image = image
+        self.seed = seed
+        self._job: VideoJob | None = None
+
+    def new_job(self, context: Context, target: Target | None = None) -> VideoJob:
+        """
+        Return the job of this task's video.
+
+        :param context: The task's context.
+        :param target: Where the video goes; None for a task that only submits.
+        :return: The job; nothing was read or submitted yet.
+        :raises SiliconFlowError: if an argument cannot be understood; what it says of the bill is of the record.
+        """
+        store, max_tries = SubmitStore(context), context["ti"].max_tries
+        try:
+            self.check_arguments()
+            fields = read_fields({name: getattr(self, name) for name in FIELDS})
+        except InvalidArgumentError as error:
+            told = explain_invalid(error, store.read(), max_tries, self.policy())
+            raise told from (None if told is error else error)
+        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target)
+        return self._job
+
+    def new_resumed_job(self, context: Context, target: Target) -> VideoJob:
+        """
+        Return the job of a video that this try has submitted, whatever a DAG deployed meanwhile says of its request.
+
+        :param context: The task's context.
+        :param target: Where the video goes.
+        :return: The job.
+        """
+        try:
+            fields = read_fields({name: getattr(self, name) for name in FIELDS})
+        except InvalidArgumentError as error:
+            self.log.error("%s This try goes on with the video that it has paid for.", error.message)
+            fields = {}
+        max_tries = context["ti"].max_tries
+        self._job = VideoJob(self.hook, fields, SubmitStore(context), self.policy(), max_tries, target)
+        return self._job
+
+    def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:
+        """
+        Submit a prepared job; defer the task where the service rejects it temporarily.
+
+        :param context: The task's context.
+        :param job: The job, prepared.
+        :param since: Epoch seconds of the first try.
+        :param rejections: Rejections so far.
+        :raises SiliconFlowError: if there is no video.
+        """
+        try:
+            job.submit()
+        except SiliconFlowError as error:
+            if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
+                self._defer_submit(job, error, since, rejections + 1)
+            if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
+                job.release()
+            raise
+
+    def push_submission(self, context: Context, job: VideoJob) -> None:
+        """
+        Push the XCom ``submission``.
+
+        :param context: The task's context.
+        :param job: The job, submitted or re-attached.
+        """
+        assert job.record
+        facts = job.record.model_dump(include={"request_id", "model", "host", "trace_id", "submitted_at"})
+        try:
+            context["ti"].xcom_push(key="submission", value=facts)
+        except Exception:
+            # The video is paid for: a try that knows its request id goes on.
+            self.log.exception("The XCom 'submission' of video %s cannot be pushed.", job.request_id)
+
+    def on_kill(self) -> None:
+        """Log what happens to the money: nothing can cancel a video."""
+        job = self._job
+        if job and job.is_submitting:
+            told = unknown_sentence(job.policy, is_recorded=job.store.exists)
+            self.log.warning("The task is stopped in the middle of a submit. %s", told)
+        elif job and job.record:
+            told = sentence(Billing.RUNNING, request_ids=(job.request_id,), next_step=job.next_step)
+            self.log.warning("Stopping the task cancels nothing. %s", told)
+
+    def _defer_submit(self, job: VideoJob, error: SiliconFlowError, since: float, rejections: int) -> NoReturn:
+        """Leave the worker until the service may accept the submit, so that waiting costs neither slot nor retry."""
+        # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.submit import SubmitRetryTrigger
+
+        try:
+            wait = self.give_up_or_wait(error, since=since, rejections=rejections)
+        except SubmitRejectedError:
+            job.release()
+            raise
+        self.defer(
+            trigger=SubmitRetryTrigger(time.time() + wait, since, rejections, wait),
+            method_name="resume_submit",
+            timeout=timedelta(seconds=wait + DEFER_TIMEOUT_SLACK),
+        )
+
+
+def waiting_to_submit_failed(error_text: str) -> SiliconFlowError:
+    """
+    Return the error for a task whose deferral between two submits failed.
+
+    :param error_text: What Airflow tells of it.
+    """
+    return SiliconFlowError(
+        f"Waiting to submit again failed: {error_text} (is a triggerer running?).",
+        billing=Billing.NOT_SUBMITTED,
+        next_step=NextStep.SUBMIT,
+    )
