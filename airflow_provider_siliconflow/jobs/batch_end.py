@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 
 _UNDONE = (ItemState.TIMED_OUT, ItemState.NOT_ARCHIVED)
 

@@ -20,7 +20,7 @@ from airflow_provider_siliconflow.jobs.store import StoreEntry
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy
+    from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 
 log = logging.getLogger(__name__)
 

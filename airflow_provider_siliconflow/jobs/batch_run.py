@@ -19,8 +19,9 @@ from airflow_provider_siliconflow.jobs.batch_archive import Archiver
 from airflow_provider_siliconflow.jobs.batch_end import describe_pending
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, explain_invalid, unknown_sentence
-from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, unknown_sentence
+from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

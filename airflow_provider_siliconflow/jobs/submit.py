@@ -1,135 +1,24 @@
-"""
-How a retry avoids paying twice: what the record of the tries before allows, and in which order a submit is recorded.
-
-``reattach`` decides, without I/O. ``submit`` writes the intent, sends one POST, and writes the request id.
-"""
+"""In which order a submit is recorded: write the intent, send one POST, write the request id."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
-    SubmitConflictError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, now
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 log = logging.getLogger(__name__)
-
-OnUnknownSubmit = Literal["fail", "resubmit"]
-
-
-class Decision(Enum):
-    """What a try may do about a video."""
-
-    SUBMIT = "submit"
-    REATTACH = "reattach"
-
-
-@dataclass(frozen=True)
-class ResubmitPolicy:
-    """
-    What the user said about paying again.
-
-    :param on_unknown_submit: What to do where submitting may pay for the same video twice.
-    :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for.
-    :param price: What one video costs, in words.
-    :param clear_deletes_record: Whether a clear deletes the record unless the user says otherwise (Airflow 3.4 and
-        later), so that a record which survived one was kept on purpose.
-    """
-
-    on_unknown_submit: OnUnknownSubmit = "fail"
-    reuse_on_clear: bool = False
-    price: str = "the price of a video"
-    clear_deletes_record: bool = False
-
-    @property
-    def resubmits(self) -> bool:
-        """Return whether the user consented to pay twice; any other word than the one that says so is no consent."""
-        return self.on_unknown_submit == "resubmit"
-
-    @property
-    def reattaches_after_clear(self) -> bool:
-        """Return whether a cleared task re-attaches to what is on record."""
-        return self.reuse_on_clear or self.clear_deletes_record
-
-    @property
-    def after_unknown(self) -> NextStep:
-        """Return what happens next to a submit whose outcome is unknown."""
-        if self.resubmits:
-            return NextStep.RESUBMIT
-        return NextStep.CONSENT if self.reuse_on_clear else NextStep.CLEAR
-
-    @property
-    def after_accepted(self) -> NextStep:
-        """Return what happens next to a video that is on record."""
-        return NextStep.REATTACH_ALWAYS if self.reuse_on_clear else NextStep.REATTACH
-
-
-def decide(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPolicy) -> Decision:
-    """
-    Decide what a try may do, given the record of the tries before it.
-
-    :param record: What is on record; None only if it is certain that nothing is.
-    :param intent: What this try is about to submit.
-    :param policy: What the user said about paying again.
-    :return: Whether to submit or to re-attach.
-    :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
-    :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
-    """
-    if record is None or record.closed:
-        return Decision.SUBMIT
-    if is_cleared(record, intent) and not policy.reattaches_after_clear:
-        log.warning(
-            "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _named(record)
-        )
-        return Decision.SUBMIT
-    if record.request_id and record.fingerprint == intent.fingerprint:
-        return Decision.REATTACH
-    doubt = _conflict(record, policy) if record.request_id else _unknown(record, policy)
-    if not policy.resubmits:
-        raise doubt
-    log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
-    return Decision.SUBMIT
-
-
-def is_cleared(record: SubmitRecord, intent: SubmitRecord) -> bool:
-    """
-    Return whether the task was cleared since a record was written.
-
-    :param record: What is on record.
-    :param intent: The intent of this try.
-    :return: Whether it was. A clear raises ``max_tries``; no retry does, nor what a dead scheduler leaves behind.
-        Airflow may hand a task that was cleared as it ran on as a retry: it re-attaches, which costs nothing.
-    """
-    return record.max_tries != intent.max_tries
-
-
-def reattach(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPolicy) -> SubmitRecord | None:
-    """
-    Return the record of the video that a try re-attaches to, or None if it may submit.
-
-    :param record: What is on record; None only if it is certain that nothing is.
-    :param intent: What this try is about to submit.
-    :param policy: What the user said about paying again.
-    :return: The record, with its request id; or None.
-    :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
-    :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
-    """
-    if record is None or decide(record, intent, policy) is Decision.SUBMIT:
-        return None
-    log.info("Re-attaches to %s; nothing is submitted or paid again.", _named(record))
-    return record
 
 
 def submit(
@@ -203,61 +92,3 @@ def _lost(error: BaseException | None, intent: SubmitRecord, policy: ResubmitPol
         next_step=policy.after_unknown,
         price=policy.price,
     )
-
-
-def _unknown(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitOutcomeUnknownError:
-    return SubmitOutcomeUnknownError(
-        f"An earlier try was about to submit {record.model} to {record.host} at {record.intent_at} and ended before it"
-        " could write down the answer.",
-        host=record.host,
-        model=record.model,
-        next_step=policy.after_unknown,
-        price=policy.price,
-    )
-
-
-def _conflict(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitConflictError:
-    way = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
-    return SubmitConflictError(
-        f"This task has already paid for {_named(record)}, but its request, connection or host is another one now (the"
-        f" DAG, its templates or the mapped list changed between the tries). {way} to submit the new request and pay"
-        f" {policy.price} for it.",
-        billing=Billing.RUNNING,
-        request_id=record.request_id,
-    )
-
-
-def _named(record: SubmitRecord) -> str:
-    if record.request_id is None:
-        return f"an attempt to submit {record.model} at {record.intent_at}, of unknown outcome"
-    return f"video {record.request_id} ({record.model}, submitted at {record.submitted_at} to {record.host})"
-
-
-def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: int, policy: ResubmitPolicy) -> Exception:
-    """
-    Return the error for a task whose arguments or connection cannot be used, though an earlier try may have paid.
-
-    :param error: What is wrong.
-    :param record: What is on record.
-    :param max_tries: The task instance's.
-    :param policy: What the user said about paying again.
-    :return: The error itself where nothing is on record; else one that Airflow retries and that names the video.
-    """
-    if record is None or record.closed or (record.max_tries != max_tries and not policy.reattaches_after_clear):
-        return error
-    message = error.message if isinstance(error, SiliconFlowError) else str(error)
-    billing = Billing.RUNNING if record.request_id else Billing.UNKNOWN
-    step = policy.after_accepted if record.request_id else policy.after_unknown
-    return SiliconFlowError(message, billing=billing, request_id=record.request_id, next_step=step)
-
-
-def unknown_sentence(policy: ResubmitPolicy, *, is_recorded: bool) -> str:
-    """
-    Return what a try says that ends in the middle of a submit.
-
-    :param policy: What the user said about paying again.
-    :param is_recorded: Whether a retry finds the intent on record.
-    :return: Sentences about the bill.
-    """
-    step = policy.after_unknown if is_recorded else NextStep.PAY_AGAIN
-    return sentence(Billing.UNKNOWN, next_step=step, price=policy.price)

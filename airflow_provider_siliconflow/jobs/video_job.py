@@ -19,12 +19,13 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoNotArchivedError,
 )
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, reattach
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now, warn_of_no_store
 from airflow_provider_siliconflow.jobs.request import build
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, explain_invalid, reattach, submit
+from airflow_provider_siliconflow.jobs.submit import submit
+from airflow_provider_siliconflow.jobs.target import Target
 
 if TYPE_CHECKING:
-    from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
@@ -32,34 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Characters that are told of an error of another library.
 _SHOWN = 300
-
-
-@dataclass(frozen=True)
-class Target:
-    """
-    Where a video is archived.
-
-    :param destination: A local path, an object-storage URI or a folder.
-    :param if_exists: What to do if another video is there.
-    :param owner: The task instance without its try: in its name the destination is claimed.
-    :param probe: Whether to write and remove a hidden object before paying, where the destination is not local.
-    """
-
-    destination: Any
-    if_exists: IfExists
-    owner: str
-    probe: bool = True
-
-    def prepare(self) -> dict[str, Any] | None:
-        """
-        Find out whether a video could be archived, and claim the destination.
-
-        :return: The manifest of what is there, where that means that there is nothing to pay for.
-        :raises DestinationError: if a video could not be archived.
-        """
-        from airflow_provider_siliconflow.archive.publish import prepare_destination
-
-        return prepare_destination(self.destination, owner=self.owner, if_exists=self.if_exists, probe=self.probe)
 
 
 @dataclass

@@ -15,10 +15,7 @@ from airflow_provider_siliconflow._airflow import ResumeMixin, check_reuse_on_cl
 from airflow_provider_siliconflow.billing import NextStep
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, seconds
-from airflow_provider_siliconflow.jobs.submit import (
-    OnUnknownSubmit,
-    ResubmitPolicy,
-)
+from airflow_provider_siliconflow.jobs.reattach import OnUnknownSubmit, ResubmitPolicy
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook

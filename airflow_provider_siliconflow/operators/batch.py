@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemS
 from airflow_provider_siliconflow.jobs.batch_end import failure_of
 from airflow_provider_siliconflow.jobs.batch_list import ListStore
 from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_run, raise_for_list
-from airflow_provider_siliconflow.jobs.video_job import Target
+from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:

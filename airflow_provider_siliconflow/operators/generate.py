@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
-from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:

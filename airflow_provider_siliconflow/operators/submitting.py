@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
+from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
-from airflow_provider_siliconflow.jobs.submit import (
-    explain_invalid,
-    unknown_sentence,
-)
-from airflow_provider_siliconflow.jobs.video_job import Target, VideoJob
+from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:

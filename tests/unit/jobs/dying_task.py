@@ -16,8 +16,8 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
 CONN_ID = "siliconflow_default"

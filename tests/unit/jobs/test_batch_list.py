@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.batch_list import LIST_KEY, ListStore, read_requests
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 from airflow_provider_siliconflow.jobs.record import SubmitRecord
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy
 from tests.unit.jobs.dying_task import FakeStore
 
 CAT, DOG = {"prompt": "a cat"}, {"prompt": "a dog"}

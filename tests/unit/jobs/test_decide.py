@@ -17,8 +17,8 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, decide
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, intent_of
-from airflow_provider_siliconflow.jobs.submit import ResubmitPolicy, decide
 from tests.unit.jobs.dying_task import CONN_ID, FIELDS, SETTINGS
 
 PRICE = "2.00 CNY"
