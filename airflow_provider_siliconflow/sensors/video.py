@@ -24,7 +24,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
     VideoUnavailableError,
 )
-from airflow_provider_siliconflow.jobs.arguments import seconds
+from airflow_provider_siliconflow.jobs.arguments import seconds, text
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
     PollResult,
@@ -100,6 +100,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         :param context: The task's context.
         :return: A fresh URL of the video.
         """
+        self._read_request_id()
         # A cluster policy may have set a timedelta.
         self.poke_interval = seconds("poke_interval", self.poke_interval)
         self.timeout = seconds("timeout", self.timeout)
@@ -142,6 +143,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         :param context: The task's context.
         :return: A fresh URL of the video.
         """
+        self._read_request_id()
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSkipException as skip:
@@ -186,6 +188,10 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
             timeout=seconds("timeout", self.timeout),
             poke_interval=None if is_learned else self._interval(),
         )
+
+    def _read_request_id(self) -> None:
+        # What an empty template renders to names no video, and native rendering makes a number of digits.
+        self.request_id = text("request_id", self.request_id) or ""
 
     def _interval(self) -> float:
         return seconds("poke_interval", self.poke_interval)

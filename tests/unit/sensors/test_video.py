@@ -202,7 +202,7 @@ def test_a_connection_that_is_not_found_is_told_after_a_while_and_retried(wire: 
         play(siliconflow_conn_id="of_nobody", **MODES[mode]).finish()
 
 
-@pytest.mark.parametrize("request_id", ["", None])
+@pytest.mark.parametrize("request_id", ["", None, "None", " None "])
 def test_an_id_that_is_missing_is_not_asked_for(wire: Wire, request_id: str | None) -> None:
     with pytest.raises(InvalidArgumentError, match="there is no video to poll"):
         play(request_id=request_id).finish()
