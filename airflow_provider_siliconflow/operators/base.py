@@ -116,15 +116,17 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         :return: Seconds.
         :raises SubmitRejectedError: if that would be after ``submit_timeout``.
         """
-        wait = backoff(rejections, asked=getattr(error, "retry_after", None))
+        asked = getattr(error, "retry_after", None)
+        wait = backoff(rejections, asked)
         timeout, now = seconds("submit_timeout", self.submit_timeout), time.time()
         if now + wait <= since + timeout:
             self.log.warning("Rejected temporarily: %s Tries again in %.0f s.", error, wait)
             return wait
+        reason = "" if asked is None else f"; the service asks to wait {asked:.0f} s"
         billing, told = error.billing, error.with_billing(None)
         raise SubmitRejectedError(
-            f"The submit was rejected {rejections} times in {now - since:.0f} s (submit_timeout is {timeout:.0f} s);"
-            f" the last time: {told}",
+            f"The submit was rejected {rejections} times in {now - since:.0f} s (submit_timeout is {timeout:.0f} s"
+            f"{reason}); the last time: {told}",
             billing=billing,
             next_step=NextStep.SUBMIT,
         ) from error

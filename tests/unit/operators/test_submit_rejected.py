@@ -122,7 +122,8 @@ def test_a_wait_beyond_the_timeout_is_not_begun(still: Sandbox, clock: Clock) ->
     still.script(Fault("submit", "rate_limited", retry_after=601))
     report = submitting(submit_timeout=600).finish()
     assert report.state == "up_for_retry"
-    assert "rejected 1 times in 0 s" in str(report.error)
+    told = "rejected 1 times in 0 s (submit_timeout is 600 s; the service asks to wait 601 s)"
+    assert told in str(report.error)
     assert clock.naps == []
 
 
