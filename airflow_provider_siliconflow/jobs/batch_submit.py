@@ -199,7 +199,12 @@ class Submitter:
             job.adopt(record.request_id)
             self._track(index, job)
             return
-        reason = "An earlier try was about to submit this request, which the list asks for no more."
+        told = f" {record.model} to {record.host} at {record.intent_at}" if record else " this request"
+        prompt = f" ({record.prompt[:60]!r})" if record and record.prompt else ""
+        reason = (
+            f"An earlier try was about to submit{told}{prompt} and ended before it could write down the answer. The"
+            " list asks for it no more."
+        )
         self._state.complete(BatchItem(index, ItemState.UNKNOWN, Billing.UNKNOWN, reason=reason))
 
     def _track(self, index: int, job: VideoJob) -> None:

@@ -13,6 +13,7 @@ from airflow_provider_siliconflow.exceptions import SubmitConflictError
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import FAILS, MADE, all_ids, archived, batching, made, retried, states
+from tests.unit.worker import MODEL
 
 
 def prompts_of(place: Path) -> set[str]:
@@ -77,6 +78,21 @@ def test_a_list_that_renders_anew_with_each_try_is_a_conflict_and_its_paid_video
     assert states(run) == ["not_submitted"] * 10 + ["archived"] * 10
     for fact in ("10 of 20 videos are archived", "asks for no more", "Clear the task", *all_ids(still)):
         assert fact in str(report.error)
+
+
+def test_an_unknown_submit_of_an_earlier_rendering_is_named(still: Sandbox, tmp_path: Path) -> None:
+    """Nobody could find it on the bill by its place in a list that renders differently now."""
+    still.script(Fault("submit", "reset", after=True, match="a dog, try 1"))
+    run = batching(tmp_path, ["a cat, try 1", "a dog, try 1"])
+    assert run.work().state == "deferred"
+    run.task.requests = ["a cat, try 2", "a dog, try 2"]
+    assert retried(run, still).state == "failed"
+    assert states(run) == ["not_submitted", "not_submitted", "archived", "unknown"]
+    item = run.xcoms["manifest"]["videos"][3]
+    assert item["billing"] == "unknown"
+    for fact in ("'a dog, try 1'", MODEL, still.base_url):
+        assert fact in item["reason"]
+    assert still.ledger().billed == 2
 
 
 def test_who_consents_pays_for_the_list_as_it_renders_now_and_no_more(still: Sandbox, tmp_path: Path) -> None:
