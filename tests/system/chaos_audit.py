@@ -152,7 +152,11 @@ class Auditor:
         if isinstance(manifest, str):
             return self._read(video, manifest)
         # A list that renders differently in a later try has the videos that an earlier try paid for behind its own.
-        mine = [item for item in manifest["videos"] if item["request_id"] in self._ids(video)]
+        mine = [
+            item
+            for item in manifest["videos"]
+            if item["request_id"] in self._ids(video) or repr(video.prompt)[:-1] in item["reason"]
+        ]
         return read_item(mine[-1] if mine else manifest["videos"][video.index])
 
     def _manifest(self, task: TaskInstance) -> Any:
