@@ -40,7 +40,7 @@ def task(kind: str, folder: Path, default_args: dict[str, Any] | None = None, **
         if kind == "submit":
             return TaskRun(SubmitVideoOperator(task_id="video", **REQUEST | arguments))
         if kind == "generate":
-            given = {"destination": str(folder / "clip.mp4"), **REQUEST}
+            given: dict[str, Any] = {"destination": str(folder / "clip.mp4"), **REQUEST}
             return TaskRun(GenerateVideoOperator(task_id="video", **given | arguments))
         fields = {name: arguments.pop(name) for name in tuple(arguments) if name in ("prompt", "image", "seed")}
         given = {"destination": f"{folder}/", "requests": [{**REQUEST, **fields}]}
