@@ -39,6 +39,7 @@ class Exchange:
     :param whole: Whether the request was read to its end.
     :param status: HTTP status of the service's answer, lost or not.
     :param answer: The first 200 characters of its body.
+    :param seconds: How long the service took.
     """
 
     route: str
@@ -48,6 +49,7 @@ class Exchange:
     whole: bool = False
     status: int | None = None
     answer: str = field(default="", compare=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 #: Chooses what is lost, from an exchange whose headers have been read.

@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -131,7 +132,9 @@ class LossyProxy:
             self.requests.append(request)
         answer = b""
         if exchange.whole:
+            began = time.monotonic()
             answer = self.answer(request) if self.answer else _ask(request, exchange)
+            exchange.seconds = time.monotonic() - began
             exchange.status = int(answer[9:12]) if answer[9:12].isdigit() else None
             exchange.answer = answer.partition(b"\r\n\r\n")[2][:200].decode(errors="replace")
         self._note(exchange)

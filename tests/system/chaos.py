@@ -108,7 +108,7 @@ def _run_scenario(world: _World, scenario: Scenario, minutes: float, echo: Echo)
     took = time.monotonic() - began
     stack.sandbox("faults", "DELETE")
     stack.sandbox("advance", "POST", {"seconds": _REST})
-    auditor = Auditor(run, scenario, stack.sandbox("ledger")["jobs"], world.proxy.lost_ids())
+    auditor = Auditor(run, scenario, stack.sandbox("ledger")["jobs"], world.proxy.lost_ids(CALL_TIMEOUT))
     _archive_by_hand(world, [report.request_id for _, report in auditor.reports if report.kind == "pending"])
     ledger = stack.sandbox("ledger")
     outcomes = auditor.outcomes()

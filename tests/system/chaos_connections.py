@@ -49,12 +49,17 @@ class LossyProxy:
         """Return the certificate that a client behind the tunnel must trust."""
         return self._folder / "cert.pem"
 
-    def lost_ids(self) -> set[str]:
-        """Return the request ids that the service answered and the proxy lost."""
+    def lost_ids(self, timeout: float) -> set[str]:
+        """
+        Return the request ids that the service answered and the proxy lost, or got when its client had gone.
+
+        :param timeout: Seconds for one call of a client; one of them is left for the way to the proxy.
+        """
         return {
             json.loads(exchange["answer"])["requestId"]
             for exchange in self._exchanges()
-            if exchange["loss"] != "NONE" and exchange["status"] == 200 and "requestId" in exchange["answer"]
+            if exchange["loss"] != "NONE" or exchange["seconds"] > timeout - 1
+            if exchange["status"] == 200 and "requestId" in exchange["answer"]
         }
 
     def losses(self) -> dict[str, int]:
