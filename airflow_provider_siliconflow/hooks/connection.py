@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from airflow_provider_siliconflow.client.masking import excerpt, mask_text
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.base_url import read_base_url
 
@@ -85,7 +86,7 @@ def _folders(value: Any) -> tuple[str, ...] | None:
 
 
 def _text(value: Any) -> str:
-    return str(value)[:80]
+    return excerpt(str(value), length=80)
 
 
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
@@ -162,7 +163,9 @@ class Settings:
         except ValidationError as error:
             problems += _described(error)
         if problems:
-            raise SiliconFlowConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.") from None
+            # A key or a password is easily put into the wrong field.
+            told = mask_text("; ".join(problems), (conn.password or "",))
+            raise SiliconFlowConfigError(f"Airflow connection {conn.conn_id!r}: {told}.") from None
         return settings
 
 

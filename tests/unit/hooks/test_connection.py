@@ -288,3 +288,24 @@ def test_the_folders_that_images_may_be_in(
 def test_folders_that_are_not_understood_are_named(monkeypatch: pytest.MonkeyPatch, folders: Any) -> None:
     with pytest.raises(SiliconFlowConfigError, match="image_folders"):
         read(monkeypatch, form(extra={"image_folders": folders}))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"host": "api.x?token=zqA4b5cD6eF7"},
+        {"host": "ftp://u:zqA4b5cD6eF7@h"},
+        {"host": "https://api.x/v1#zqA4b5cD6eF7"},
+        {"host": "sk-zqA4b5cD6eF7g8H9 i0J1"},
+        {"extra": '{"timeout": "sk-zqA4b5cD6eF7g8H9i0J1"}'},
+        {"extra": '{"price": "https://u:zqA4b5cD6eF7@h"}'},
+        {"extra": '{"max_attempts": "password-1"}', "password": "password-1"},
+    ],
+)
+def test_a_secret_in_the_wrong_field_is_not_shown(monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]) -> None:
+    try:
+        shown = repr(read(monkeypatch, form(**{"host": "api.x"} | fields)))
+    except SiliconFlowConfigError as error:
+        shown = str(error)
+    assert "zqA4b5cD6eF7" not in shown
+    assert "password-1" not in shown
