@@ -1,5 +1,5 @@
 """
-Benchmark 2: looks for each video against delay, simulated on a fake clock.
+Benchmark 2: polls for each video against delay, simulated on a fake clock.
 
 ``python -m tests.benchmarks.looks [--plot FILE]``. The provider's own agenda starts without any experience in each
 night. A fixed interval's delay is exact. "Floor" is the least part of the best fixed interval's delay that any rule can
@@ -115,9 +115,9 @@ def measure() -> list[BatchItem]:
         "long-tailed": (night(VIDEOS, 30, 2, long_tailed), floor(long_tailed)),
         "bimodal, 120 or 420 s": (night(VIDEOS, 30, 3, bimodal), floor(bimodal)),
         "drifting, 180 to 480 s": (night(VIDEOS, 30, 4, drifting), None),
-        "line with places": (line(20, 50, 1500, 5, 6, places=True), None),
-        "line without places": (line(20, 50, 1500, 5, 6, places=False), None),
-        "waves of a short line": (waves(), None),
+        "queue, positions told": (line(20, 50, 1500, 5, 6, places=True), None),
+        "queue, positions not told": (line(20, 50, 1500, 5, 6, places=False), None),
+        "waves of a short queue": (waves(), None),
         "as the field reports": (night(VIDEOS, 30, 5, field), floor(field)),
     }
     rows = []
@@ -143,7 +143,7 @@ def plot(rows: list[BatchItem], to: Path) -> None:
         axis.set(title=row.name, xscale="log", yscale="log", xlim=(1.5, 150), ylim=(1, 70))
         axis.grid(alpha=0.3)
     axes[0][0].legend()
-    figure.supxlabel("looks for each video")
+    figure.supxlabel("polls for each video")
     figure.supylabel("mean delay, seconds")
     figure.savefig(to, dpi=90)
 
@@ -154,10 +154,10 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw the figures into this file (needs matplotlib)")
     to = parser.parse_args().plot
     head("Looks and delay")
-    print(f"{VIDEOS} videos a night; a look is worth {intervals.POLL_COST} s of delay; delays in seconds.\n")
+    print(f"{VIDEOS} videos a scenario; a poll is worth {intervals.POLL_COST} s of delay; delays in seconds.\n")
     rows = measure()
     table(
-        ("night", "mean time", "looks", "mean delay", "p95", "best fixed", "its mean delay", "ratio", "floor"),
+        ("scenario", "mean time", "polls", "mean delay", "p95", "best fixed", "its mean delay", "ratio", "floor"),
         [
             (
                 row.name,
@@ -170,7 +170,7 @@ def main() -> None:
     )  # fmt: skip
     print("\nLooks / mean delay / p95 of the fixed intervals that peers have:\n")
     table(
-        ("night", *(f"{interval} s" for interval in PEERS)),
+        ("scenario", *(f"{interval} s" for interval in PEERS)),
         [(row.name, *(_peer(row.night, interval) for interval in PEERS)) for row in rows],
     )
     if to:
