@@ -70,7 +70,8 @@ def still(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture
 def first_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
+    for module in ("video", "batch"):
+        monkeypatch.setattr(f"airflow_provider_siliconflow.triggers.{module}.MIN_DEFERRAL_SECONDS", 0.0)
 
 
 @pytest.fixture
