@@ -68,5 +68,9 @@ def _celery(stack: Stack) -> dict[str, str]:
         "AIRFLOW__CELERY__BROKER_URL": stack.redis.url,
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{_database_url(stack)}",
         "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
+        # A worker that is killed between taking a task and starting it leaves it queued: Airflow queues it again after
+        # ten minutes by default, which is longer than a scenario waits.
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "150",
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(max(1, stack.settings.parallelism // stack.settings.workers)),
     }
