@@ -1,3 +1,3 @@
-from tests.unit.conftest import clip, clock, first_look_at_once, still
+from tests.unit.conftest import clip, clock, first_poll_at_once, sandbox
 
-__all__ = ["clip", "clock", "first_look_at_once", "still"]
+__all__ = ["clip", "clock", "first_poll_at_once", "sandbox"]

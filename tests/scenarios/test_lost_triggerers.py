@@ -25,7 +25,7 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.worker import MODEL, TaskRun, in_dag
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 TIMEOUT, FAILURE = TriggerFailureReason.TRIGGER_TIMEOUT, TriggerFailureReason.TRIGGER_FAILURE
 REQUEST = {"model": MODEL, "image_size": "1280x720", "retries": 2}
@@ -47,12 +47,12 @@ def waiting(way: str, clip: Path, retries: int = 2) -> TaskRun:
 
 @pytest.mark.parametrize("reason", [TIMEOUT, FAILURE])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_video_that_got_ready_meanwhile_is_taken(still: Sandbox, clip: Path, way: str, reason: str) -> None:
+def test_a_video_that_got_ready_meanwhile_is_taken(sandbox: Sandbox, clip: Path, way: str, reason: str) -> None:
     run = waiting(way, clip)
-    still.advance(600)
+    sandbox.advance(600)
     assert run.fail_deferral(reason).state == "success"
     assert run.xcoms["return_value"]
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_a_video_that_got_ready_meanwhile_is_taken(still: Sandbox, clip: Path, w
     ],
 )
 def test_after_a_time_out_the_money_is_told(
-    still: Sandbox, clip: Path, way: str, state: str, error: type[Exception], words: str
+    sandbox: Sandbox, clip: Path, way: str, state: str, error: type[Exception], words: str
 ) -> None:
     run = waiting(way, clip)
     report = run.fail_deferral(TIMEOUT)
     assert report.state == state
     assert type(report.error) is error
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     for fact in (job["request_id"], "keeps running at the service and is billed", words):
         assert fact in str(report.error)
 
@@ -77,27 +77,27 @@ def test_after_a_time_out_the_money_is_told(
 @pytest.mark.parametrize("retries", [0, 2])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_video_whose_trigger_failed_is_waited_for_all_the_same(
-    still: Sandbox, clip: Path, way: str, retries: int
+    sandbox: Sandbox, clip: Path, way: str, retries: int
 ) -> None:
     """As after an upgrade: a row of another release fails in the triggerer, and the task has no retries."""
     run = waiting(way, clip, retries)
     for _ in range(2):
         assert run.fail_deferral(FAILURE).state == "deferred"
-    still.advance(600)
+    sandbox.advance(600)
     assert run.finish().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("event", [None, "ready", [], {}, {"status": "ready"}, {"version": 9, "status": "paused"}])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_video_whose_event_is_odd_is_waited_for_all_the_same(
-    still: Sandbox, clip: Path, way: str, event: object
+    sandbox: Sandbox, clip: Path, way: str, event: object
 ) -> None:
     run = waiting(way, clip, 0)
     assert run.resume(event).state == "deferred"
-    still.advance(600)
+    sandbox.advance(600)
     assert run.finish().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 def rewritten(run: TaskRun, **more: Any) -> None:
@@ -118,62 +118,62 @@ def rewritten(run: TaskRun, **more: Any) -> None:
 )
 @pytest.mark.parametrize("way", WAYS)
 def test_a_stored_trigger_of_another_release_loses_no_video(
-    still: Sandbox, clip: Path, way: str, more: dict[str, Any]
+    sandbox: Sandbox, clip: Path, way: str, more: dict[str, Any]
 ) -> None:
     run = waiting(way, clip, 0)
     rewritten(run, **more)
-    still.advance(600)
+    sandbox.advance(600)
     assert run.finish().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("kind", [SubmitVideoOperator, GenerateVideoOperator])
-def test_a_submit_that_was_waited_with_was_not_made(still: Sandbox, clip: Path, kind: type) -> None:
-    still.script(Fault("submit", "rate_limited"))
+def test_a_submit_that_was_waited_with_was_not_made(sandbox: Sandbox, clip: Path, kind: type) -> None:
+    sandbox.script(Fault("submit", "rate_limited"))
     more = {"destination": str(clip)} if kind is GenerateVideoOperator else {}
     run = TaskRun(in_dag(kind, prompt="a cat", **REQUEST, **more))
     assert run.work().state == "deferred"
     report = run.fail_deferral()
     assert report.state == "up_for_retry"
     assert str(report.error).endswith("Nothing was submitted, nothing is billed. A retry submits it.")
-    assert still.ledger().billed == 0
+    assert sandbox.ledger().billed == 0
 
 
-def test_a_batch_says_that_its_videos_go_on(still: Sandbox, tmp_path: Path) -> None:
+def test_a_batch_says_that_its_videos_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
     run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **REQUEST))
     assert run.work().state == "deferred"
     report = run.fail_deferral()
     assert report.state == "up_for_retry"
-    for job in still.ledger().jobs:
+    for job in sandbox.ledger().jobs:
         assert job["request_id"] in str(report.error)
     assert "2 are paid for and not archived yet" in str(report.error)
     assert "A retry of this task" in str(report.error)
-    still.advance(600)
+    sandbox.advance(600)
     run.next_try()
     assert run.work().state == "success"
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
 @pytest.mark.parametrize("event", [None, "x", {}, {"state": {}}, {"ended": [], "state": {"version": 9}}, "failure"])
-def test_a_batch_whose_trigger_failed_waits_all_the_same(still: Sandbox, tmp_path: Path, event: object) -> None:
+def test_a_batch_whose_trigger_failed_waits_all_the_same(sandbox: Sandbox, tmp_path: Path, event: object) -> None:
     given = REQUEST | PACE | {"retries": 0}
     run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **given))
     assert run.work().state == "deferred"
     assert (run.fail_deferral(FAILURE) if event == "failure" else run.resume(event)).state == "deferred"
-    still.advance(600)
+    sandbox.advance(600)
     assert run.finish().state == "success"
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
-def test_a_batch_archives_what_got_ready_meanwhile(still: Sandbox, tmp_path: Path) -> None:
+def test_a_batch_archives_what_got_ready_meanwhile(sandbox: Sandbox, tmp_path: Path) -> None:
     run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **REQUEST))
     assert run.work().state == "deferred"
-    still.advance(600)
+    sandbox.advance(600)
     assert run.fail_deferral().state == "success"
     assert [row["state"] for row in run.xcoms["return_value"]["videos"]] == ["archived", "archived"]
 
 
-def test_without_a_store_a_broken_wait_does_not_say_that_a_retry_is_free(still: Sandbox, tmp_path: Path) -> None:
+def test_without_a_store_a_broken_wait_does_not_say_that_a_retry_is_free(sandbox: Sandbox, tmp_path: Path) -> None:
     run = TaskRun(in_dag(GenerateVideoOperator, prompt="a", destination=str(tmp_path), **REQUEST), has_store=False)
     assert run.work().state == "deferred"
     said = str(run.fail_deferral(TIMEOUT).error)
@@ -181,7 +181,7 @@ def test_without_a_store_a_broken_wait_does_not_say_that_a_retry_is_free(still: 
     assert "costs nothing" not in said
 
 
-def test_without_a_store_a_batch_does_not_say_that_a_retry_is_free(still: Sandbox, tmp_path: Path) -> None:
+def test_without_a_store_a_batch_does_not_say_that_a_retry_is_free(sandbox: Sandbox, tmp_path: Path) -> None:
     batch: Any = in_dag(GenerateVideoBatchOperator, requests=["a"], destination=str(tmp_path), **REQUEST)
     run = TaskRun(batch, has_store=False)
     assert run.work().state == "deferred"
@@ -193,26 +193,26 @@ def test_without_a_store_a_batch_does_not_say_that_a_retry_is_free(still: Sandbo
 @pytest.mark.parametrize("has_store", [True, False])
 @pytest.mark.parametrize("is_ready", [True, False])
 def test_a_batch_whose_deferral_fails_pays_for_nothing_again(
-    still: Sandbox, tmp_path: Path, has_store: bool, is_ready: bool
+    sandbox: Sandbox, tmp_path: Path, has_store: bool, is_ready: bool
 ) -> None:
     batch: Any = in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **REQUEST)
     run = TaskRun(batch, has_store=has_store)
     assert run.work().state == "deferred"
     if is_ready:
-        still.advance(600)
+        sandbox.advance(600)
     assert run.fail_deferral(FAILURE).state == ("success" if is_ready else "deferred")
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
 def test_a_batch_whose_trigger_fails_again_and_again_is_waited_for_in_the_worker(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a triggerer of the release before runs on: with no retries, nothing paid is lost."""
-    naps: list[float] = []
+    sleeps: list[float] = []
 
     def sleep(seconds: float) -> None:
-        naps.append(seconds)
-        still.advance(seconds)
+        sleeps.append(seconds)
+        sandbox.advance(seconds)
 
     monkeypatch.setattr(batch_archive, "time", SimpleNamespace(time=time.time, sleep=sleep))
     given = REQUEST | PACE | {"retries": 0}
@@ -221,5 +221,5 @@ def test_a_batch_whose_trigger_fails_again_and_again_is_waited_for_in_the_worker
     for _ in range(2):
         assert run.fail_deferral(FAILURE).state == "deferred"
     assert run.fail_deferral(FAILURE).state == "success"
-    assert 2 <= len(naps) <= 60
-    assert still.ledger().billed == 2
+    assert 2 <= len(sleeps) <= 60
+    assert sandbox.ledger().billed == 2

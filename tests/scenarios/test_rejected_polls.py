@@ -22,7 +22,7 @@ from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.conftest import Clock
 from tests.unit.worker import MODEL, Report, TaskRun, in_dag
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 WAYS: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
@@ -78,32 +78,32 @@ def rejection(code: int, times: int) -> Fault:
 @pytest.mark.parametrize("code", [*ACCOUNT, *PERMANENT])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_few_rejected_polls_cost_nothing_but_time(
-    still: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
 ) -> None:
     run = task(way, tmp_path, retries=0)
-    still.script(rejection(code, times=3))
-    assert run_to_its_end(run, still).state == "success"
-    assert still.ledger().billed == 1
+    sandbox.script(rejection(code, times=3))
+    assert run_to_its_end(run, sandbox).state == "success"
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("code", PERMANENT)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_rejection_that_stays_is_an_error_whose_retry_pays_nothing(
-    still: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
 ) -> None:
     run = task(way, tmp_path, retries=2)
-    still.script(rejection(code, times=0))
-    report = run_to_its_end(run, still)
+    sandbox.script(rejection(code, times=0))
+    report = run_to_its_end(run, sandbox)
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SiliconFlowError)
     assert not isinstance(report.error, AirflowFailException)
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     told = str(report.error)
     for fact in (job["request_id"], "billed", f"HTTP {code}"):
         assert fact in told
     assert "costs nothing" in told or "at no cost" in told
     assert "clear the task" not in told
-    still.clear_faults()
-    still.advance(600)
+    sandbox.clear_faults()
+    sandbox.advance(600)
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1

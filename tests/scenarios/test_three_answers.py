@@ -24,7 +24,7 @@ from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.conftest import Clock
 from tests.unit.worker import MODEL, Report, TaskRun
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 #: Ways of waiting that hold a worker; in the others time goes by between two worker processes.
 IN_WORKER = ("poke", "one task, in the worker")
@@ -96,7 +96,7 @@ def run_to_its_end(run: TaskRun, answer: str, way: str, sandbox: Sandbox) -> Rep
 
 @pytest.mark.parametrize(("answer", "way", "soft_fail", "retries", "is_mapped"), CASES)
 def test_answer(
-    still: Sandbox,
+    sandbox: Sandbox,
     clock: Clock,
     tmp_path: Path,
     answer: str,
@@ -107,11 +107,11 @@ def test_answer(
 ) -> None:
     run = make(answer, way, soft_fail, retries, is_mapped, tmp_path)
 
-    report = run_to_its_end(run, answer, way, still)
+    report = run_to_its_end(run, answer, way, sandbox)
 
     assert report.state == state_of(answer, way, soft_fail, retries)
-    (job,) = still.ledger().jobs
-    assert still.ledger().billed == 1
+    (job,) = sandbox.ledger().jobs
+    assert sandbox.ledger().billed == 1
     if answer == "ready":
         assert run.xcoms["video"]["request_id"] == job["request_id"]
         assert run.xcoms["video"]["seed"] == job["seed"]
@@ -119,7 +119,7 @@ def test_answer(
         check_error(report.error, answer, way, job["request_id"])
     else:
         assert report.error is None
-    assert bool(clock.naps) == (way in IN_WORKER)
+    assert bool(clock.sleeps) == (way in IN_WORKER)
 
 
 def check_error(error: BaseException | None, answer: str, way: str, request_id: str) -> None:
@@ -141,11 +141,11 @@ def check_error(error: BaseException | None, answer: str, way: str, request_id: 
 
 @pytest.mark.parametrize("way", [*SENSOR, *ONE_TASK])
 def test_after_a_timeout_the_wait_goes_on_without_paying(
-    still: Sandbox, clock: Clock, tmp_path: Path, way: str
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, way: str
 ) -> None:
     run = make("timed out", way, False, 2, False, tmp_path)
-    run_to_its_end(run, "timed out", way, still)
-    still.advance(600)
+    run_to_its_end(run, "timed out", way, sandbox)
+    sandbox.advance(600)
     again = run.clear() if way in SENSOR else run.retry()
     assert again.state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1

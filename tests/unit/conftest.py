@@ -27,7 +27,7 @@ class Clock:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self.now = sandbox.clock.now()
-        self.naps: list[float] = []
+        self.sleeps: list[float] = []
 
     def time(self) -> float:
         return self.now
@@ -36,7 +36,7 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
+        self.sleeps.append(seconds)
         self.now += seconds
         self._sandbox.advance(seconds)
 
@@ -45,9 +45,9 @@ class Clock:
 
 
 @pytest.fixture
-def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
     random.seed(1)
-    clock = Clock(still)
+    clock = Clock(sandbox)
     for module in (base, submitting, submit, generate, submit_later, worker, resume, video, airflow.sdk.bases.sensor):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(submit_later, "asyncio", SimpleNamespace(sleep=clock.sleep_on_loop))
@@ -55,7 +55,7 @@ def clock(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def still(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """
     Run a sandbox whose clock stands still until advanced, and point the default connection at it.
 
@@ -69,7 +69,7 @@ def still(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.fixture
-def first_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def first_poll_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("video", "batch"):
         monkeypatch.setattr(f"airflow_provider_siliconflow.triggers.{module}.MIN_DEFERRAL_SECONDS", 0.0)
 

@@ -54,7 +54,7 @@ def connected(wire: Wire, connect: Connect) -> Wire:
     return wire
 
 
-class _Nap:
+class _OverAtOnce:
     """Be over at once, whether awaited or not."""
 
     def __await__(self) -> Iterator[None]:
@@ -62,13 +62,13 @@ class _Nap:
 
 
 @pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the seconds that the hooks would have slept between tries; nobody sleeps."""
     slept: list[float] = []
 
-    def sleep(seconds: float) -> _Nap:
+    def sleep(seconds: float) -> _OverAtOnce:
         slept.append(seconds)
-        return _Nap()
+        return _OverAtOnce()
 
     for hooks in (siliconflow, siliconflow_async):
         monkeypatch.setattr(hooks, "policy", lambda *args, **kwargs: policy(*args, **kwargs) | {"sleep": sleep})

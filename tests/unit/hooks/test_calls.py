@@ -91,54 +91,54 @@ def test_an_unknown_model_is_warned_of_and_sent(connected: Wire, monkeypatch: py
 
 
 @CALLS
-def test_a_temporary_rejection_is_waited_out(route: str, ask: Caller, connected: Wire, naps: list[float]) -> None:
+def test_a_temporary_rejection_is_waited_out(route: str, ask: Caller, connected: Wire, sleeps: list[float]) -> None:
     good = reply(200, {"requestId": ID, "status": "InQueue"})
     connected.script = [reply(429, LIMITED), reply(503, {"code": 50508, "message": "busy"}), good]
     ask()
     assert len(connected.requests) == 3
-    assert len(naps) == 2
-    assert all(0 <= nap <= MAX_BACKOFF for nap in naps)
+    assert len(sleeps) == 2
+    assert all(0 <= slept <= MAX_BACKOFF for slept in sleeps)
 
 
 @pytest.mark.parametrize(
-    ("header", "nap"),
+    ("header", "slept"),
     [("0", 0.0), ("3", 3.0), ("3600", MAX_BACKOFF), ("Sat, 01 Aug 2026 12:00:02 GMT", 2.0)],
 )
-def test_retry_after_is_honoured_and_capped(connected: Wire, naps: list[float], header: str, nap: float) -> None:
+def test_retry_after_is_honoured_and_capped(connected: Wire, sleeps: list[float], header: str, slept: float) -> None:
     limited = reply(429, LIMITED, {"Retry-After": header, "Date": "Sat, 01 Aug 2026 12:00:00 GMT"})
     connected.script = [limited, reply(200, {"requestId": ID})]
     submit(VIDEO)
-    assert naps == [nap]
+    assert sleeps == [slept]
 
 
-def test_back_off_without_retry_after_grows_and_has_jitter(connect: Connect, wire: Wire, naps: list[float]) -> None:
+def test_back_off_without_retry_after_grows_and_has_jitter(connect: Connect, wire: Wire, sleeps: list[float]) -> None:
     connect(wire.url, max_attempts=12, max_backoff=64)
     wire.script = [reply(429, LIMITED)]
     with pytest.raises(SiliconFlowRateLimitError):
         submit(VIDEO)
     assert len(wire.requests) == 12
-    assert all(0 <= nap <= min(64, 2**place) for place, nap in enumerate(naps))
-    assert len(set(naps)) == len(naps)
+    assert all(0 <= slept <= min(64, 2**place) for place, slept in enumerate(sleeps))
+    assert len(set(sleeps)) == len(sleeps)
 
 
-def test_an_outcome_that_becomes_unknown_after_a_refusal_ends_the_submit(connected: Wire, naps: list[float]) -> None:
+def test_an_outcome_that_becomes_unknown_after_a_refusal_ends_the_submit(connected: Wire, sleeps: list[float]) -> None:
     connected.script = [reply(429, LIMITED), Step.RESET, reply(200, {"requestId": ID})]
     with pytest.raises(SiliconFlowError, match="may be running and billed"):
         submit(VIDEO)
     assert connected.posts("/video/submit") == 2
 
 
-def test_callers_may_set_the_number_of_tries(connected: Wire, naps: list[float]) -> None:
+def test_callers_may_set_the_number_of_tries(connected: Wire, sleeps: list[float]) -> None:
     connected.script = [reply(429, LIMITED)]
     with pytest.raises(SiliconFlowRateLimitError):
         call_sync("submit_video", VIDEO, attempts=1)
     with pytest.raises(SiliconFlowRateLimitError):
         call_async("get_video_status", ID, attempts=1)
-    assert (len(connected.requests), naps) == (2, [])
+    assert (len(connected.requests), sleeps) == (2, [])
 
 
 def test_each_wait_is_logged_without_the_key(
-    connected: Wire, naps: list[float], caplog: pytest.LogCaptureFixture
+    connected: Wire, sleeps: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     connected.script = [reply(429, LIMITED), reply(200, {"requestId": ID})]
     with caplog.at_level(logging.DEBUG):
@@ -164,7 +164,7 @@ def test_models(connected: Wire) -> None:
     ]
 
 
-def test_a_balance_and_a_site_that_tells_none(connected: Wire, naps: list[float]) -> None:
+def test_a_balance_and_a_site_that_tells_none(connected: Wire, sleeps: list[float]) -> None:
     connected.script = [
         reply(200, {"code": 20000, "data": {"balance": "0.88", "totalBalance": "88.88"}}),
         reply(410, {"message": "gone"}),
@@ -199,14 +199,14 @@ def test_a_connection_test_that_works(connected: Wire) -> None:
     ],
 )
 def test_a_connection_test_that_fails_says_why_after_one_call(
-    connected: Wire, naps: list[float], step: bytes | str, said: str
+    connected: Wire, sleeps: list[float], step: bytes | str, said: str
 ) -> None:
     connected.script = [step]
     worked, message = SiliconFlowHook().test_connection()
     assert not worked
     assert said in message
     assert KEY not in message
-    assert (len(connected.requests), naps) == (1, [])
+    assert (len(connected.requests), sleeps) == (1, [])
 
 
 def test_a_connection_test_never_raises(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
@@ -254,7 +254,7 @@ async def test_the_async_hook_raises_on_entry_what_is_wrong_with_the_connection(
             pass
 
 
-def test_attempts_come_from_the_connection(call: Caller, connect: Connect, wire: Wire, naps: list[float]) -> None:
+def test_attempts_come_from_the_connection(call: Caller, connect: Connect, wire: Wire, sleeps: list[float]) -> None:
     for attempts in (1, ATTEMPTS):
         connect(wire.url, max_attempts=attempts)
         wire.requests.clear()

@@ -123,7 +123,7 @@ def test_each_error_shape(
     ask: Caller,
     shape: Shape,
     connected: Wire,
-    naps: list[float],
+    sleeps: list[float],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -133,7 +133,7 @@ def test_each_error_shape(
         ask()
     kind, posts = (shape.submit, shape.submits) if route == "submit" else (shape.look, shape.looks)
     assert type(caught.value) is kind
-    assert (connected.posts(f"/video/{route}"), len(connected.requests), len(naps)) == (posts, posts, posts - 1)
+    assert (connected.posts(f"/video/{route}"), len(connected.requests), len(sleeps)) == (posts, posts, posts - 1)
     error = caught.value.__cause__ if kind is UNKNOWN else caught.value
     assert isinstance(error, SiliconFlowAPIError)
     assert (error.message, error.code, error.status_code) == (shape.says, shape.code, shape.status)
@@ -179,7 +179,7 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(
     ask: Caller,
     step: object,
     connected: Wire,
-    naps: list[float],
+    sleeps: list[float],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -83,30 +83,30 @@ def test_what_is_not_lost_arrives(route: str, opened: Open, call: Caller) -> Non
 @pytest.mark.parametrize("loss", LOST_ANSWERS, ids=[loss.name for loss in LOST_ANSWERS])
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_submit_whose_answer_is_lost_is_sent_once_and_reported_as_unknown(
-    route: str, loss: Loss, opened: Open, naps: list[float]
+    route: str, loss: Loss, opened: Open, sleeps: list[float]
 ) -> None:
     proxy = opened(route, loss)
     with pytest.raises(SubmitOutcomeUnknownError) as caught:
         submit(VIDEO)
     assert "Nothing was submitted" not in str(caught.value)
-    assert (proxy.posts(SUBMIT), len(proxy.exchanges), naps) == (1, 1, [])
+    assert (proxy.posts(SUBMIT), len(proxy.exchanges), sleeps) == (1, 1, [])
 
 
 @pytest.mark.parametrize("loss", [Loss.CUT_UPLOAD_FIN, Loss.CUT_UPLOAD_RST], ids=["FIN", "RST"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_big_image_cut_half_way_is_sent_once_and_reported_as_unknown(
-    route: str, loss: Loss, opened: Open, naps: list[float]
+    route: str, loss: Loss, opened: Open, sleeps: list[float]
 ) -> None:
     proxy = opened(route, loss)
     with pytest.raises(SubmitOutcomeUnknownError):
         submit(BIG)
-    assert (len(proxy.exchanges), naps) == (1, [])
+    assert (len(proxy.exchanges), sleeps) == (1, [])
 
 
 @pytest.mark.parametrize("loss", LOST_ANSWERS, ids=[loss.name for loss in LOST_ANSWERS])
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_poll_whose_answer_is_lost_is_repeated(
-    route: str, loss: Loss, opened: Open, naps: list[float], call: Caller
+    route: str, loss: Loss, opened: Open, sleeps: list[float], call: Caller
 ) -> None:
     proxy = opened(route, loss)
     with pytest.raises((SiliconFlowConnectionError, SiliconFlowServerError)):

@@ -61,19 +61,19 @@ def lost() -> None:
     assert KEY not in str(caught.value)
 
 
-def test_a_refused_port(connect: Connect, refusing: int, naps: list[float]) -> None:
+def test_a_refused_port(connect: Connect, refusing: int, sleeps: list[float]) -> None:
     connect(f"http://127.0.0.1:{refusing}/v1")
     never_sent()
-    assert len(naps) == ATTEMPTS - 1
+    assert len(sleeps) == ATTEMPTS - 1
 
 
-def test_a_connection_that_is_never_made(connect: Connect, full: int, naps: list[float]) -> None:
+def test_a_connection_that_is_never_made(connect: Connect, full: int, sleeps: list[float]) -> None:
     connect(f"http://127.0.0.1:{full}/v1", timeout=0.2)
     never_sent()
-    assert len(naps) == ATTEMPTS - 1
+    assert len(sleeps) == ATTEMPTS - 1
 
 
-def test_a_host_without_an_address(connect: Connect, naps: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_an_address(connect: Connect, sleeps: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     def no_address(*args: Any, **kwargs: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -81,18 +81,18 @@ def test_a_host_without_an_address(connect: Connect, naps: list[float], monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", no_address)
         never_sent()
-    assert len(naps) == ATTEMPTS - 1
+    assert len(sleeps) == ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_refuses(connect: Connect, refusing: int, naps: list[float], scheme: str) -> None:
+def test_a_proxy_that_refuses(connect: Connect, refusing: int, sleeps: list[float], scheme: str) -> None:
     connect(f"{scheme}://api.invalid/v1", proxy=f"http://user:s3cr3t@127.0.0.1:{refusing}")
     never_sent()
-    assert len(naps) == ATTEMPTS - 1
+    assert len(sleeps) == ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("status", [403, 407, 502, 503])
-def test_a_proxy_that_opens_no_tunnel(connect: Connect, wire: Wire, naps: list[float], status: int) -> None:
+def test_a_proxy_that_opens_no_tunnel(connect: Connect, wire: Wire, sleeps: list[float], status: int) -> None:
     wire.script = [reply(status, b"no")]
     connect("https://api.invalid/v1", proxy=f"http://127.0.0.1:{wire.port}")
     never_sent()
@@ -116,17 +116,17 @@ LOST: dict[str, Script] = {
 
 @pytest.mark.parametrize("step", LOST.values(), ids=LOST)
 def test_an_answer_that_is_lost_is_never_asked_for_again(
-    connect: Connect, wire: Wire, naps: list[float], step: Script
+    connect: Connect, wire: Wire, sleeps: list[float], step: Script
 ) -> None:
     connect(wire.url, timeout=0.3 if step == Step.HANG else 10)
     wire.script = [step]
     lost()
-    assert (len(wire.requests), naps) == (1, [])
+    assert (len(wire.requests), sleeps) == (1, [])
 
 
 @pytest.mark.parametrize("step", LOST.values(), ids=LOST)
 def test_a_look_whose_answer_is_lost_is_repeated(
-    call: Caller, connect: Connect, wire: Wire, naps: list[float], step: Script
+    call: Caller, connect: Connect, wire: Wire, sleeps: list[float], step: Script
 ) -> None:
     connect(wire.url, timeout=0.3 if step == Step.HANG else 10)
     wire.script = [step, reply(200, {"status": "InQueue"})]
@@ -140,7 +140,7 @@ def test_a_look_whose_answer_is_lost_is_repeated(
         assert wire.posts("/video/status") == 2
 
 
-def test_a_redirect_is_not_followed_and_the_key_goes_nowhere(connect: Connect, wire: Wire, naps: list[float]) -> None:
+def test_a_redirect_is_not_followed_and_the_key_goes_nowhere(connect: Connect, wire: Wire, sleeps: list[float]) -> None:
     with Wire() as other:
         for status in (301, 302, 303, 307, 308):
             connect(wire.url)
@@ -196,7 +196,7 @@ def tls(certificate: tuple[Path, Path]) -> Iterator[Wire]:
         yield running
 
 
-def test_a_certificate_that_nobody_vouches_for(connect: Connect, tls: Wire, naps: list[float]) -> None:
+def test_a_certificate_that_nobody_vouches_for(connect: Connect, tls: Wire, sleeps: list[float]) -> None:
     connect(tls.url)
     never_sent()
     assert tls.requests == []
@@ -222,7 +222,7 @@ def test_a_ca_bundle_that_cannot_be_read_is_found_before_anything_is_sent(
     assert tls.requests == []
 
 
-def test_a_handshake_that_is_cut_off_sent_nothing(connect: Connect, wire: Wire, naps: list[float]) -> None:
+def test_a_handshake_that_is_cut_off_sent_nothing(connect: Connect, wire: Wire, sleeps: list[float]) -> None:
     wire.script = [Step.CLOSE]
     connect(f"https://127.0.0.1:{wire.port}/v1", timeout=0.3)
     never_sent()

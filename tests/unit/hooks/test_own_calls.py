@@ -64,21 +64,21 @@ def test_any_route_can_be_called(connected: Wire) -> None:
 
 
 @pytest.mark.parametrize(("method", "sent"), [("GET", ATTEMPTS), ("POST", 1), ("DELETE", 1)])
-def test_what_may_be_paid_is_not_sent_again(connected: Wire, naps: list[float], method: str, sent: int) -> None:
+def test_what_may_be_paid_is_not_sent_again(connected: Wire, sleeps: list[float], method: str, sent: int) -> None:
     connected.script = [Step.RESET]
     with pytest.raises(SiliconFlowConnectionError):
         SiliconFlowHook().run(method, "/images/generations", {})
     assert len(connected.requests) == sent
 
 
-def test_a_temporary_rejection_is_waited_out_by_any_method(connected: Wire, naps: list[float]) -> None:
+def test_a_temporary_rejection_is_waited_out_by_any_method(connected: Wire, sleeps: list[float]) -> None:
     connected.script = [LIMITED]
     with pytest.raises(SiliconFlowRateLimitError):
         SiliconFlowHook().run("POST", "/images/generations", {})
     assert len(connected.requests) == ATTEMPTS
 
 
-def test_an_answer_that_is_no_json(connected: Wire, naps: list[float]) -> None:
+def test_an_answer_that_is_no_json(connected: Wire, sleeps: list[float]) -> None:
     connected.script = [reply(200, b"<html>")]
     with pytest.raises(SiliconFlowServerError, match="not JSON"):
         SiliconFlowHook().run("POST", "/x")

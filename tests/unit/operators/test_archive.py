@@ -49,9 +49,9 @@ def archiving(place: Path | str, **arguments: Any) -> TaskRun:
 
 
 @pytest.mark.parametrize(("gives_id", "gives_url", "polls"), [(True, True, 1), (True, False, 1), (False, True, 0)])
-def test_id_or_url_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url: bool, polls: int) -> None:
-    ready = video(still)
-    before = still.ledger().status_calls
+def test_id_or_url_or_both(sandbox: Sandbox, clip: Path, gives_id: bool, gives_url: bool, polls: int) -> None:
+    ready = video(sandbox)
+    before = sandbox.ledger().status_calls
     run = archiving(
         clip,
         request_id=ready.request_id if gives_id else None,
@@ -62,7 +62,7 @@ def test_id_or_url_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url
 
     assert run.finish().state == "success"
 
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     manifest = run.xcoms["manifest"]
     assert run.xcoms["return_value"] == manifest["path"] == str(clip)
     assert manifest == json.loads(clip.with_name("clip.mp4.json").read_text())
@@ -70,12 +70,12 @@ def test_id_or_url_or_both(still: Sandbox, clip: Path, gives_id: bool, gives_url
     assert (manifest["model"], manifest["prompt"]) == (MODEL, "a cat")
     assert manifest["request_id"] == (ready.request_id if gives_id else None)
     assert manifest["seed"] == (job["seed"] if polls else None)
-    assert still.ledger().status_calls - before == polls
-    assert still.ledger().key_leaks == 0
+    assert sandbox.ledger().status_calls - before == polls
+    assert sandbox.ledger().key_leaks == 0
 
 
-def test_no_signature_is_shown_of_a_link(still: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ready = video(still)
+def test_no_signature_is_shown_of_a_link(sandbox: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ready = video(sandbox)
     run = archiving(clip, request_id=ready.request_id, url=ready.url)
     assert run.finish().state == "success"
     assert "X-Amz-Signature" in str(ready.url)
@@ -93,34 +93,34 @@ def test_no_url_is_shown_however_it_is_spelled(clip: Path, spelled: str) -> None
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_neither_id_nor_link_is_told_and_not_retried(still: Sandbox, clip: Path, nothing: str | None) -> None:
+def test_neither_id_nor_link_is_told_and_not_retried(sandbox: Sandbox, clip: Path, nothing: str | None) -> None:
     report = archiving(clip, request_id=nothing, url=nothing).finish()
     assert report.state == "failed"
     assert isinstance(report.error, InvalidArgumentError)
     assert str(report.error).endswith("both request_id and url are empty. Did the tasks before this one run?")
 
 
-def test_an_expired_link_is_changed_for_a_fresh_one(still: Sandbox, clip: Path) -> None:
-    ready = video(still)
-    still.advance(4000)
+def test_an_expired_link_is_changed_for_a_fresh_one(sandbox: Sandbox, clip: Path) -> None:
+    ready = video(sandbox)
+    sandbox.advance(4000)
     run = archiving(clip, request_id=ready.request_id, url=ready.url)
     assert run.finish().state == "success"
-    assert still.ledger().fetched == 1
+    assert sandbox.ledger().fetched == 1
 
 
 @pytest.mark.parametrize(
-    ("still", "gives_id", "outcome"),
+    ("sandbox", "gives_id", "outcome"),
     [
         pytest.param(Settings(tiny=True, url_seconds=600), False, "No fresh URL could be asked for", id="no id"),
         pytest.param(ONE_URL, True, "The service was asked again and gave the same URL", id="the same URL again"),
     ],
-    indirect=["still"],
+    indirect=["sandbox"],
 )
 def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
-    still: Sandbox, clip: Path, gives_id: bool, outcome: str
+    sandbox: Sandbox, clip: Path, gives_id: bool, outcome: str
 ) -> None:
-    ready = video(still)
-    still.advance(4000)
+    ready = video(sandbox)
+    sandbox.advance(4000)
     run = archiving(clip, request_id=ready.request_id if gives_id else None, url=ready.url)
     run.ahead = 4000
 
@@ -143,15 +143,15 @@ def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
 # --- the place --------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_gets_a_file_named_after_the_video(still: Sandbox, tmp_path: Path) -> None:
-    ready = video(still)
+def test_a_folder_gets_a_file_named_after_the_video(sandbox: Sandbox, tmp_path: Path) -> None:
+    ready = video(sandbox)
     run = archiving(f"{tmp_path}/new/", request_id=ready.request_id)
     run.finish()
     assert run.xcoms["return_value"] == str(tmp_path / "new" / f"{ready.request_id}.mp4")
 
 
-def test_a_folder_without_an_id_is_refused(still: Sandbox, tmp_path: Path) -> None:
-    report = archiving(tmp_path, url=video(still).url).finish()
+def test_a_folder_without_an_id_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    report = archiving(tmp_path, url=video(sandbox).url).finish()
     assert report.state == "failed"
     assert isinstance(report.error, DestinationError)
     assert "give a file name" in str(report.error)
@@ -160,15 +160,15 @@ def test_a_folder_without_an_id_is_refused(still: Sandbox, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("if_exists", "state", "fetched"), [("fail", "failed", 1), ("skip", "success", 1), ("overwrite", "success", 2)]
 )
-def test_another_video_in_its_place(still: Sandbox, clip: Path, if_exists: str, state: str, fetched: int) -> None:
-    first, second = video(still), video(still, "a dog")
+def test_another_video_in_its_place(sandbox: Sandbox, clip: Path, if_exists: str, state: str, fetched: int) -> None:
+    first, second = video(sandbox), video(sandbox, "a dog")
     archiving(clip, request_id=first.request_id).finish()
 
     run = archiving(clip, request_id=second.request_id, if_exists=if_exists)
     report = run.finish()
 
     assert report.state == state
-    assert still.ledger().fetched == fetched
+    assert sandbox.ledger().fetched == fetched
     if report.error:
         assert f"holds the video {first.request_id} already" in str(report.error)
     else:
@@ -177,58 +177,58 @@ def test_another_video_in_its_place(still: Sandbox, clip: Path, if_exists: str, 
 
 
 @pytest.mark.parametrize("if_exists", ["fail", "skip", "overwrite"])
-def test_a_retry_after_a_death_takes_its_own_video_as_done(still: Sandbox, clip: Path, if_exists: str) -> None:
-    run = archiving(clip, request_id=video(still).request_id, if_exists=if_exists)
+def test_a_retry_after_a_death_takes_its_own_video_as_done(sandbox: Sandbox, clip: Path, if_exists: str) -> None:
+    run = archiving(clip, request_id=video(sandbox).request_id, if_exists=if_exists)
     run.before = DiesBefore(comms.SetXCom, "'manifest'")
     assert run.finish().state == "killed"
-    calls = still.ledger().download_calls
+    calls = sandbox.ledger().download_calls
 
     assert run.retry().state == "success"
 
-    assert still.ledger().download_calls == calls
+    assert sandbox.ledger().download_calls == calls
     assert run.xcoms["return_value"] == str(clip)
 
 
 @pytest.mark.parametrize("kind", [Path, str])
-def test_a_path_of_any_type(still: Sandbox, clip: Path, kind: type) -> None:
-    run = TaskRun(in_dag(ArchiveVideoOperator, destination=kind(clip), request_id=video(still).request_id))
+def test_a_path_of_any_type(sandbox: Sandbox, clip: Path, kind: type) -> None:
+    run = TaskRun(in_dag(ArchiveVideoOperator, destination=kind(clip), request_id=video(sandbox).request_id))
     assert run.finish().state == "success"
     assert run.xcoms["return_value"] == str(clip)
 
 
 @pytest.mark.parametrize("place", [7, None, b"clip.mp4"])
-def test_what_is_no_path_is_named(still: Sandbox, place: Any) -> None:
-    ready = video(still)
+def test_what_is_no_path_is_named(sandbox: Sandbox, place: Any) -> None:
+    ready = video(sandbox)
     report = TaskRun(in_dag(ArchiveVideoOperator, destination=place, request_id=ready.request_id)).finish()
     assert report.state == "failed"
     assert isinstance(report.error, DestinationError)
     assert re.search("destination is (of type|empty)", str(report.error))
-    assert still.ledger().fetched == 0
+    assert sandbox.ledger().fetched == 0
 
 
-def test_a_destination_that_another_task_has_claimed(still: Sandbox, clip: Path) -> None:
+def test_a_destination_that_another_task_has_claimed(sandbox: Sandbox, clip: Path) -> None:
     other = "a_dag/run/video/3"
     assert prepare_destination(clip, owner=other, if_exists="fail") is None
-    run = archiving(clip, request_id=video(still).request_id)
+    run = archiving(clip, request_id=video(sandbox).request_id)
 
     report = run.finish()
 
     # A video that is paid: the other one may end without publishing, and then a retry finds the name free.
     assert report.state == "up_for_retry"
     assert re.search(r"claimed by DAG a_dag, run run, task video, map index 3 since .*ti\.map_index", str(report.error))
-    assert still.ledger().fetched == 0
+    assert sandbox.ledger().fetched == 0
     release_claim(clip, owner=other)
     assert run.retry().state == "success"
     assert names(clip.parent) == ["clip.mp4", "clip.mp4.json"]
 
 
-def test_a_claim_of_its_own_try_before_is_taken_again(still: Sandbox, clip: Path) -> None:
-    run = archiving(clip, request_id=video(still).request_id)
+def test_a_claim_of_its_own_try_before_is_taken_again(sandbox: Sandbox, clip: Path) -> None:
+    run = archiving(clip, request_id=video(sandbox).request_id)
     assert prepare_destination(clip, owner="a_dag/run/video/-1", if_exists="fail") is None
-    still.script(Fault("download", "garbage"))
+    sandbox.script(Fault("download", "garbage"))
     assert run.finish().state == "up_for_retry"
     assert len(names(clip.parent)) == 1, "the claim stays for the retry"
-    still.clear_faults()
+    sandbox.clear_faults()
     assert run.retry().state == "success"
     assert names(clip.parent) == ["clip.mp4", "clip.mp4.json"]
 
@@ -246,21 +246,21 @@ def test_a_claim_of_its_own_try_before_is_taken_again(still: Sandbox, clip: Path
     ids=["garbage", "cut short", "unknown id"],
 )
 def test_what_is_not_a_whole_video_is_not_published(
-    still: Sandbox, clip: Path, fault: Fault, error: type[Exception], state: str
+    sandbox: Sandbox, clip: Path, fault: Fault, error: type[Exception], state: str
 ) -> None:
-    ready = video(still)
-    still.script(fault)
+    ready = video(sandbox)
+    sandbox.script(fault)
     run = archiving(clip, request_id=ready.request_id)
     report = run.finish()
     assert isinstance(report.error, error)
     assert report.state == state
     assert list(clip.parent.iterdir()) == []
-    still.clear_faults()
+    sandbox.clear_faults()
     assert run.retry().state == "success"
 
 
-def test_a_video_that_failed_is_no_link(still: Sandbox, clip: Path) -> None:
-    failed = video(still, "a cat [fail: too dark]")
+def test_a_video_that_failed_is_no_link(sandbox: Sandbox, clip: Path) -> None:
+    failed = video(sandbox, "a cat [fail: too dark]")
     report = archiving(clip, request_id=failed.request_id).finish()
     assert report.state == "failed"
     assert isinstance(report.error, VideoFailedError)
@@ -268,24 +268,24 @@ def test_a_video_that_failed_is_no_link(still: Sandbox, clip: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["stall", "drip"])
-def test_execution_timeout_ends_an_archive_at_once(still: Sandbox, clip: Path, kind: str) -> None:
-    ready = video(still)
-    still.script(Fault("download", kind, times=0, at_byte=100, rate=20, seconds=600))
+def test_execution_timeout_ends_an_archive_at_once(sandbox: Sandbox, clip: Path, kind: str) -> None:
+    ready = video(sandbox)
+    sandbox.script(Fault("download", kind, times=0, at_byte=100, rate=20, seconds=600))
     run = archiving(clip, request_id=ready.request_id, execution_timeout=timedelta(seconds=1))
 
     report = run.finish()
 
     assert report.state == "up_for_retry"
     assert isinstance(report.error, AirflowTaskTimeout)
-    assert still.ledger().download_calls == 1
+    assert sandbox.ledger().download_calls == 1
     assert names(clip.parent) == []
-    still.clear_faults()
+    sandbox.clear_faults()
     assert run.retry().state == "success"
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "None"])
-def test_what_an_empty_template_renders_to_is_absent(still: Sandbox, clip: Path, nothing: str | None) -> None:
-    ready = video(still)
+def test_what_an_empty_template_renders_to_is_absent(sandbox: Sandbox, clip: Path, nothing: str | None) -> None:
+    ready = video(sandbox)
     run = archiving(clip, request_id=nothing, url=ready.url, prompt=nothing)
     assert run.finish().state == "success"
     report = archiving(clip, request_id=nothing, url=nothing).finish()

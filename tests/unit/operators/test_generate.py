@@ -19,26 +19,26 @@ from tests.unit.conftest import Clock
 from tests.unit.operators.tasks import MADE, generating, is_archived, made
 from tests.unit.worker import MODEL, TaskRun
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 
 # --- the whole way ----------------------------------------------------------------------------------------------------
 
 
-def test_from_prompt_to_file_in_two_worker_processes(still: Sandbox, clip: Path) -> None:
+def test_from_prompt_to_file_in_two_worker_processes(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
 
     first = run.work()
 
     assert first.state == "deferred"
     assert first.message.classpath.endswith("triggers.video.VideoReadyTrigger")
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     assert first.message.trigger_kwargs["request_id"] == job["request_id"]
     assert "cat" not in repr(first.message)
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.work().state == "success"
-    assert is_archived(clip, still)
-    ledger = still.ledger()
+    assert is_archived(clip, sandbox)
+    ledger = sandbox.ledger()
     assert (ledger.billed, ledger.fetched, ledger.key_leaks) == (1, 1, 0)
     assert run.xcoms["return_value"] == str(clip)
     assert run.xcoms["submission"]["request_id"] == run.xcoms["video"]["request_id"] == job["request_id"]
@@ -49,35 +49,35 @@ def test_from_prompt_to_file_in_two_worker_processes(still: Sandbox, clip: Path)
     assert "Signature" not in json.dumps([run.xcoms, run.store])
 
 
-def test_in_one_worker_process_if_told_so(still: Sandbox, clock: Clock, clip: Path) -> None:
+def test_in_one_worker_process_if_told_so(sandbox: Sandbox, clock: Clock, clip: Path) -> None:
     run = generating(clip, deferrable=False, poke_interval=None)
     assert run.work().state == "success"
-    assert set(clock.naps) == {15}
-    assert is_archived(clip, still)
+    assert set(clock.sleeps) == {15}
+    assert is_archived(clip, sandbox)
     assert run.deferral is None
 
 
-def test_a_worker_that_waits_does_not_sleep_beyond_the_deadline(still: Sandbox, clock: Clock, clip: Path) -> None:
+def test_a_worker_that_waits_does_not_sleep_beyond_the_deadline(sandbox: Sandbox, clock: Clock, clip: Path) -> None:
     began = clock.now
     report = generating(clip, deferrable=False, poke_interval=40, timeout=50).work()
     assert isinstance(report.error, VideoTimeoutError)
-    assert clock.naps == pytest.approx([40, 10])
+    assert clock.sleeps == pytest.approx([40, 10])
     assert clock.now == pytest.approx(began + 50)
 
 
-def test_a_refused_submit_waits_in_the_triggerer_first(still: Sandbox, clock: Clock, clip: Path) -> None:
-    still.script(Fault("submit", "rate_limited"))
+def test_a_refused_submit_waits_in_the_triggerer_first(sandbox: Sandbox, clock: Clock, clip: Path) -> None:
+    sandbox.script(Fault("submit", "rate_limited"))
     run = generating(clip)
     assert run.work().message.classpath.endswith("SubmitRetryTrigger")
-    assert made(run, still).state == "success"
-    assert is_archived(clip, still)
-    assert (still.ledger().submit_calls, still.ledger().billed) == (2, 1)
+    assert made(run, sandbox).state == "success"
+    assert is_archived(clip, sandbox)
+    assert (sandbox.ledger().submit_calls, sandbox.ledger().billed) == (2, 1)
 
 
-def test_a_folder_gets_a_file_named_after_the_video(still: Sandbox, tmp_path: Path) -> None:
+def test_a_folder_gets_a_file_named_after_the_video(sandbox: Sandbox, tmp_path: Path) -> None:
     run = generating(tmp_path)
-    assert made(run, still).state == "success"
-    (job,) = still.ledger().jobs
+    assert made(run, sandbox).state == "success"
+    (job,) = sandbox.ledger().jobs
     assert run.xcoms["return_value"] == str(tmp_path / f"{job['request_id']}.mp4")
 
 
@@ -101,31 +101,31 @@ def file_in_the_way(folder: Path) -> Path:
     ],
 )
 def test_a_place_that_cannot_be_used_is_found_before_paying(
-    still: Sandbox, tmp_path: Path, make_place: Any, arguments: dict[str, str], words: str
+    sandbox: Sandbox, tmp_path: Path, make_place: Any, arguments: dict[str, str], words: str
 ) -> None:
     run = generating(make_place(tmp_path), **arguments)
     report = run.finish()
     assert isinstance(report.error, DestinationError)
     assert words in str(report.error)
     assert report.error.billing is Billing.NOT_SUBMITTED
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
     assert run.record is None
 
 
-def test_skip_pays_nothing(still: Sandbox, tmp_path: Path) -> None:
+def test_skip_pays_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     clip = file_in_the_way(tmp_path)
     run = generating(clip, if_exists="skip")
     assert run.finish().state == "success"
     assert clip.read_bytes() == b"something of value"
     assert run.xcoms["return_value"] == run.xcoms["manifest"]["path"] == str(clip)
-    assert (still.ledger().submit_calls, still.ledger().status_calls) == (0, 0)
+    assert (sandbox.ledger().submit_calls, sandbox.ledger().status_calls) == (0, 0)
     assert run.record is None
 
 
-def test_overwrite_replaces_what_is_there(still: Sandbox, tmp_path: Path) -> None:
+def test_overwrite_replaces_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
     clip = file_in_the_way(tmp_path)
-    assert made(generating(clip, if_exists="overwrite"), still).state == "success"
-    assert is_archived(clip, still)
+    assert made(generating(clip, if_exists="overwrite"), sandbox).state == "success"
+    assert is_archived(clip, sandbox)
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -137,44 +137,44 @@ def event_for(run: TaskRun, **facts: Any) -> dict[str, Any]:
     return {"request_id": kwargs["request_id"], "deadline": kwargs["deadline"], **facts}
 
 
-def test_an_event_ahead_of_the_service_waits_again(still: Sandbox, clip: Path) -> None:
+def test_an_event_ahead_of_the_service_waits_again(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     deadline = run.work().message.trigger_kwargs["deadline"]
     again = run.resume(event_for(run, status="ready"))
     assert again.state == "deferred"
     assert again.message.trigger_kwargs["deadline"] == deadline
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.work().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("event", [{"status": "error", "message": "no luck"}, {"status": "what?"}, None, [], "ready"])
 def test_an_event_that_cannot_be_read_is_deferred_again_and_loses_nothing(
-    still: Sandbox, clip: Path, event: Any
+    sandbox: Sandbox, clip: Path, event: Any
 ) -> None:
     run = generating(clip, retries=0)
     run.work()
     assert run.resume(event).state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.work().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------
 
 
 def test_on_kill_tells_the_truth_before_and_after_the_resume(
-    still: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = generating(clip)
     waiting = run.work().task
-    still.advance(MADE)
+    sandbox.advance(MADE)
     resumed = run.work().task
-    (job,) = still.ledger().jobs
-    calls = still.ledger().status_calls
+    (job,) = sandbox.ledger().jobs
+    calls = sandbox.ledger().status_calls
     for task in (waiting, resumed):
         capsys.readouterr()
         task.on_kill()
         said = capsys.readouterr().out
         assert f"Video {job['request_id']} was submitted, keeps running at the service and is billed" in said
-    assert still.ledger().status_calls == calls
+    assert sandbox.ledger().status_calls == calls

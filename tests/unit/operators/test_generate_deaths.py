@@ -20,7 +20,7 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import FAILS, MADE, generating, is_archived, made
 from tests.unit.worker import DiesBefore, Killed
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 
 @pytest.mark.parametrize(
@@ -36,36 +36,36 @@ pytestmark = pytest.mark.usefixtures("first_look_at_once")
         pytest.param(DiesBefore(comms.SucceedTask), id="before success"),
     ],
 )
-def test_a_retry_takes_up_its_own_video_after_any_death(still: Sandbox, clip: Path, dies: DiesBefore | None) -> None:
+def test_a_retry_takes_up_its_own_video_after_any_death(sandbox: Sandbox, clip: Path, dies: DiesBefore | None) -> None:
     run = generating(clip)
     on_resume = dies is not None and dies.kind is comms.GetTaskStateStore
     run.before = dies if dies and not on_resume else run.before
     if run.work().state == "deferred":
-        still.advance(MADE)
+        sandbox.advance(MADE)
         if dies:
             run.before = dies
             assert run.work().state == "killed"
-    before = still.ledger()
+    before = sandbox.ledger()
 
     run.before = lambda message: None
     run.next_try()
-    still.advance(MADE)
+    sandbox.advance(MADE)
     report = run.work()
     if report.state == "deferred":
-        still.advance(MADE)
+        sandbox.advance(MADE)
         report = run.work()
 
     assert report.state == "success"
-    assert still.ledger().billed == 1
-    assert is_archived(clip, still)
-    assert still.ledger().fetched == 1
+    assert sandbox.ledger().billed == 1
+    assert is_archived(clip, sandbox)
+    assert sandbox.ledger().fetched == 1
     if before.fetched:
-        assert still.ledger().download_calls == before.download_calls, "what is published is not fetched again"
+        assert sandbox.ledger().download_calls == before.download_calls, "what is published is not fetched again"
 
 
 @pytest.mark.parametrize("when", ["before publish", "after publish"])
 def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
-    still: Sandbox, clip: Path, when: str, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, clip: Path, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*arguments: Any) -> Any:
         if when == "after publish":
@@ -75,12 +75,12 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
     run = generating(clip)
     with monkeypatch.context() as patch:
         patch.setattr("airflow_provider_siliconflow.archive.archiver.publish", die)
-        assert made(run, still).state == "killed"
+        assert made(run, sandbox).state == "killed"
     assert clip.exists() == (when == "after publish")
 
     assert run.retry().state == "success"
-    assert is_archived(clip, still)
-    ledger = still.ledger()
+    assert is_archived(clip, sandbox)
+    ledger = sandbox.ledger()
     assert (ledger.billed, ledger.fetched) == (1, 1 if when == "after publish" else 2)
 
 
@@ -94,49 +94,49 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
     ids=["not found", "server error", "failed"],
 )
 def test_what_is_archived_is_done_even_if_the_service_has_forgotten_it(
-    still: Sandbox, clip: Path, forgets: Fault
+    sandbox: Sandbox, clip: Path, forgets: Fault
 ) -> None:
     run = generating(clip, timeout=0)
     run.work()
-    still.advance(MADE)
+    sandbox.advance(MADE)
     run.before = DiesBefore(comms.SetXCom, "'manifest'")
     assert run.work().state == "killed"
-    still.script(forgets)
+    sandbox.script(forgets)
 
     report = run.retry()
 
     assert report.state == "success"
     assert not run.record["closed"]
     assert run.xcoms["return_value"] == run.xcoms["manifest"]["path"] == str(clip)
-    assert (still.ledger().billed, still.ledger().fetched) == (1, 1)
+    assert (sandbox.ledger().billed, sandbox.ledger().fetched) == (1, 1)
 
 
-def test_a_triggerer_that_is_lost_costs_nothing(still: Sandbox, clip: Path) -> None:
+def test_a_triggerer_that_is_lost_costs_nothing(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     run.work()
     assert run.fail_deferral().state == "up_for_retry"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(still: Sandbox, clip: Path) -> None:
+def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
-    made(run, still)
+    made(run, sandbox)
     report = run.clear()
     assert report.state == "failed"
     assert isinstance(report.error, DestinationError)
-    assert still.ledger().submit_calls == 1
+    assert sandbox.ledger().submit_calls == 1
 
     run.task.if_exists = "overwrite"
     run.max_tries += 1
     run.next_try()
-    assert made(run, still).state == "success"
-    assert still.ledger().billed == 2
-    assert is_archived(clip, still, job=1)
+    assert made(run, sandbox).state == "success"
+    assert sandbox.ledger().billed == 2
+    assert is_archived(clip, sandbox, job=1)
 
 
-def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(still: Sandbox, clip: Path) -> None:
+def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(sandbox: Sandbox, clip: Path) -> None:
     def fail(message: Any) -> None:
         value: Any = getattr(message, "value", None)
         if isinstance(message, comms.SetTaskStateStore) and value["request_id"]:
@@ -147,18 +147,18 @@ def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(still: Sandbox
     assert run.work().state == "deferred"
     assert run.record["request_id"] is None
     run.before = lambda message: None
-    paid = still.ledger().jobs[0]["request_id"]
+    paid = sandbox.ledger().jobs[0]["request_id"]
 
     report = run.resume({"status": "timed_out", "request_id": paid, "deadline": 1.0})
 
     assert type(report.error) is VideoTimeoutError
     assert run.record["request_id"] == paid
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_without_a_record_a_late_video_says_that_a_retry_pays_again(still: Sandbox, clip: Path) -> None:
+def test_without_a_record_a_late_video_says_that_a_retry_pays_again(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, timeout=0)
     run.has_store = False
     report = run.finish()
@@ -167,17 +167,17 @@ def test_without_a_record_a_late_video_says_that_a_retry_pays_again(still: Sandb
     assert "costs nothing" not in str(report.error)
 
 
-def test_without_a_store_the_way_is_the_same(still: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = generating(clip)
     run.has_store = False
     warn_of_no_store.cache_clear()
-    assert made(run, still).state == "success"
-    assert is_archived(clip, still)
+    assert made(run, sandbox).state == "success"
+    assert is_archived(clip, sandbox)
     assert run.xcoms["manifest"]["trace_ids"] == [run.xcoms["video"]["trace_id"]]
     assert caplog.text.count("no task state store") == 1
 
 
-def test_without_a_store_a_failure_is_told_all_the_same(still: Sandbox, clip: Path) -> None:
+def test_without_a_store_a_failure_is_told_all_the_same(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, prompt=FAILS)
     run.has_store = False
-    assert type(made(run, still).error) is VideoFailedError
+    assert type(made(run, sandbox).error) is VideoFailedError

@@ -25,16 +25,16 @@ from tests.unit.conftest import Clock
 from tests.unit.operators.tasks import FAILS, MADE, generating, is_archived, made
 from tests.unit.worker import Report, TaskRun
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(
-    still: Sandbox, clock: Clock, clip: Path, deferrable: bool
+    sandbox: Sandbox, clock: Clock, clip: Path, deferrable: bool
 ) -> None:
     run = generating(clip, prompt=FAILS, deferrable=deferrable, poke_interval=0.01 if deferrable else 15)
 
-    report = made(run, still) if deferrable else run.work()
+    report = made(run, sandbox) if deferrable else run.work()
 
     assert report.state == "up_for_retry"
     assert type(report.error) is VideoFailedError
@@ -43,19 +43,19 @@ def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(
     assert "too dark" in str(report.error)
     assert "may bill it all the same" in str(report.error)
     assert "too dark" in run.record["closed"]
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
     first = run.record["request_id"]
 
     run.task.prompt = "a dog"
     run.next_try()
-    assert (made(run, still) if deferrable else run.work()).state == "success"
-    assert still.ledger().billed == 2
+    assert (made(run, sandbox) if deferrable else run.work()).state == "success"
+    assert sandbox.ledger().billed == 2
     assert run.record["request_id"] != first
-    assert is_archived(clip, still, job=1)
+    assert is_archived(clip, sandbox, job=1)
 
 
 def test_a_failure_is_told_even_if_its_record_cannot_be_closed(
-    still: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: Any) -> None:
         if isinstance(message, comms.SetTaskStateStore):
@@ -63,19 +63,19 @@ def test_a_failure_is_told_even_if_its_record_cannot_be_closed(
 
     run = generating(clip, prompt=FAILS)
     run.work()
-    still.advance(MADE)
+    sandbox.advance(MADE)
     run.before = fail
     assert type(run.work().error) is VideoFailedError
     assert f"The record of video {run.record['request_id']} cannot be closed" in caplog.text
 
     assert type(run.retry().error) is VideoFailedError, "the same video's failure once more"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
     assert run.record["closed"]
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
-    still: Sandbox, clock: Clock, clip: Path, deferrable: bool
+    sandbox: Sandbox, clock: Clock, clip: Path, deferrable: bool
 ) -> None:
     waits = {"timeout": 0} if deferrable else {"timeout": 45, "poke_interval": 15}
     run = generating(clip, deferrable=deferrable, **waits)
@@ -92,13 +92,13 @@ def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
     ):
         assert fact in str(report.error)
     assert not run.record["closed"]
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
-    assert is_archived(clip, still)
+    assert sandbox.ledger().billed == 1
+    assert is_archived(clip, sandbox)
 
 
-def test_the_trigger_knows_when_the_video_was_submitted_though_another_try_did(still: Sandbox, clip: Path) -> None:
+def test_the_trigger_knows_when_the_video_was_submitted_though_another_try_did(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     run.work()
     run.next_try()
@@ -107,11 +107,11 @@ def test_the_trigger_knows_when_the_video_was_submitted_though_another_try_did(s
     assert report.message.trigger_kwargs["submitted_at"] == datetime(2026, 8, 1, 12, tzinfo=UTC).timestamp()
 
 
-def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, clip: Path) -> None:
+def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     run.work()
     clip.write_bytes(b"something of value")
-    still.advance(MADE)
+    sandbox.advance(MADE)
     report = run.work()
     assert report.state == "up_for_retry", "a paid video is never given up"
     assert isinstance(report.error, VideoNotArchivedError)
@@ -121,7 +121,7 @@ def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(still: Sandbox, 
 
 
 def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
-    still: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: Any) -> None:
         if isinstance(message, comms.GetTaskStateStore):
@@ -129,10 +129,10 @@ def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
 
     run = generating(clip)
     run.work()
-    still.advance(MADE)
+    sandbox.advance(MADE)
     run.before = fail
     assert run.work().state == "success"
-    assert is_archived(clip, still)
+    assert is_archived(clip, sandbox)
     assert "Goes on without the record of video" in caplog.text
 
 
@@ -146,87 +146,87 @@ def woken(run: TaskRun, status: str) -> Report:
 
 @pytest.mark.parametrize("status", ["ready", "rejected", "timed_out"])
 def test_a_key_that_is_no_longer_good_ends_no_wait(
-    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, status: str
+    sandbox: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     run = generating(clip, retries=0)
     run.work()
-    still.change_key("cn", "sk-renewed")
-    still.advance(MADE)
+    sandbox.change_key("cn", "sk-renewed")
+    sandbox.advance(MADE)
     assert woken(run, status).state == "deferred"
 
-    connection = {"conn_type": "siliconflow", "password": "sk-renewed", "host": still.base_url}
+    connection = {"conn_type": "siliconflow", "password": "sk-renewed", "host": sandbox.base_url}
     monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(connection))
     assert run.finish().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("kind", ["payment_required", "forbidden"])
-def test_an_account_that_is_rejected_ends_no_wait(still: Sandbox, clip: Path, kind: str) -> None:
+def test_an_account_that_is_rejected_ends_no_wait(sandbox: Sandbox, clip: Path, kind: str) -> None:
     """For one: who tops up the account and clears the task pays for another video."""
-    still.script(Fault("status", kind, times=2))
+    sandbox.script(Fault("status", kind, times=2))
     run = generating(clip, retries=0)
     run.work()
     assert woken(run, "rejected").state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.finish().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_video_that_the_service_does_not_know_for_long_is_told_with_the_money(still: Sandbox, clip: Path) -> None:
-    still.script(Fault("status", "not_found", times=0))
+def test_a_video_that_the_service_does_not_know_for_long_is_told_with_the_money(sandbox: Sandbox, clip: Path) -> None:
+    sandbox.script(Fault("status", "not_found", times=0))
     run = generating(clip)
     run.work()
     report = woken(run, "rejected")
     assert report.state == "up_for_retry"
     assert type(report.error) is VideoUnavailableError
-    said = f"Video {still.ledger().jobs[0]['request_id']} was submitted, keeps running at the service and is billed"
+    said = f"Video {sandbox.ledger().jobs[0]['request_id']} was submitted, keeps running at the service and is billed"
     assert said in str(report.error)
     assert "A retry of this task re-attaches to it, which costs nothing" in str(report.error)
-    still.clear_faults()
-    still.advance(MADE)
+    sandbox.clear_faults()
+    sandbox.advance(MADE)
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 def test_a_worker_that_waits_asks_again_where_the_service_does_not_know_the_video(
-    still: Sandbox, clock: Clock, clip: Path
+    sandbox: Sandbox, clock: Clock, clip: Path
 ) -> None:
-    still.script(Fault("status", "not_found", times=4), Fault("status", "unauthorized", times=2))
+    sandbox.script(Fault("status", "not_found", times=4), Fault("status", "unauthorized", times=2))
     assert generating(clip, deferrable=False, poke_interval=15, retries=0).work().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_storage_that_is_down_keeps_the_record(still: Sandbox, clip: Path) -> None:
-    still.script(Fault("download", "storage_down", times=0))
+def test_a_storage_that_is_down_keeps_the_record(sandbox: Sandbox, clip: Path) -> None:
+    sandbox.script(Fault("download", "storage_down", times=0))
     run = generating(clip)
-    report = made(run, still)
+    report = made(run, sandbox)
     assert report.state == "up_for_retry"
     assert report.error.billing is Billing.RUNNING  # type: ignore[union-attr]
     assert report.error.request_id == run.record["request_id"]  # type: ignore[union-attr]
     assert not clip.exists()
-    still.clear_faults()
+    sandbox.clear_faults()
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
-    assert is_archived(clip, still)
+    assert sandbox.ledger().billed == 1
+    assert is_archived(clip, sandbox)
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 410, 451, 302, 401, 402, 403])
 @pytest.mark.parametrize("times", [1, 0], ids=["once", "for ever"])
 def test_no_answer_to_a_poll_ends_a_paid_video(
-    still: Sandbox, clock: Clock, clip: Path, status: int, times: int
+    sandbox: Sandbox, clock: Clock, clip: Path, status: int, times: int
 ) -> None:
-    still.script(Fault("status", "answer", status=status, body='{"message": "no"}', times=times))
+    sandbox.script(Fault("status", "answer", status=status, body='{"message": "no"}', times=times))
     run = generating(clip, deferrable=False, timeout=600 if times == 0 else 6000, poke_interval=15)
     report = run.finish()
     if times:
         assert report.state == "success"
-        assert is_archived(clip, still)
+        assert is_archived(clip, sandbox)
         return
     assert report.state == "up_for_retry", "a retry re-attaches"
     assert isinstance(report.error, VideoTimeoutError if status in (401, 402, 403) else VideoUnavailableError)
     assert report.error.billing is Billing.RUNNING
-    assert report.error.request_id == still.ledger().jobs[0]["request_id"]
+    assert report.error.request_id == sandbox.ledger().jobs[0]["request_id"]
     assert "Top up" not in str(report.error) or "clearing the task submits another video" in str(report.error)
-    still.clear_faults()
+    sandbox.clear_faults()
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1

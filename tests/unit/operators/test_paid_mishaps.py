@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import MADE, generating, is_archived, made, submitting
 from tests.unit.worker import Report, TaskRun
 
-pytestmark = pytest.mark.usefixtures("first_look_at_once")
+pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 CONN = "AIRFLOW_CONN_SILICONFLOW_DEFAULT"
 BROKEN = {"missing": None, "no key": '{"conn_type": "siliconflow"}', "no JSON": "{", "not an object": "[1]"}
@@ -47,17 +47,17 @@ def writes_id(message: Any) -> bool:
 @pytest.mark.parametrize("wake", ["event", "failed deferral"])
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_connection_that_is_broken_as_the_task_resumes(
-    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, has_store: bool, wake: str, how: str
+    sandbox: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, has_store: bool, wake: str, how: str
 ) -> None:
     run = generating(clip)
     run.has_store = has_store
-    report = resumed(run, still, wake, lambda: break_connection(monkeypatch, how))
-    tells_the_paid_video(report, still.ledger().jobs[0]["request_id"])
+    report = resumed(run, sandbox, wake, lambda: break_connection(monkeypatch, how))
+    tells_the_paid_video(report, sandbox.ledger().jobs[0]["request_id"])
 
 
-def resumed(run: TaskRun, still: Sandbox, wake: str, change: Any) -> Report:
+def resumed(run: TaskRun, sandbox: Sandbox, wake: str, change: Any) -> Report:
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.deferral
     kwargs: Any = run.deferral.trigger_kwargs
     change()
@@ -86,66 +86,66 @@ CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("wake", ["event", "failed deferral"])
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_an_argument_that_is_another_one_as_the_task_resumes(
-    still: Sandbox, clip: Path, has_store: bool, wake: str, change: dict[str, Any]
+    sandbox: Sandbox, clip: Path, has_store: bool, wake: str, change: dict[str, Any]
 ) -> None:
     run = generating(clip)
     run.has_store = has_store
-    report = resumed(run, still, wake, lambda: vars(run.task).update(change))
+    report = resumed(run, sandbox, wake, lambda: vars(run.task).update(change))
     if report.state == "success":
-        assert is_archived(clip, still)
+        assert is_archived(clip, sandbox)
         return
-    tells_the_paid_video(report, still.ledger().jobs[0]["request_id"])
+    tells_the_paid_video(report, sandbox.ledger().jobs[0]["request_id"])
     assert ("a retry submits another" in str(report.error)) is not has_store
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_an_argument_that_is_another_one_in_the_next_try(still: Sandbox, clip: Path, change: dict[str, Any]) -> None:
+def test_an_argument_that_is_another_one_in_the_next_try(sandbox: Sandbox, clip: Path, change: dict[str, Any]) -> None:
     run = generating(clip)
     run.work()
-    paid = still.ledger().jobs[0]["request_id"]
-    still.advance(MADE)
+    paid = sandbox.ledger().jobs[0]["request_id"]
+    sandbox.advance(MADE)
     vars(run.task).update(change)
     report = run.retry()
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
     assert report.state == "success" or paid in str(report.error)
 
 
-def test_a_record_outlives_the_xcom_that_names_it(still: Sandbox, clip: Path) -> None:
+def test_a_record_outlives_the_xcom_that_names_it(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     run.xcoms.clear()
     report = run.fail_deferral()
     assert report.state == "success", report.error
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("odd", [{"request_id": 5}, {"request_id": "another"}, [1], "x", {}])
-def test_the_record_outweighs_an_xcom_that_was_edited(still: Sandbox, clip: Path, odd: Any) -> None:
+def test_the_record_outweighs_an_xcom_that_was_edited(sandbox: Sandbox, clip: Path, odd: Any) -> None:
     run = generating(clip)
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     run.xcoms["submission"] = odd
     report = run.work()
     assert report.state == "success", report.error
-    assert is_archived(clip, still)
+    assert is_archived(clip, sandbox)
 
 
 @pytest.mark.parametrize("kind", [KeyError, RuntimeError, ValueError])
 def test_a_mistake_while_archiving_is_told_with_the_money(
-    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+    sandbox: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     async def fail(*_: object) -> None:
         raise kind("oops")
 
     monkeypatch.setattr(VideoJob, "archive", fail)
-    report = made(generating(clip), still)
-    tells_the_paid_video(report, still.ledger().jobs[0]["request_id"])
+    report = made(generating(clip), sandbox)
+    tells_the_paid_video(report, sandbox.ledger().jobs[0]["request_id"])
     assert "oops" in str(report.error)
 
 
 @pytest.mark.parametrize("make", [generating, lambda clip, **more: submitting(**more)])
-def test_an_xcom_that_cannot_be_pushed_loses_no_id(still: Sandbox, clip: Path, make: Any) -> None:
+def test_an_xcom_that_cannot_be_pushed_loses_no_id(sandbox: Sandbox, clip: Path, make: Any) -> None:
     failures = [RuntimeError("the API server is away")]
 
     def fail(message: Any) -> None:
@@ -159,10 +159,10 @@ def test_an_xcom_that_cannot_be_pushed_loses_no_id(still: Sandbox, clip: Path, m
     report = run.work()
     run.before = lambda message: None
     assert report.state in ("deferred", "success"), report.error
-    assert run.record["request_id"] == still.ledger().jobs[0]["request_id"]
+    assert run.record["request_id"] == sandbox.ledger().jobs[0]["request_id"]
 
 
-def test_a_time_out_as_the_id_is_written_keeps_the_id(still: Sandbox, clip: Path) -> None:
+def test_a_time_out_as_the_id_is_written_keeps_the_id(sandbox: Sandbox, clip: Path) -> None:
     alarms = [AirflowTaskTimeout("execution_timeout")]
 
     def alarm(message: Any) -> None:
@@ -172,14 +172,14 @@ def test_a_time_out_as_the_id_is_written_keeps_the_id(still: Sandbox, clip: Path
     run = generating(clip)
     run.before = alarm
     assert run.work().state == "up_for_retry"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     report = run.retry()
     assert report.state == "success", report.error
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 def test_without_a_store_a_try_that_ends_in_the_middle_of_a_submit_says_that_a_retry_pays(
-    still: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def alarm(*_: object, **__: object) -> None:
         raise AirflowTaskTimeout("execution_timeout")
@@ -194,10 +194,10 @@ def test_without_a_store_a_try_that_ends_in_the_middle_of_a_submit_says_that_a_r
 
 
 @pytest.mark.parametrize("kept", [[], "x", {}, {"version": 2}, 5, {"request_id": None}, {"fingerprint": 1}])
-def test_a_record_that_was_damaged_is_no_absent_record(still: Sandbox, clip: Path, kept: Any) -> None:
+def test_a_record_that_was_damaged_is_no_absent_record(sandbox: Sandbox, clip: Path, kept: Any) -> None:
     run = generating(clip)
     run.store[KEY] = kept
     report = run.work()
     assert report.state == "up_for_retry", report.error
-    assert still.ledger().billed == 0
+    assert sandbox.ledger().billed == 0
     assert not json.dumps(str(report.error)).count("nothing is billed")

@@ -35,9 +35,9 @@ def submitting(**changes: Any) -> TaskRun:
 
 
 @pytest.fixture
-def connected(still: Sandbox, connect: Connect) -> Sandbox:
-    connect(still.base_url, password=still.key)
-    return still
+def connected(sandbox: Sandbox, connect: Connect) -> Sandbox:
+    connect(sandbox.base_url, password=sandbox.key)
+    return sandbox
 
 
 #: What hides the answer to a submit that the service has accepted and billed.
@@ -69,11 +69,11 @@ def test_a_slow_answer_that_is_not_waited_for(connected: Sandbox, connect: Conne
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "overloaded", "busy"])
-def test_a_rejected_submit_is_submitted_again_and_paid_once(connected: Sandbox, naps: list[float], kind: str) -> None:
+def test_a_rejected_submit_is_submitted_again_and_paid_once(connected: Sandbox, sleeps: list[float], kind: str) -> None:
     connected.script(Fault("submit", kind, times=2))
     assert submit_video().request_id
     ledger = connected.ledger()
-    assert (ledger.submit_calls, ledger.accepted, ledger.billed, len(naps)) == (3, 1, 1, 2)
+    assert (ledger.submit_calls, ledger.accepted, ledger.billed, len(sleeps)) == (3, 1, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -114,20 +114,20 @@ def test_bad_input_is_refused_before_money_is_spent(
     ],
 )
 def test_a_connection_that_is_wrong_is_told_and_costs_nothing(
-    still: Sandbox, connect: Connect, host: str, password: str | None, kind: type[Exception], said: str
+    sandbox: Sandbox, connect: Connect, host: str, password: str | None, kind: type[Exception], said: str
 ) -> None:
-    hosts = {"cn": still.base_url, "com": still.base_url_com}
-    keys = {"cn": still.key, "com": still.key_com}
+    hosts = {"cn": sandbox.base_url, "com": sandbox.base_url_com}
+    keys = {"cn": sandbox.key, "com": sandbox.key_com}
     connect(hosts.get(host, host), password=keys.get(password, password) if password else None)
     report = submitting().finish()
     assert report.state == "failed"
     assert isinstance(report.error, kind)
     assert said in str(report.error)
-    ledger = still.ledger()
+    ledger = sandbox.ledger()
     assert (ledger.accepted, ledger.billed) == (0, 0)
 
 
-def test_a_host_where_nobody_listens_costs_nothing(still: Sandbox, connect: Connect, naps: list[float]) -> None:
+def test_a_host_where_nobody_listens_costs_nothing(sandbox: Sandbox, connect: Connect, sleeps: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     connect(f"http://127.0.0.1:{port}/v1")

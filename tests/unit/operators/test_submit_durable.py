@@ -26,14 +26,14 @@ from tests.unit.worker import MODEL, DiesBefore, Killed
 # --- what is written, and when ----------------------------------------------------------------------------------------
 
 
-def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(still: Sandbox) -> None:
+def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(sandbox: Sandbox) -> None:
     seen: list[tuple[str, int]] = []
 
     def note(message: Any) -> None:
         kind = type(message).__name__
         if kind in ("SetTaskStateStore", "SetXCom"):
             what = message.key if kind == "SetXCom" else "id" if message.value["request_id"] else "intent"
-            seen.append((what, still.ledger().submit_calls))
+            seen.append((what, sandbox.ledger().submit_calls))
 
     run = submitting()
     run.before = note
@@ -41,11 +41,11 @@ def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(stil
 
     assert report.state == "success"
     assert seen == [("intent", 0), ("id", 1), ("submission", 1), ("return_value", 1)]
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     assert job["prompt"] == "a cat"
     assert run.xcoms["return_value"] == run.record["request_id"] == job["request_id"]
     assert run.xcoms["submission"] == {
-        **{"request_id": job["request_id"], "model": MODEL, "host": still.base_url},
+        **{"request_id": job["request_id"], "model": MODEL, "host": sandbox.base_url},
         **{"trace_id": run.record["trace_id"], "submitted_at": run.record["submitted_at"]},
     }
 
@@ -64,23 +64,23 @@ UNKNOWN = "SubmitOutcomeUnknownError"
     ],
 )
 def test_a_retry_after_a_death_pays_nothing_again(
-    still: Sandbox, dies: DiesBefore, then: str, billed: int, kept: str
+    sandbox: Sandbox, dies: DiesBefore, then: str, billed: int, kept: str
 ) -> None:
     run = submitting()
     run.before = dies
     assert run.finish().state == "killed"
-    first = [job["request_id"] for job in still.ledger().jobs]
+    first = [job["request_id"] for job in sandbox.ledger().jobs]
 
     report = run.retry()
 
     assert (type(report.error).__name__ if report.error else report.state) == then
-    assert still.ledger().billed == billed
+    assert sandbox.ledger().billed == billed
     assert ("id" if run.record["request_id"] else "intent") == kept
     if first and report.state == "success":
         assert run.xcoms["return_value"] == first[0]
 
 
-def test_a_death_between_intent_and_post_is_an_unknown_outcome(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_death_between_intent_and_post_leaves_it_unknown(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
@@ -93,15 +93,15 @@ def test_a_death_between_intent_and_post_is_an_unknown_outcome(still: Sandbox, m
 
     assert report.state == "failed"
     assert isinstance(report.error, SubmitOutcomeUnknownError)
-    for fact in (run.record["intent_at"], MODEL, still.base_url, "the price of a video", "may be running and billed"):
+    for fact in (run.record["intent_at"], MODEL, sandbox.base_url, "the price of a video", "may be running and billed"):
         assert fact in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
 # --- retry or clear ---------------------------------------------------------------------------------------------------
 
 
-def test_an_image_that_is_gone_hides_no_paid_video(still: Sandbox, tmp_path: Path) -> None:
+def test_an_image_that_is_gone_hides_no_paid_video(sandbox: Sandbox, tmp_path: Path) -> None:
     image = tmp_path / "cat.png"
     image.write_bytes(b"\x89PNG\r\n\x1a\n and more")
     run = submitting(model="Wan-AI/Wan2.2-I2V-A14B", image=str(image))
@@ -111,51 +111,51 @@ def test_an_image_that_is_gone_hides_no_paid_video(still: Sandbox, tmp_path: Pat
 
     assert run.retry().state == "success"
 
-    paid = still.ledger().jobs[0]["request_id"]
+    paid = sandbox.ledger().jobs[0]["request_id"]
     assert run.xcoms["return_value"] == paid
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
     report = run.clear()
     assert report.state == "failed"
     assert "cannot be read" in str(report.error)
     assert run.record["request_id"] == paid
 
 
-def test_a_clear_submits_anew_and_says_that_it_pays_again(still: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_clear_submits_anew_and_says_that_it_pays_again(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     run = submitting()
     run.finish()
     first = run.xcoms["return_value"]
 
     assert run.clear().state == "success"
 
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
     assert run.xcoms["return_value"] != first
     assert f"submits anew and pays the price of a video again. On record was video {first}" in caplog.text
 
 
-def test_a_clear_takes_up_the_video_if_it_is_told_to(still: Sandbox) -> None:
+def test_a_clear_takes_up_the_video_if_it_is_told_to(sandbox: Sandbox) -> None:
     run = submitting(reuse_on_clear=True)
     run.finish()
     first = run.xcoms["return_value"]
 
     assert run.clear().state == run.clear().state == "success"
 
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
     assert run.xcoms["return_value"] == first
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_task_that_a_dead_scheduler_left_behind_is_no_cleared_one(still: Sandbox, retries: int) -> None:
+def test_a_task_that_a_dead_scheduler_left_behind_is_no_cleared_one(sandbox: Sandbox, retries: int) -> None:
     """The next scheduler resets such a task whatever its retries: its tries grow beyond them, nobody paid again."""
     run = submitting(retries=retries)
     run.before = DiesBefore(comms.SucceedTask)
     run.finish()
     for _ in range(3):
         assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize(("policy", "state", "billed"), [("fail", "failed", 1), ("resubmit", "success", 2)])
-def test_another_request_than_the_one_paid_for(still: Sandbox, policy: str, state: str, billed: int) -> None:
+def test_another_request_than_the_one_paid_for(sandbox: Sandbox, policy: str, state: str, billed: int) -> None:
     run = submitting(on_unknown_submit=policy)
     run.before = DiesBefore(comms.SucceedTask)
     run.finish()
@@ -164,7 +164,7 @@ def test_another_request_than_the_one_paid_for(still: Sandbox, policy: str, stat
     report = run.retry()
 
     assert report.state == state
-    assert still.ledger().billed == billed
+    assert sandbox.ledger().billed == billed
     if policy == "fail":
         assert isinstance(report.error, SubmitConflictError)
         assert f"already paid for video {run.record['request_id']}" in str(report.error)
@@ -173,8 +173,8 @@ def test_another_request_than_the_one_paid_for(still: Sandbox, policy: str, stat
 # --- a lost answer ----------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_answer_is_never_submitted_again_by_itself(still: Sandbox) -> None:
-    still.script(Fault("submit", "reset", after=True))
+def test_a_lost_answer_is_never_submitted_again_by_itself(sandbox: Sandbox) -> None:
+    sandbox.script(Fault("submit", "reset", after=True))
     run = submitting()
 
     report = run.finish()
@@ -183,20 +183,20 @@ def test_a_lost_answer_is_never_submitted_again_by_itself(still: Sandbox) -> Non
     assert isinstance(report.error, SubmitOutcomeUnknownError)
     for fact in (
         MODEL,
-        still.base_url,
+        sandbox.base_url,
         "was sent to",
         "Another video costs the price of a video",
         "To pay for another, clear the task",
     ):
         assert fact in str(report.error)
     assert run.retry().state == "failed"
-    assert (still.ledger().submit_calls, still.ledger().billed) == (1, 1)
+    assert (sandbox.ledger().submit_calls, sandbox.ledger().billed) == (1, 1)
     assert run.clear().state == "success"
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
-def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(still: Sandbox) -> None:
-    still.script(Fault("submit", "reset", after=True))
+def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(sandbox: Sandbox) -> None:
+    sandbox.script(Fault("submit", "reset", after=True))
     run = submitting(on_unknown_submit="resubmit")
 
     report = run.finish()
@@ -206,7 +206,7 @@ def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(still: 
     assert "may be running and billed" in str(report.error)
     assert "not submitted again" not in str(report.error)
     assert run.retry().state == "success"
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
 # --- the store fails --------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def failing(kind: type, number: int = 1) -> Any:
     return fail
 
 
-def test_an_intent_that_cannot_be_kept_sends_nothing(still: Sandbox) -> None:
+def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox) -> None:
     run = submitting()
     run.before = failing(comms.SetTaskStateStore)
     report = run.finish()
@@ -230,21 +230,21 @@ def test_an_intent_that_cannot_be_kept_sends_nothing(still: Sandbox) -> None:
     assert isinstance(report.error, SubmitRecordError)
     assert "the API server is away" in str(report.error)
     assert "Nothing was submitted, nothing is billed." in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
     assert run.retry().state == "success"
 
 
-def test_an_id_that_cannot_be_kept_does_not_end_the_try(still: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_id_that_cannot_be_kept_does_not_end_the_try(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     run = submitting()
     run.before = failing(comms.SetTaskStateStore, 2)
     assert run.finish().state == "success"
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     assert run.xcoms["return_value"] == job["request_id"]
     assert f"Video {job['request_id']} is paid for, but this try alone knows its request id" in caplog.text
 
 
 @pytest.mark.parametrize("kept", ["garbage", {"request_id": "vid1"}, [1], None])
-def test_a_record_that_cannot_be_read_sends_nothing(still: Sandbox, kept: Any) -> None:
+def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, kept: Any) -> None:
     run = submitting()
     if kept is None:
         run.before = failing(comms.GetTaskStateStore)
@@ -254,11 +254,11 @@ def test_a_record_that_cannot_be_read_sends_nothing(still: Sandbox, kept: Any) -
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRecordError)
     assert "not the same as no record" in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
 def test_an_airflow_without_a_store_says_once_what_protection_is_missing(
-    still: Sandbox, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = submitting()
     run.has_store = False
@@ -266,7 +266,7 @@ def test_an_airflow_without_a_store_says_once_what_protection_is_missing(
     assert run.finish().state == "success"
     (warning,) = (entry for entry in caplog.records if entry.levelno >= logging.WARNING)
     assert "no task state store" in warning.getMessage()
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 # --- clears -----------------------------------------------------------------------------------------------------------
@@ -274,13 +274,13 @@ def test_an_airflow_without_a_store_says_once_what_protection_is_missing(
 
 @pytest.mark.parametrize(("version", "keeps"), [("1.2.2", True), ("1.3.2", True), ("1.4.0b2", False), ("2.0.0", False)])
 def test_reuse_on_clear_is_refused_where_a_clear_deletes_the_record(
-    still: Sandbox, monkeypatch: pytest.MonkeyPatch, version: str, keeps: bool
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, version: str, keeps: bool
 ) -> None:
     """Airflow 3.4 (Task SDK 1.4) deletes the task state store on a clear of task instances."""
     monkeypatch.setattr("airflow.sdk.__version__", version)
     report = submitting(reuse_on_clear=True).finish()
     assert report.state == ("success" if keeps else "failed")
-    assert still.ledger().submit_calls == int(keeps)
+    assert sandbox.ledger().submit_calls == int(keeps)
     if not keeps:
         assert isinstance(report.error, InvalidArgumentError)
         assert "from 3.4 on, a clear deletes the record" in str(report.error)
@@ -289,14 +289,14 @@ def test_reuse_on_clear_is_refused_where_a_clear_deletes_the_record(
 
 @pytest.mark.parametrize("resubmits", [False, True])
 def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_kept(
-    still: Sandbox, resubmits: bool
+    sandbox: Sandbox, resubmits: bool
 ) -> None:
-    still.script(Fault("submit", "reset", after=True))
+    sandbox.script(Fault("submit", "reset", after=True))
     words = {"on_unknown_submit": "resubmit"} if resubmits else {}
     run = submitting(reuse_on_clear=True, **words)
     run.finish()
     report = run.clear()
-    assert still.ledger().billed == (2 if resubmits else 1)
+    assert sandbox.ledger().billed == (2 if resubmits else 1)
     if not resubmits:
         assert isinstance(report.error, SubmitOutcomeUnknownError)
         assert "set on_unknown_submit='resubmit' for the next try" in str(report.error)
@@ -306,7 +306,7 @@ def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_k
 
 
 def test_a_task_that_is_stopped_in_the_middle_of_a_submit_logs_what_happens_to_the_money(
-    still: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tasks: list[SubmittingOperator] = []
     begin, post = SubmittingOperator.submit, SiliconFlowHook.submit_video

@@ -27,72 +27,72 @@ def cat(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_store_that_is_down_costs_nothing_and_is_left_to_a_retry(still: Sandbox, store: Store) -> None:
+def test_a_store_that_is_down_costs_nothing_and_is_left_to_a_retry(sandbox: Sandbox, store: Store) -> None:
     store.failure = ConnectionRefusedError(111, "Connection refused")
     run = submitting(model=I2V, image=URI)
     report = run.finish()
     assert isinstance(report.error, ImageUnavailableError)
     assert not isinstance(report.error, AirflowFailException)
     assert "Nothing was submitted, nothing is billed" in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
     # No intent: the next try has no doubt to tell of.
     assert run.record is None
 
     store.failure = None
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_store_that_is_down_does_not_keep_a_retry_from_a_paid_video(still: Sandbox, store: Store) -> None:
+def test_a_store_that_is_down_does_not_keep_a_retry_from_a_paid_video(sandbox: Sandbox, store: Store) -> None:
     run = submitting(model=I2V, image=URI)
     assert run.finish().state == "success"
     paid = run.xcoms["return_value"]
     store.failure = TimeoutError()
     assert run.retry().state == "success"
     assert run.xcoms["return_value"] == paid
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_an_object_that_is_not_there_is_final(still: Sandbox, store: Store) -> None:
+def test_an_object_that_is_not_there_is_final(sandbox: Sandbox, store: Store) -> None:
     store.objects.clear()
     report = submitting(model=I2V, image=URI).finish()
     assert isinstance(report.error, InvalidVideoRequestError)
     assert report.state == "failed"
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
-def test_a_path_reaches_the_service_and_is_found_again(still: Sandbox, store: Store, cat: Path) -> None:
+def test_a_path_reaches_the_service_and_is_found_again(sandbox: Sandbox, store: Store, cat: Path) -> None:
     for image in (cat, ObjectStoragePath(str(cat)), ObjectStoragePath(f"s3://{KEY}", conn_id="aws")):
         run = submitting(model=I2V, image=image)
         assert run.finish().state == "success"
         paid = run.xcoms["return_value"]
         assert run.retry().state == "success"
         assert run.xcoms["return_value"] == paid
-    assert still.ledger().billed == 3
+    assert sandbox.ledger().billed == 3
 
 
 @pytest.mark.parametrize("image", [5, 0, False, b"", PNG, [], {}, ["/cat.png"]])
-def test_what_is_no_image_is_neither_sent_nor_dropped(still: Sandbox, image: Any) -> None:
+def test_what_is_no_image_is_neither_sent_nor_dropped(sandbox: Sandbox, image: Any) -> None:
     report = submitting(model=I2V, image=image).finish()
     assert isinstance(report.error, InvalidVideoRequestError)
     assert "image" in str(report.error)
     assert type(image).__name__ in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
 @pytest.mark.parametrize("folders", [["{folder}"], "{folder}", "/nowhere, {folder}"])
 def test_a_connection_limits_local_images_to_its_folders(
-    still: Sandbox, tmp_path: Path, cat: Path, folders: Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, cat: Path, folders: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside = tmp_path / "images"
     inside.mkdir()
     allowed = json.loads(json.dumps(folders).format(folder=inside))
-    connection = {"conn_type": "siliconflow", "password": still.key, "host": still.base_url}
+    connection = {"conn_type": "siliconflow", "password": sandbox.key, "host": sandbox.base_url}
     monkeypatch.setenv(CONNECTION, json.dumps(connection | {"extra": {"image_folders": allowed}}))
     report = submitting(model=I2V, image=str(cat)).finish()
     assert isinstance(report.error, InvalidVideoRequestError)
     assert "image_folders" in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
     assert submitting(model=I2V, image=str(cat.rename(inside / "cat.png"))).finish().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1

@@ -38,17 +38,17 @@ LIMIT = Fault("submit", "rate_limited", retry_after=42)
     ],
 )
 def test_a_refusal_defers_until_it_is_worth_another_try(
-    still: Sandbox, clock: Clock, fault: Fault, least: float, most: float, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, clock: Clock, fault: Fault, least: float, most: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    still.script(fault)
+    sandbox.script(fault)
     run = submitting()
     began = clock.now
 
     report = run.work()
 
     assert report.state == "deferred"
-    assert clock.naps == [], "nobody sleeps in a worker"
-    assert still.ledger().submit_calls == 1, "the hook does not try again by itself"
+    assert clock.sleeps == [], "nobody sleeps in a worker"
+    assert sandbox.ledger().submit_calls == 1, "the hook does not try again by itself"
     assert report.message.classpath.endswith("triggers.submit.SubmitRetryTrigger")
     told = report.message.trigger_kwargs
     wait = round(told["until"] - began, 3)
@@ -63,44 +63,44 @@ def test_a_refusal_defers_until_it_is_worth_another_try(
     assert report.state == "success"
     assert run.try_number == 1, "no retry is burnt"
     assert clock.now == pytest.approx(told["until"])
-    assert (still.ledger().submit_calls, still.ledger().billed) == (2, 1)
+    assert (sandbox.ledger().submit_calls, sandbox.ledger().billed) == (2, 1)
 
 
 def test_a_host_that_refuses_connections_defers_too(
-    still: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    connection = {"conn_type": "siliconflow", "password": still.key, "host": host}
+    connection = {"conn_type": "siliconflow", "password": sandbox.key, "host": host}
     with monkeypatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(connection))
         run = submitting()
         assert run.work().state == "deferred"
         assert run.record is None
     assert run.work().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_503_of_a_proxy_between_is_no_refusal(still: Sandbox) -> None:
-    still.script(Fault("submit", "answer", status=503, body="<html>", content_type="text/html"))
+def test_a_503_of_a_proxy_between_is_no_refusal(sandbox: Sandbox) -> None:
+    sandbox.script(Fault("submit", "answer", status=503, body="<html>", content_type="text/html"))
     report = submitting().finish()
     assert report.state == "failed"
     assert isinstance(report.error, SubmitOutcomeUnknownError)
 
 
-def test_facts_are_kept_from_one_refusal_to_the_next(still: Sandbox, clock: Clock) -> None:
-    still.script(Fault("submit", "rate_limited", times=4))
+def test_facts_are_kept_from_one_refusal_to_the_next(sandbox: Sandbox, clock: Clock) -> None:
+    sandbox.script(Fault("submit", "rate_limited", times=4))
     run = submitting()
     began = clock.now
     for rejections in (1, 2, 3, 4):
         told = run.work().message.trigger_kwargs
         assert (told["since"], told["rejections"]) == (began, rejections)
     assert run.work().state == "success"
-    assert (still.ledger().submit_calls, still.ledger().billed) == (5, 1)
+    assert (sandbox.ledger().submit_calls, sandbox.ledger().billed) == (5, 1)
 
 
-def test_rejections_without_an_end_end_at_the_timeout(still: Sandbox, clock: Clock) -> None:
-    still.script(Fault("submit", "rate_limited", times=0))
+def test_rejections_without_an_end_end_at_the_timeout(sandbox: Sandbox, clock: Clock) -> None:
+    sandbox.script(Fault("submit", "rate_limited", times=0))
     run = submitting(submit_timeout=600)
     began = clock.now
 
@@ -109,26 +109,26 @@ def test_rejections_without_an_end_end_at_the_timeout(still: Sandbox, clock: Clo
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRejectedError)
     said = str(report.error)
-    calls = still.ledger().submit_calls
+    calls = sandbox.ledger().submit_calls
     assert f"rejected {calls} times in {clock.now - began:.0f} s (submit_timeout is 600 s)" in said
     assert "HTTP 429" in said
     assert said.endswith("The submit was rejected, nothing is billed. A retry submits it.")
     assert clock.now <= began + 600
     assert run.record is None
-    assert still.ledger().billed == 0
+    assert sandbox.ledger().billed == 0
 
 
-def test_a_wait_beyond_the_timeout_is_not_begun(still: Sandbox, clock: Clock) -> None:
-    still.script(Fault("submit", "rate_limited", retry_after=601))
+def test_a_wait_beyond_the_timeout_is_not_begun(sandbox: Sandbox, clock: Clock) -> None:
+    sandbox.script(Fault("submit", "rate_limited", retry_after=601))
     report = submitting(submit_timeout=600).finish()
     assert report.state == "up_for_retry"
     told = "rejected 1 times in 0 s (submit_timeout is 600 s; the service asks to wait 601 s)"
     assert told in str(report.error)
-    assert clock.naps == []
+    assert clock.sleeps == []
 
 
-def test_a_final_refusal_fails_at_once(still: Sandbox) -> None:
-    still.script(Fault("submit", "empty_balance"))
+def test_a_final_refusal_fails_at_once(sandbox: Sandbox) -> None:
+    sandbox.script(Fault("submit", "empty_balance"))
     run = submitting()
     report = run.finish()
     assert report.state == "failed"
@@ -136,13 +136,13 @@ def test_a_final_refusal_fails_at_once(still: Sandbox) -> None:
     assert run.record is None
 
 
-def test_a_triggerer_that_gives_up_costs_nothing(still: Sandbox, clock: Clock) -> None:
-    still.script(LIMIT)
+def test_a_triggerer_that_gives_up_costs_nothing(sandbox: Sandbox, clock: Clock) -> None:
+    sandbox.script(LIMIT)
     run = submitting()
     run.work()
     assert run.fail_deferral().state == "up_for_retry"
     assert run.retry().state == "success"
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @settings(deadline=None, derandomize=True, database=None)
@@ -159,15 +159,15 @@ def test_a_wait_is_long_enough_for_airflow_and_bounded(rejections: int, asked: f
 # --- killed, and other small things -----------------------------------------------------------------------------------
 
 
-def test_on_kill_says_nothing_where_nothing_was_submitted(still: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    still.script(Fault("submit", "empty_balance"))
+def test_on_kill_says_nothing_where_nothing_was_submitted(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox.script(Fault("submit", "empty_balance"))
     report = submitting().finish()
     capsys.readouterr()
     report.task.on_kill()
     assert capsys.readouterr().out == ""
 
 
-def test_on_kill_tells_the_truth(still: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_kill_tells_the_truth(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     run = submitting()
     report = run.finish()
     capsys.readouterr()
@@ -175,7 +175,7 @@ def test_on_kill_tells_the_truth(still: Sandbox, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert f"Video {run.record['request_id']} was submitted, keeps running at the service and is billed" in said
     assert "A retry of this task re-attaches to it" in said
-    assert still.ledger().submit_calls == 1
+    assert sandbox.ledger().submit_calls == 1
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_a_seed_may_come_as_text(seed: int | str | None, read: int | None) -> No
 
 
 @pytest.mark.parametrize("seed", ["seven", "1.5", "1e3"])
-def test_a_seed_that_is_no_number_is_refused_before_anything_is_sent(still: Sandbox, seed: str) -> None:
+def test_a_seed_that_is_no_number_is_refused_before_anything_is_sent(sandbox: Sandbox, seed: str) -> None:
     report = submitting(seed=seed).finish()
     assert report.state == "failed"
     assert isinstance(report.error, InvalidVideoRequestError)
     assert f"seed is {seed!r} (str): it must be an integer" in str(report.error)
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0

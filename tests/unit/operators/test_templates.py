@@ -89,7 +89,7 @@ def mapped_runs(task: Any, count: int) -> list[TaskRun]:
     return [TaskRun(task, map_index=index) for index in range(count)]
 
 
-def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(still: Sandbox, tmp_path: Path) -> None:
+def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(sandbox: Sandbox, tmp_path: Path) -> None:
     prompts = ["a cat", "a dog", "a fox"]
     with DAG("a_dag", schedule=None):
         submit = SubmitVideoOperator.partial(
@@ -98,7 +98,7 @@ def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(still: Sand
     submits = mapped_runs(submit, 3)
     assert [run.finish().state for run in submits] == ["success"] * 3
     ids = [run.xcoms["return_value"] for run in submits]
-    still.advance(600)
+    sandbox.advance(600)
 
     with DAG("a_dag", schedule=None):
         ready = VideoReadySensor.partial(task_id="ready", deferrable=True).expand(request_id=ids)
@@ -113,21 +113,21 @@ def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(still: Sand
     archives = mapped_runs(archive, 3)
     assert [run.finish().state for run in archives] == ["success"] * 3
 
-    assert [(job["prompt"], job["seed"]) for job in still.ledger().jobs] == list(zip(prompts, range(3), strict=True))
+    assert [(job["prompt"], job["seed"]) for job in sandbox.ledger().jobs] == list(zip(prompts, range(3), strict=True))
     assert [run.xcoms["manifest"]["request_id"] for run in archives] == ids
     assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
-    assert (still.ledger().billed, still.ledger().fetched) == (3, 3)
+    assert (sandbox.ledger().billed, sandbox.ledger().fetched) == (3, 3)
     assert "Signature" not in json.dumps([run.rendered for run in archives])
 
 
-def test_one_mapped_task_makes_and_archives_a_video_for_each_prompt(still: Sandbox, tmp_path: Path) -> None:
+def test_one_mapped_task_makes_and_archives_a_video_for_each_prompt(sandbox: Sandbox, tmp_path: Path) -> None:
     with DAG("a_dag", schedule=None):
         generate = GenerateVideoOperator.partial(
             task_id="generate", model=MODEL, image_size="1280x720", destination=f"{tmp_path}/{{{{ ti.map_index }}}}.mp4"
         ).expand(prompt=["a cat", "a dog"])
     runs = mapped_runs(generate, 2)
     assert [run.work().state for run in runs] == ["deferred"] * 2
-    still.advance(600)
+    sandbox.advance(600)
 
     for run in runs:
         run.next_try()  # As after a death: each takes up its own.
@@ -135,15 +135,15 @@ def test_one_mapped_task_makes_and_archives_a_video_for_each_prompt(still: Sandb
 
     assert [run.xcoms["manifest"]["prompt"] for run in runs] == ["a cat", "a dog"]
     assert [run.xcoms["return_value"] for run in runs] == [f"{tmp_path}/0.mp4", f"{tmp_path}/1.mp4"]
-    assert (still.ledger().billed, still.ledger().fetched) == (2, 2)
+    assert (sandbox.ledger().billed, sandbox.ledger().fetched) == (2, 2)
 
 
 @pytest.mark.parametrize(
     ("seed", "sent"), [("{{ 40 + 2 }}", 42), ("{{ params.get('seed', '') }}", None), ("{{ none }}", None), (7, 7)]
 )
-def test_a_seed_may_be_a_template(still: Sandbox, seed: str | int, sent: int | None) -> None:
+def test_a_seed_may_be_a_template(sandbox: Sandbox, seed: str | int, sent: int | None) -> None:
     run = TaskRun(in_dag(SubmitVideoOperator, **REQUEST, seed=seed))
     assert run.finish().state == "success"
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     # Without a seed the service draws one, and its own are large.
     assert job["seed"] == sent if sent is not None else job["seed"] > 1000

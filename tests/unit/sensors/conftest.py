@@ -1,3 +1,3 @@
-from tests.unit.hooks.fixtures import call, connect, connected, naps, wire
+from tests.unit.hooks.fixtures import call, connect, connected, sleeps, wire
 
-__all__ = ["call", "connect", "connected", "naps", "wire"]
+__all__ = ["call", "connect", "connected", "sleeps", "wire"]

@@ -41,7 +41,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def videos(still: Sandbox) -> Iterator[Videos]:
+def videos(sandbox: Sandbox) -> Iterator[Videos]:
     """Submit four videos; at the end, no poller may be left anywhere."""
     hook = SiliconFlowHook()
     requests = [VideoRequest(MODEL, f"video {number}", "1280x720") for number in range(4)]
@@ -68,42 +68,42 @@ def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
     assert batch.COALESCE_SECONDS < MAX_READY_AGE <= 45
 
 
-async def test_all_that_ended_come_in_one_event(still: Sandbox, videos: Videos) -> None:
-    still.advance(MADE)
+async def test_all_that_ended_come_in_one_event(sandbox: Sandbox, videos: Videos) -> None:
+    sandbox.advance(MADE)
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
     assert event["state"] == STATE
     assert event["message"] == ""
 
 
-async def test_each_says_how_it_ended(still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_says_how_it_ended(sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.2)
     failed, rejected, *ready = videos
-    still.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
-    still.script(Fault("status", "answer", status=404, body='"no"', times=0, match=rejected))
-    still.advance(MADE)
+    sandbox.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
+    sandbox.script(Fault("status", "answer", status=404, body='"no"', times=0, match=rejected))
+    sandbox.advance(MADE)
     event = await event_of(trigger(videos))
     assert event["ended"] == {failed: "failed", rejected: "rejected", **dict.fromkeys(ready, "ready")}
 
 
 @pytest.mark.parametrize("kind", ["unauthorized", "payment_required", "forbidden", "not_found"])
-async def test_one_rejected_poll_of_each_is_no_end(still: Sandbox, videos: Videos, kind: str) -> None:
-    still.script(Fault("status", kind, times=len(videos)))
-    still.advance(MADE)
+async def test_one_rejected_poll_of_each_is_no_end(sandbox: Sandbox, videos: Videos, kind: str) -> None:
+    sandbox.script(Fault("status", kind, times=len(videos)))
+    sandbox.advance(MADE)
     event = await event_of(trigger(videos))
     assert event["ended"] == dict.fromkeys(videos, "ready")
 
 
-async def test_what_passes_is_no_end(still: Sandbox, videos: Videos) -> None:
+async def test_what_passes_is_no_end(sandbox: Sandbox, videos: Videos) -> None:
     faults = ("rate_limited", "overloaded", "bad_gateway", "reset", "not_json")
-    still.script(*(Fault("status", kind) for kind in faults))
-    still.advance(MADE)
+    sandbox.script(*(Fault("status", kind) for kind in faults))
+    sandbox.advance(MADE)
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
 
 
 async def test_the_poller_is_loaded_once_for_all(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many that import a module at the same time, some find half of it."""
     loaded: list[ModuleType] = []
@@ -113,28 +113,28 @@ async def test_the_poller_is_loaded_once_for_all(
         return poller
 
     monkeypatch.setattr(batch, "load_poller", load_poller)
-    still.advance(MADE)
+    sandbox.advance(MADE)
     await event_of(trigger(videos))
     assert loaded == [poller]
 
 
-async def test_it_fires_at_its_time_though_nothing_ended(still: Sandbox, videos: Videos) -> None:
+async def test_it_fires_at_its_time_though_nothing_ended(sandbox: Sandbox, videos: Videos) -> None:
     event = await event_of(trigger(videos, wake=0.2))
     assert (event["ended"], event["state"]) == ({}, STATE)
 
 
-async def test_it_fires_though_there_is_no_video_to_wait_for(still: Sandbox) -> None:
+async def test_it_fires_though_there_is_no_video_to_wait_for(sandbox: Sandbox) -> None:
     event = await event_of(trigger({}, wake=0.05))
     assert event == BatchEvent(state=STATE).encode()
-    assert still.ledger().status_calls == 0
+    assert sandbox.ledger().status_calls == 0
 
 
 async def test_no_event_comes_before_the_executor_has_said_its_word(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All are seen to be ready at once, and told when it is time."""
     monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.5)
-    still.advance(MADE)
+    sandbox.advance(MADE)
     before = time.time()
     event = await event_of(trigger(videos))
     assert time.time() >= before + 0.5
@@ -142,28 +142,28 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
 
 
 async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task has last_polled, or the trigger before this one."""
     monkeypatch.setattr(batch, "COALESCE_SECONDS", 0.5)
     monkeypatch.setattr(batch, "MAX_READY_AGE", 0.5)
     now = time.time()
     fresh, *old = videos
-    still.advance(MADE)
+    sandbox.advance(MADE)
     since = {request_id: [now - 1000] * 2 for request_id in old} | {fresh: [now - 1000, now]}
     event = await event_of(trigger(since, poke_interval=PATIENCE + 10))
     assert set(event["ended"]) <= set(old)
-    assert {job["request_id"]: job["status_calls"] for job in still.ledger().jobs}[fresh] == 0
+    assert {job["request_id"]: job["status_calls"] for job in sandbox.ledger().jobs}[fresh] == 0
 
 
 async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "COALESCE_SECONDS", 0.5)
     monkeypatch.setattr(batch, "MAX_READY_AGE", 0.5)
     fails = next(iter(videos))
     before = time.time()
-    still.script(
+    sandbox.script(
         Fault("status", "answer", status=200, body='{"status": "InProgress"}', times=9, match=fails),
         Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=fails),
     )
@@ -173,13 +173,13 @@ async def test_it_tells_when_a_video_was_last_seen_not_to_be_ready(
     assert all(before <= at <= time.time() for at in event["last_polled"].values())
 
 
-async def test_a_video_that_is_late_has_ended(still: Sandbox, videos: Videos) -> None:
+async def test_a_video_that_is_late_has_ended(sandbox: Sandbox, videos: Videos) -> None:
     event = await event_of(trigger(videos, left=-1.0))
     assert sorted(event["ended"]) == sorted(videos)
 
 
 async def test_what_breaks_is_told_in_the_one_event(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def evaluate(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake")
@@ -189,7 +189,7 @@ async def test_what_breaks_is_told_in_the_one_event(
     assert event == BatchEvent(state=STATE, message="RuntimeError: a mistake").encode()
 
 
-async def test_a_cancellation_frees_all(still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cancellation_frees_all(sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
     polled = asyncio.Event()
     monkeypatch.setattr(Wait, "evaluate", lambda *_, **__: polled.set())
     before = asyncio.all_tasks()
@@ -222,7 +222,7 @@ def lines(of: VideoBatchTrigger, level: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_on_kill_tells_the_truth_and_asks_nothing(
-    still: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for waits_for in ({}, videos):
         first = trigger(waits_for)
@@ -232,4 +232,4 @@ async def test_on_kill_tells_the_truth_and_asks_nothing(
         for request_id in waits_for:
             assert request_id in said[0]
             assert "4 videos. They keep running at SiliconFlow and are billed" in said[0]
-    assert still.ledger().status_calls == 0
+    assert sandbox.ledger().status_calls == 0

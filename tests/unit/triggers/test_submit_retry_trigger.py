@@ -23,7 +23,7 @@ async def test_fires_once_at_its_time_with_what_the_task_must_remember(clock: Cl
     fired = await events(SubmitRetryTrigger(until=began + 42, since=began - 100, rejections=3))
     assert fired == [{"version": 1, "since": began - 100, "rejections": 3}]
     assert json.loads(json.dumps(fired)) == fired
-    assert clock.naps == pytest.approx([42])
+    assert clock.sleeps == pytest.approx([42])
 
 
 @pytest.mark.parametrize("late", [0, 1, 1e6])
@@ -31,7 +31,7 @@ async def test_fires_as_soon_as_airflow_bears_when_its_time_has_come_while_no_tr
     clock: Clock, late: float
 ) -> None:
     assert len(await events(SubmitRetryTrigger(until=clock.now - late, since=0, rejections=1))) == 1
-    assert clock.naps == [MIN_DEFERRAL_SECONDS]
+    assert clock.sleeps == [MIN_DEFERRAL_SECONDS]
 
 
 def test_survives_the_database() -> None:
@@ -47,7 +47,7 @@ def test_survives_the_database() -> None:
 async def test_a_clock_that_is_behind_holds_no_submit(clock: Clock, behind: float) -> None:
     """The worker said how long to wait."""
     await events(SubmitRetryTrigger(until=clock.now + behind + 42, since=clock.now, rejections=1, wait=42.0))
-    assert clock.naps == pytest.approx([42])
+    assert clock.sleeps == pytest.approx([42])
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ async def test_a_clock_that_is_behind_holds_no_submit(clock: Clock, behind: floa
 async def test_arguments_of_another_release_fire_all_the_same(clock: Clock, kwargs: dict[str, Any]) -> None:
     (fired,) = await events(SubmitRetryTrigger(**kwargs))
     assert set(fired) == {"version", "since", "rejections"}
-    assert clock.naps
+    assert clock.sleeps

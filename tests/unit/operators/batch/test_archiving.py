@@ -38,12 +38,12 @@ from tests.unit.operators.batch.runs import (
 )
 
 
-def test_a_late_video_fails_the_task_after_the_others_are_safe(still: Sandbox, patient: Clock, tmp_path: Path) -> None:
+def test_a_late_video_fails_the_task_once_the_others_are_safe(sandbox: Sandbox, patient: Clock, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"], timeout=60)
     assert run.work().state == "deferred"
     assert kwargs_of(run)["wake_at"] == kwargs_of(run)["deadline"] == patient.now + 60
-    late = still.ledger().jobs[1]["request_id"]
-    still.script(Fault("status", "answer", body='{"status": "InProgress"}', status=200, times=0, match=late))
+    late = sandbox.ledger().jobs[1]["request_id"]
+    sandbox.script(Fault("status", "answer", body='{"status": "InProgress"}', status=200, times=0, match=late))
     patient.sleep(MADE)
 
     # Whatever the trigger saw, all are looked at once time is up.
@@ -53,32 +53,32 @@ def test_a_late_video_fails_the_task_after_the_others_are_safe(still: Sandbox, p
     assert report.state == "up_for_retry"
     assert states(run) == ["archived", "timed_out"]
     assert "A retry of this task re-attaches to it, which costs nothing" in str(report.error)
-    assert archived(tmp_path) == {still.ledger().jobs[0]["request_id"]}
-    still.clear_faults()
-    assert retried(run, still).state == "success"
-    assert archived(tmp_path) == all_ids(still)
-    assert still.ledger().billed == 2
+    assert archived(tmp_path) == {sandbox.ledger().jobs[0]["request_id"]}
+    sandbox.clear_faults()
+    assert retried(run, sandbox).state == "success"
+    assert archived(tmp_path) == all_ids(sandbox)
+    assert sandbox.ledger().billed == 2
 
 
-def test_videos_that_are_ready_at_once_need_no_trigger(still: Sandbox, tmp_path: Path) -> None:
+def test_videos_that_are_ready_at_once_need_no_trigger(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
-    run.before = lambda message: still.advance(MADE) if still.ledger().accepted == 2 else None
+    run.before = lambda message: sandbox.advance(MADE) if sandbox.ledger().accepted == 2 else None
     assert run.work().state == "success"
-    assert archived(tmp_path) == all_ids(still)
+    assert archived(tmp_path) == all_ids(sandbox)
 
 
-def test_an_event_ahead_of_the_service_waits_again(still: Sandbox, tmp_path: Path) -> None:
+def test_an_event_ahead_of_the_service_waits_again(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
-    assert woken(run, [*all_ids(still), "a-stranger"]).state == "deferred"
-    assert set(kwargs_of(run)["videos"]) == all_ids(still)
+    assert woken(run, [*all_ids(sandbox), "a-stranger"]).state == "deferred"
+    assert set(kwargs_of(run)["videos"]) == all_ids(sandbox)
 
 
-def test_the_next_trigger_knows_when_each_video_was_looked_at(still: Sandbox, tmp_path: Path) -> None:
+def test_the_next_trigger_knows_when_each_video_was_looked_at(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     before = time.time()
-    ended, other = sorted(all_ids(still))
+    ended, other = sorted(all_ids(sandbox))
     woken(run, [ended], last_polled={ended: 2.0, other: 1.0})
     looked = {request_id: times[1] for request_id, times in kwargs_of(run)["videos"].items()}
     assert looked[other] == 1.0, "by the trigger before"
@@ -87,29 +87,29 @@ def test_the_next_trigger_knows_when_each_video_was_looked_at(still: Sandbox, tm
 
 @pytest.mark.parametrize("fault", ["garbage", "cut"])
 def test_a_video_that_cannot_be_archived_harms_no_other_and_is_retried(
-    still: Sandbox, tmp_path: Path, fault: str
+    sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
     run = batching(tmp_path, ["a", "b", "c"])
     assert run.work().state == "deferred"
-    bad = still.ledger().jobs[1]["request_id"]
-    still.script(Fault("download", fault, times=0, match=bad, at_byte=100))
-    still.advance(MADE)
+    bad = sandbox.ledger().jobs[1]["request_id"]
+    sandbox.script(Fault("download", fault, times=0, match=bad, at_byte=100))
+    sandbox.advance(MADE)
 
     report = run.work()
 
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, VideoTimeoutError)
     assert states(run) == ["archived", "not_archived", "archived"]
-    assert archived(tmp_path) == all_ids(still) - {bad}
+    assert archived(tmp_path) == all_ids(sandbox) - {bad}
     assert "Signature" not in json.dumps(run.xcoms)
-    still.clear_faults()
-    assert retried(run, still).state == "success"
-    assert archived(tmp_path) == all_ids(still)
-    assert still.ledger().billed == 3
+    sandbox.clear_faults()
+    assert retried(run, sandbox).state == "success"
+    assert archived(tmp_path) == all_ids(sandbox)
+    assert sandbox.ledger().billed == 3
 
 
 def test_a_mistake_while_archiving_breaks_off_no_other(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = archive_manifest
 
@@ -120,90 +120,90 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
 
     monkeypatch.setattr(jobs_archive, "archive_manifest", mistaken)
     run = batching(tmp_path, ["a", "b", "c"])
-    assert made(run, still).state == "up_for_retry"
+    assert made(run, sandbox).state == "up_for_retry"
     assert states(run) == ["not_archived", "archived", "archived"]
     assert run.xcoms["manifest"]["videos"][0]["reason"].startswith("a mistake")
 
 
-def test_a_rejected_key_is_waited_out_and_loses_no_paid_video(still: Sandbox, patient: Clock, tmp_path: Path) -> None:
+def test_a_rejected_key_is_waited_out_and_loses_no_paid_video(sandbox: Sandbox, patient: Clock, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"], timeout=60)
     assert run.work().state == "deferred"
-    still.change_key("cn", "sk-another")
-    assert woken(run, sorted(all_ids(still))).state == "deferred"
+    sandbox.change_key("cn", "sk-another")
+    assert woken(run, sorted(all_ids(sandbox))).state == "deferred"
     patient.sleep(MADE)
     report = woken(run)
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
     assert states(run) == ["timed_out", "timed_out"]
-    still.change_key("cn", still.key)
-    assert retried(run, still).state == "success"
-    assert archived(tmp_path) == all_ids(still)
+    sandbox.change_key("cn", sandbox.key)
+    assert retried(run, sandbox).state == "success"
+    assert archived(tmp_path) == all_ids(sandbox)
 
 
 def test_a_request_id_that_the_service_rejects_for_a_grace_period_is_retried(
-    still: Sandbox, patient: Clock, tmp_path: Path
+    sandbox: Sandbox, patient: Clock, tmp_path: Path
 ) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
-    lost = still.ledger().jobs[0]["request_id"]
-    still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
-    still.advance(MADE)
-    assert woken(run, sorted(all_ids(still))).state == "deferred", "one rejected poll is none"
+    lost = sandbox.ledger().jobs[0]["request_id"]
+    sandbox.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
+    sandbox.advance(MADE)
+    assert woken(run, sorted(all_ids(sandbox))).state == "deferred", "one rejected poll is none"
     report = woken(run, ended={lost: "rejected"})
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
     assert states(run) == ["not_archived", "archived"]
-    still.clear_faults()
-    assert retried(run, still).state == "success"
-    assert still.ledger().billed == 2
+    sandbox.clear_faults()
+    assert retried(run, sandbox).state == "success"
+    assert sandbox.ledger().billed == 2
 
 
-def test_a_video_that_is_safe_already_needs_no_service_any_more(still: Sandbox, tmp_path: Path) -> None:
+def test_a_video_that_is_safe_already_needs_no_service_any_more(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
-    assert made(run, still).state == "up_for_retry"
-    still.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
+    assert made(run, sandbox).state == "up_for_retry"
+    sandbox.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
     run.task.requests = ["a"]
-    assert retried(run, still).state == "success"
+    assert retried(run, sandbox).state == "success"
     assert states(run) == ["archived"]
 
 
 def test_a_trigger_that_fails_is_deferred_to_again_and_at_last_the_worker_waits(
-    still: Sandbox, tmp_path: Path, patient: Clock
+    sandbox: Sandbox, tmp_path: Path, patient: Clock
 ) -> None:
     run = batching(tmp_path, ["a"], retries=0)
     assert run.work().state == "deferred"
     assert woken(run, message="ValueError: oops").state == "deferred"
     assert run.fail_deferral("gone").state == "deferred"
     assert woken(run, message="ValueError: oops").state == "success"
-    assert patient.naps
-    assert still.ledger().billed == 1
+    assert patient.sleeps
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_worker_that_waits_ends_at_the_deadline(still: Sandbox, tmp_path: Path, patient: Clock) -> None:
+def test_a_worker_that_waits_ends_at_the_deadline(sandbox: Sandbox, tmp_path: Path, patient: Clock) -> None:
     run = batching(tmp_path, ["a"], retries=1, timeout=40)
     run.work()
     for _ in range(2):
         assert run.fail_deferral("gone").state == "deferred"
     report = run.fail_deferral("gone")
     assert report.state == "up_for_retry"
-    (job,) = still.ledger().jobs
+    (job,) = sandbox.ledger().jobs
     assert job["request_id"] in str(report.error)
-    assert sum(patient.naps) <= 41
-    still.advance(MADE)
-    assert retried(run, still).state == "success"
-    assert still.ledger().billed == 1
+    assert sum(patient.sleeps) <= 41
+    sandbox.advance(MADE)
+    assert retried(run, sandbox).state == "success"
+    assert sandbox.ledger().billed == 1
 
 
-def test_a_trigger_that_fails_loses_no_video_that_is_ready(still: Sandbox, tmp_path: Path) -> None:
+def test_a_trigger_that_fails_loses_no_video_that_is_ready(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"], retries=0)
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.fail_deferral("no such class").state == "success"
-    assert archived(tmp_path) == all_ids(still)
+    assert archived(tmp_path) == all_ids(sandbox)
 
 
 def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
     at_once: list[int] = []
@@ -223,8 +223,8 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
     prompts = [f"video {number}" for number in range(12)]
     run = batching(tmp_path, prompts)
     assert run.work().state == "deferred"
-    still.advance(MADE)
-    ids = [job["request_id"] for job in still.ledger().jobs]
+    sandbox.advance(MADE)
+    ids = [job["request_id"] for job in sandbox.ledger().jobs]
     start = datetime(2026, 8, 1, tzinfo=UTC)
     link_of |= {request_id: start - timedelta(seconds=number) for number, request_id in enumerate(ids[:-1])}
     expires = property(lambda status: link_of.get(status.request_id))
@@ -235,7 +235,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
     assert max(at_once) == batch_archive._ARCHIVES
 
 
-def test_few_looks_at_a_time(still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_looks_at_a_time(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock, under_way, at_once = threading.Lock(), 0, 0
     look: Callable[..., Any] = SiliconFlowHook.poll
 
@@ -251,5 +251,5 @@ def test_few_looks_at_a_time(still: Sandbox, tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(SiliconFlowHook, "poll", counted)
     run = batching(tmp_path, [f"video {number}" for number in range(20)])
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
     assert 1 <= at_once <= batch_archive._POLLS

@@ -41,23 +41,23 @@ class DiesAt:
             raise Killed
 
 
-def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(still: Sandbox, tmp_path: Path) -> None:
+def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(sandbox: Sandbox, tmp_path: Path) -> None:
     """Until a whole try fits before the death."""
     intended = 2
     for death in range(1, 100):
-        still.reset()
+        sandbox.reset()
         place = tmp_path / str(death)
         run = batching(place, ["a cat", "a cat"])
         run.before = DiesAt(death)
-        report = made(run, still)
+        report = made(run, sandbox)
         if report.state == "success":
             break
         assert report.state == "killed"
         run.before = lambda message: None
         run.deferral = None
-        report = retried(run, still)
+        report = retried(run, sandbox)
 
-        ledger = still.ledger()
+        ledger = sandbox.ledger()
         assert ledger.billed <= intended, death
         result = run.xcoms.get("return_value") or run.xcoms["manifest"]
         assert report.state == ("failed" if result["unknown"] else "success"), death
@@ -69,74 +69,74 @@ def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(still: Sa
     assert death > 12
 
 
-def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(still: Sandbox, tmp_path: Path) -> None:
+def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(sandbox: Sandbox, tmp_path: Path) -> None:
     """The first submit is known, the second is not, and the third was never begun."""
 
     def die(message: Any) -> None:
-        if isinstance(message, comms.SetTaskStateStore) and still.ledger().accepted == 2:
+        if isinstance(message, comms.SetTaskStateStore) and sandbox.ledger().accepted == 2:
             raise Killed
 
     run = batching(tmp_path, ["a", "b", "c"])
     run.before = die
     assert run.work().state == "killed"
     run.before = lambda message: None
-    report = retried(run, still)
+    report = retried(run, sandbox)
     assert report.state == "failed", "what may be billed and is not archived never ends in success"
     assert isinstance(report.error, SubmitOutcomeUnknownError)
     assert states(run) == ["archived", "unknown", "archived"]
-    assert still.ledger().billed == 3
+    assert sandbox.ledger().billed == 3
 
 
-def test_a_death_while_deferred_takes_up_all(still: Sandbox, tmp_path: Path) -> None:
+def test_a_death_while_deferred_takes_up_all(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     assert run.fail_deferral("the triggerer is gone").state == "deferred"
-    still.advance(MADE)
-    assert made(run, still).state == "success"
-    assert archived(tmp_path) == all_ids(still)
-    assert still.ledger().billed == 2
+    sandbox.advance(MADE)
+    assert made(run, sandbox).state == "success"
+    assert archived(tmp_path) == all_ids(sandbox)
+    assert sandbox.ledger().billed == 2
 
 
-def test_a_retry_looks_at_once_and_downloads_nothing_twice(still: Sandbox, tmp_path: Path) -> None:
+def test_a_retry_looks_at_once_and_downloads_nothing_twice(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
-    assert made(run, still).state == "up_for_retry"
-    assert still.ledger().fetched == 1
+    assert made(run, sandbox).state == "up_for_retry"
+    assert sandbox.ledger().fetched == 1
     run.next_try()
     assert run.work().state == "deferred"  # the failed one alone
-    assert still.ledger().fetched == 1
-    assert still.ledger().billed == 3
+    assert sandbox.ledger().fetched == 1
+    assert sandbox.ledger().billed == 3
     assert [row["state"] for row in state_of(run)["items"]] == ["archived"]
 
 
-def test_a_list_that_changes_between_the_tries_pays_for_nothing_twice(still: Sandbox, tmp_path: Path) -> None:
+def test_a_list_that_changes_between_the_tries_pays_for_nothing_twice(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b", "b"])
     assert run.work().state == "deferred"
     run.fail_deferral("gone")
     run.task.requests = ["new", "b", "a", "b"]
-    assert retried(run, still).state == "success"
+    assert retried(run, sandbox).state == "success"
     assert states(run) == ["archived"] * 4
-    assert sorted(job["prompt"] for job in still.ledger().jobs) == ["a", "b", "b", "new"]
-    assert archived(tmp_path) == all_ids(still)
+    assert sorted(job["prompt"] for job in sandbox.ledger().jobs) == ["a", "b", "b", "new"]
+    assert archived(tmp_path) == all_ids(sandbox)
 
 
-def test_a_clear_pays_again_unless_told_not_to(still: Sandbox, tmp_path: Path) -> None:
+def test_a_clear_pays_again_unless_told_not_to(sandbox: Sandbox, tmp_path: Path) -> None:
     for reuse, billed in ((False, 4), (True, 2)):
-        still.reset()
+        sandbox.reset()
         run = batching(tmp_path, ["a", "b"], reuse_on_clear=reuse)
-        assert made(run, still).state == "success"
+        assert made(run, sandbox).state == "success"
         run.max_tries = run.try_number + run.retries
-        assert retried(run, still).state == "success"
-        assert still.ledger().billed == billed
+        assert retried(run, sandbox).state == "success"
+        assert sandbox.ledger().billed == billed
 
 
-def test_without_a_store_the_way_is_the_same(still: Sandbox, tmp_path: Path) -> None:
+def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS])
     run.has_store = False
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
     assert states(run) == ["archived", "failed"]
 
 
-def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(still: Sandbox, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(sandbox: Sandbox, tmp_path: Path) -> None:
     def fail(message: Any) -> None:
         if isinstance(message, comms.GetTaskStateStore):
             raise RuntimeError("the database is away")
@@ -146,14 +146,14 @@ def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(still: Sandb
     report = run.work()
     assert isinstance(report.error, SubmitRecordError)
     assert report.state == "up_for_retry"
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
 def writes_id(message: Any) -> bool:
     return isinstance(message, comms.SetTaskStateStore) and bool(cast("Any", message.value).get("request_id"))
 
 
-def test_a_request_id_whose_first_write_failed_is_written_before_the_deferral(still: Sandbox, tmp_path: Path) -> None:
+def test_a_request_id_whose_first_write_failed_is_written_before_the_deferral(sandbox: Sandbox, tmp_path: Path) -> None:
     """Else a death while deferred makes it unknown: billed 3, archived 2."""
     failed = False
 
@@ -168,12 +168,12 @@ def test_a_request_id_whose_first_write_failed_is_written_before_the_deferral(st
     assert run.work().state == "deferred"
     assert failed
     run.deferral = None
-    assert retried(run, still).state == "success"
-    assert still.ledger().billed == 2
-    assert archived(tmp_path) == all_ids(still)
+    assert retried(run, sandbox).state == "success"
+    assert sandbox.ledger().billed == 2
+    assert archived(tmp_path) == all_ids(sandbox)
 
 
-def test_a_request_id_that_cannot_be_written_is_tried_again_at_each_resume(still: Sandbox, tmp_path: Path) -> None:
+def test_a_request_id_that_cannot_be_written_is_tried_again_at_each_resume(sandbox: Sandbox, tmp_path: Path) -> None:
     def fail(message: Any) -> None:
         if writes_id(message):
             raise RuntimeError("the API server is away")
@@ -184,5 +184,5 @@ def test_a_request_id_that_cannot_be_written_is_tried_again_at_each_resume(still
     run.before = lambda message: None
     assert woken(run).state == "deferred"
     run.deferral = None
-    assert retried(run, still).state == "success"
-    assert still.ledger().billed == 2
+    assert retried(run, sandbox).state == "success"
+    assert sandbox.ledger().billed == 2

@@ -16,10 +16,10 @@ I2V = "Wan-AI/Wan2.2-I2V-A14B"
 REQUESTS = ["a cat", {"prompt": "it moves", "model": I2V, "image": URI}, "a dog"]
 
 
-def test_a_store_that_is_down_keeps_its_own_request_back_alone(still: Sandbox, store: Store, tmp_path: Path) -> None:
+def test_a_store_that_is_down_keeps_its_own_request_back_alone(sandbox: Sandbox, store: Store, tmp_path: Path) -> None:
     store.failure = ConnectionRefusedError(111, "Connection refused")
     run = batching(tmp_path, REQUESTS)
-    report = made(run, still)
+    report = made(run, sandbox)
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
     for fact in ("2 of 3 videos are archived", "1 requests were not submitted", "ConnectionRefusedError"):
@@ -27,29 +27,29 @@ def test_a_store_that_is_down_keeps_its_own_request_back_alone(still: Sandbox, s
     assert [row["state"] for row in run.xcoms["manifest"]["videos"]] == ["archived", "not_submitted", "archived"]
     assert run.xcoms["manifest"]["not_submitted"] == 1
     assert run.xcoms["manifest"]["videos"][1]["cost"] == ""
-    assert still.ledger().billed == still.ledger().submit_calls == 2
+    assert sandbox.ledger().billed == sandbox.ledger().submit_calls == 2
 
     store.failure = None
-    assert retried(run, still).state == "success"
+    assert retried(run, sandbox).state == "success"
     assert states(run) == ["archived"] * 3
-    assert still.ledger().billed == still.ledger().submit_calls == 3
+    assert sandbox.ledger().billed == sandbox.ledger().submit_calls == 3
 
 
 def test_after_the_last_try_a_store_that_is_down_counts_as_any_request_without_a_video(
-    still: Sandbox, store: Store, tmp_path: Path
+    sandbox: Sandbox, store: Store, tmp_path: Path
 ) -> None:
     """To fail then would invite a clear, which pays for the others again."""
     store.failure = TimeoutError()
     run = batching(tmp_path / "a", REQUESTS, retries=0)
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
     assert states(run) == ["archived", "not_submitted", "archived"]
     run = batching(tmp_path / "b", REQUESTS, retries=0, fail_on_partial_error=True)
-    assert made(run, still).state == "failed"
-    assert still.ledger().billed == 4
+    assert made(run, sandbox).state == "failed"
+    assert sandbox.ledger().billed == 4
 
 
-def test_an_object_that_is_not_there_is_a_rejected_request(still: Sandbox, store: Store, tmp_path: Path) -> None:
+def test_an_object_that_is_not_there_is_a_rejected_request(sandbox: Sandbox, store: Store, tmp_path: Path) -> None:
     store.objects.clear()
     run = batching(tmp_path, REQUESTS)
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
     assert states(run) == ["archived", "rejected", "archived"]

@@ -22,8 +22,8 @@ from tests.unit.operators.batch.runs import (
 )
 
 
-def test_a_limit_in_mid_list_defers_and_loses_nothing(still: Sandbox, patient: Clock, tmp_path: Path) -> None:
-    still.script(Fault("submit", "rate_limited", times=0, match="b"))
+def test_a_limit_in_mid_list_defers_and_loses_nothing(sandbox: Sandbox, patient: Clock, tmp_path: Path) -> None:
+    sandbox.script(Fault("submit", "rate_limited", times=0, match="b"))
     began = patient.now
     run = batching(tmp_path, ["a", "b", "c"])
 
@@ -32,47 +32,47 @@ def test_a_limit_in_mid_list_defers_and_loses_nothing(still: Sandbox, patient: C
     assert 45 <= patient.now - began <= 47
     kwargs = kwargs_of(run)
     assert 10 <= kwargs["wake_at"] - patient.now <= 15
-    assert set(kwargs["videos"]) == all_ids(still)
-    assert [job["prompt"] for job in still.ledger().jobs] == ["a"]
-    still.clear_faults()
+    assert set(kwargs["videos"]) == all_ids(sandbox)
+    assert [job["prompt"] for job in sandbox.ledger().jobs] == ["a"]
+    sandbox.clear_faults()
     assert woken(run).state == "deferred"
-    assert [job["prompt"] for job in still.ledger().jobs] == ["a", "b", "c"]
-    still.advance(MADE)
-    assert woken(run, sorted(all_ids(still))).state == "success"
-    assert archived(tmp_path) == all_ids(still)
-    assert still.ledger().billed == 3
+    assert [job["prompt"] for job in sandbox.ledger().jobs] == ["a", "b", "c"]
+    sandbox.advance(MADE)
+    assert woken(run, sorted(all_ids(sandbox))).state == "success"
+    assert archived(tmp_path) == all_ids(sandbox)
+    assert sandbox.ledger().billed == 3
 
 
-def test_a_limit_before_the_first_submit_waits_for_no_video(still: Sandbox, tmp_path: Path) -> None:
-    still.script(Fault("submit", "rate_limited"))
+def test_a_limit_before_the_first_submit_waits_for_no_video(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.script(Fault("submit", "rate_limited"))
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     assert kwargs_of(run)["videos"] == {}
     assert woken(run).state == "deferred"
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
-def test_a_worker_waits_a_little_as_long_as_the_service_says(still: Sandbox, patient: Clock, tmp_path: Path) -> None:
-    still.script(Fault("submit", "rate_limited", retry_after=7), Fault("submit", "rate_limited"))
+def test_a_worker_waits_a_little_as_long_as_the_service_says(sandbox: Sandbox, patient: Clock, tmp_path: Path) -> None:
+    sandbox.script(Fault("submit", "rate_limited", retry_after=7), Fault("submit", "rate_limited"))
     assert batching(tmp_path, ["a"]).work().state == "deferred"
-    assert patient.naps == [7, 1]
-    assert still.ledger().billed == 1
+    assert patient.sleeps == [7, 1]
+    assert sandbox.ledger().billed == 1
 
 
 def test_what_the_service_asks_for_beyond_that_is_waited_for_in_the_triggerer(
-    still: Sandbox, patient: Clock, tmp_path: Path
+    sandbox: Sandbox, patient: Clock, tmp_path: Path
 ) -> None:
-    still.script(Fault("submit", "rate_limited", retry_after=120))
+    sandbox.script(Fault("submit", "rate_limited", retry_after=120))
     run = batching(tmp_path, ["a"])
     assert run.work().state == "deferred"
-    assert patient.naps == []
+    assert patient.sleeps == []
     assert kwargs_of(run)["wake_at"] == pytest.approx(patient.now + 120)
 
 
 def test_refused_for_too_long_is_told_and_the_others_are_archived(
-    still: Sandbox, patient: Clock, tmp_path: Path
+    sandbox: Sandbox, patient: Clock, tmp_path: Path
 ) -> None:
-    still.script(Fault("submit", "rate_limited", times=0, match="b"))
+    sandbox.script(Fault("submit", "rate_limited", times=0, match="b"))
     run = batching(tmp_path, ["a", "b", "c"], submit_timeout=300)
     report = run.work()
     for _ in range(20):
@@ -82,34 +82,34 @@ def test_refused_for_too_long_is_told_and_the_others_are_archived(
         report = woken(run)
         if len(state_of(run)["items"]) == 2:
             break
-    still.advance(MADE)
-    assert woken(run, sorted(all_ids(still))).state == "success"
+    sandbox.advance(MADE)
+    assert woken(run, sorted(all_ids(sandbox))).state == "success"
     assert states(run) == ["archived", "rejected", "rejected"]
     reasons = [row["reason"] for row in run.xcoms["return_value"]["videos"]]
     assert "submit_timeout is 300 s" in reasons[1]
     assert reasons[2] == "Not submitted, for the reason of request 1."
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
-def test_what_the_account_may_not_do_stops_the_submits_at_once(still: Sandbox, tmp_path: Path, status: int) -> None:
-    still.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0, match="b"))
+def test_what_the_account_may_not_do_stops_the_submits_at_once(sandbox: Sandbox, tmp_path: Path, status: int) -> None:
+    sandbox.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0, match="b"))
     run = batching(tmp_path, ["a", "b", "c", "d"])
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
     assert states(run) == ["archived", "rejected", "rejected", "rejected"]
-    assert still.ledger().submit_calls == 2
+    assert sandbox.ledger().submit_calls == 2
 
 
 @pytest.mark.parametrize("status", [402, 429])
-def test_what_is_paid_is_taken_up_though_the_service_takes_no_more(still: Sandbox, tmp_path: Path, status: int) -> None:
+def test_what_is_paid_is_reattached_though_submits_are_rejected(sandbox: Sandbox, tmp_path: Path, status: int) -> None:
     run = batching(tmp_path, ["b", "a"])
     run.task.requests = ["a"]
     assert run.work().state == "deferred"
     run.fail_deferral("gone")
-    still.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0))
+    sandbox.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0))
     run.task.requests = ["b", "a"]
-    still.advance(MADE)
+    sandbox.advance(MADE)
     run.next_try()
     report = run.work()
-    assert archived(tmp_path) == all_ids(still)
+    assert archived(tmp_path) == all_ids(sandbox)
     assert report.state == ("success" if status == 402 else "deferred")

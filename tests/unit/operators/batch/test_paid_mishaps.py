@@ -28,10 +28,10 @@ def break_connection(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
         monkeypatch.setenv(CONN, str(BROKEN[how]))
 
 
-def tells_the_paid_videos(report: Report, still: Sandbox) -> None:
+def tells_the_paid_videos(report: Report, sandbox: Sandbox) -> None:
     assert report.state == "up_for_retry", report.error
     assert not isinstance(report.error, AirflowFailException)
-    for request_id in all_ids(still):
+    for request_id in all_ids(sandbox):
         assert request_id in str(report.error)
     for lie in ("Nothing was submitted", "nothing is billed", "was rejected", "cost nothing"):
         assert lie not in str(report.error)
@@ -41,47 +41,47 @@ def tells_the_paid_videos(report: Report, still: Sandbox) -> None:
 @pytest.mark.parametrize("wake", ["event", "failed", "timed out"])
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_connection_that_is_broken_as_the_task_resumes(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_store: bool, wake: str, how: str
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_store: bool, wake: str, how: str
 ) -> None:
     run = batching(tmp_path, ["a", "b"])
     run.has_store = has_store
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     before = os.environ[CONN]
     break_connection(monkeypatch, how)
     if wake == "event":
-        report = woken(run, sorted(all_ids(still)))
+        report = woken(run, sorted(all_ids(sandbox)))
     else:
         report = run.fail_deferral("ValueError" if wake == "failed" else "Trigger timeout")
     if report.state != "deferred":
-        tells_the_paid_videos(report, still)
+        tells_the_paid_videos(report, sandbox)
     monkeypatch.setenv(CONN, before)
     if report.state == "deferred":
-        assert made(run, still).state == "success"
-        assert archived(tmp_path) == all_ids(still)
-        assert still.ledger().billed == 2
+        assert made(run, sandbox).state == "success"
+        assert archived(tmp_path) == all_ids(sandbox)
+        assert sandbox.ledger().billed == 2
 
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_connection_that_is_broken_for_a_while_rejects_no_request(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    still.script(Fault("submit", "rate_limited", times=0, match="b"))
+    sandbox.script(Fault("submit", "rate_limited", times=0, match="b"))
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
-    still.clear_faults()
+    sandbox.clear_faults()
     before = os.environ[CONN]
     break_connection(monkeypatch, how)
     report = woken(run)
     assert report.state in ("deferred", "up_for_retry")
     monkeypatch.setenv(CONN, before)
-    still.advance(MADE)
-    report = made(run, still) if report.state == "deferred" else retried(run, still)
+    sandbox.advance(MADE)
+    report = made(run, sandbox) if report.state == "deferred" else retried(run, sandbox)
     if report.state == "up_for_retry":
-        report = retried(run, still)
+        report = retried(run, sandbox)
     assert report.state == "success"
     assert states(run) == ["archived"] * 2
-    assert still.ledger().billed == 2
+    assert sandbox.ledger().billed == 2
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -104,41 +104,41 @@ CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("wake", ["event", "failed", "timed out"])
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_an_argument_that_is_another_one_as_the_task_resumes(
-    still: Sandbox, tmp_path: Path, has_store: bool, wake: str, change: dict[str, Any]
+    sandbox: Sandbox, tmp_path: Path, has_store: bool, wake: str, change: dict[str, Any]
 ) -> None:
     run = batching(tmp_path, ["a", "b"])
     run.has_store = has_store
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     vars(run.task).update(change)
     if wake == "event":
-        report = woken(run, sorted(all_ids(still)))
+        report = woken(run, sorted(all_ids(sandbox)))
     else:
         report = run.fail_deferral("ValueError" if wake == "failed" else "Trigger timeout")
     if report.state == "success":
-        assert archived(tmp_path) == all_ids(still)
+        assert archived(tmp_path) == all_ids(sandbox)
     else:
-        tells_the_paid_videos(report, still)
+        tells_the_paid_videos(report, sandbox)
         assert ("a retry submits another" in str(report.error)) is not has_store
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_an_argument_that_is_another_one_in_the_next_try(
-    still: Sandbox, tmp_path: Path, change: dict[str, Any]
+    sandbox: Sandbox, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
-    still.advance(MADE)
+    sandbox.advance(MADE)
     vars(run.task).update(change)
-    report = retried(run, still)
-    assert still.ledger().billed == 2
-    if archived(tmp_path) != all_ids(still):
-        tells_the_paid_videos(report, still)
+    report = retried(run, sandbox)
+    assert sandbox.ledger().billed == 2
+    if archived(tmp_path) != all_ids(sandbox):
+        tells_the_paid_videos(report, sandbox)
 
 
 @pytest.mark.parametrize("change", CHANGES[:4], ids=str)
-def test_nothing_is_called_paid_that_is_not(still: Sandbox, tmp_path: Path, change: dict[str, Any]) -> None:
-    still.script(Fault("submit", "rate_limited", times=0))
+def test_nothing_is_called_paid_that_is_not(sandbox: Sandbox, tmp_path: Path, change: dict[str, Any]) -> None:
+    sandbox.script(Fault("submit", "rate_limited", times=0))
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     vars(run.task).update(change)
@@ -153,34 +153,34 @@ def image() -> str:
 
 @pytest.mark.parametrize("now", [["another"], 5, None])
 def test_a_paid_video_whose_long_image_is_gone_is_found_after_a_failed_deferral(
-    still: Sandbox, tmp_path: Path, now: Any
+    sandbox: Sandbox, tmp_path: Path, now: Any
 ) -> None:
     run = batching(tmp_path, [{"prompt": "it moves", "model": I2V, "image": image()}, "a"])
     assert run.work().state == "deferred"
-    assert still.ledger().billed == 2
-    still.advance(MADE)
+    assert sandbox.ledger().billed == 2
+    sandbox.advance(MADE)
     run.task.requests = now
     report = run.fail_deferral("ValueError")
     if report.state == "deferred":
-        report = made(run, still)
-    assert archived(tmp_path) == all_ids(still)
+        report = made(run, sandbox)
+    assert archived(tmp_path) == all_ids(sandbox)
     assert report.state == "success"
 
 
 @pytest.mark.parametrize("place", ["None", "", "  ", None])
 def test_a_folder_that_renders_to_nothing_is_refused(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = batching(tmp_path, ["a"])
     run.task.destination = place
     report = run.work()
-    assert still.ledger().billed == 0, list(tmp_path.rglob("*"))
+    assert sandbox.ledger().billed == 0, list(tmp_path.rglob("*"))
     assert report.state == "failed"
 
 
 def test_no_batch_with_paid_videos_says_that_nothing_is_billed(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_siliconflow.exceptions import ImageUnavailableError
     from airflow_provider_siliconflow.jobs import video_job
@@ -193,13 +193,13 @@ def test_no_batch_with_paid_videos_says_that_nothing_is_billed(
 
     monkeypatch.setattr(video_job, "build", down)
     run = batching(tmp_path, ["a", "b"])
-    report = made(run, still)
+    report = made(run, sandbox)
     assert report.state == "up_for_retry"
     assert "nothing is billed" not in str(report.error)
     assert getattr(report.error, "billing", None) is not Billing.NOT_SUBMITTED
 
 
-def test_a_list_that_changed_once_is_not_paid_for_by_the_second_retry(still: Sandbox, tmp_path: Path) -> None:
+def test_a_list_that_changed_once_is_not_paid_for_by_the_second_retry(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a"], timeout=0)
     assert run.work().state in ("deferred", "up_for_retry")
     run.task.requests = ["b"]
@@ -210,13 +210,13 @@ def test_a_list_that_changed_once_is_not_paid_for_by_the_second_retry(still: San
             if report.state != "deferred":
                 break
             report = run.work()
-        assert still.ledger().billed == 1
+        assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("absent", [None, "", "None", " "])
 def test_a_field_of_a_request_that_renders_to_nothing_takes_the_default(
-    still: Sandbox, tmp_path: Path, absent: Any
+    sandbox: Sandbox, tmp_path: Path, absent: Any
 ) -> None:
     run = batching(tmp_path, [{"prompt": "a", "model": absent, "image_size": absent}])
-    assert made(run, still).state == "success"
-    assert still.ledger().jobs[0]["model"] == MODEL
+    assert made(run, sandbox).state == "success"
+    assert sandbox.ledger().jobs[0]["model"] == MODEL

@@ -16,12 +16,12 @@ CONNECTION = "AIRFLOW_CONN_SILICONFLOW_DEFAULT"
 
 
 @pytest.fixture
-def hasty(still: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def hasty(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """Allow a download next to no time, by the connection."""
     connection = json.loads(os.environ[CONNECTION])
     connection["extra"] |= {"download_timeout": 1.0, "download_min_rate": 1e9}
     monkeypatch.setenv(CONNECTION, json.dumps(connection))
-    return still
+    return sandbox
 
 
 @pytest.mark.parametrize("kind", ["drip", "stall"])

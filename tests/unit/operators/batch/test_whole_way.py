@@ -29,21 +29,21 @@ from tests.unit.operators.batch.runs import (
 from tests.unit.worker import MODEL
 
 
-def test_one_trigger_and_one_resume_for_all(still: Sandbox, tmp_path: Path) -> None:
+def test_one_trigger_and_one_resume_for_all(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a {{ params.what }}", {"prompt": "a dog", "image_size": "960x960", "seed": "7"}])
 
     first = run.work()
 
     assert first.state == "deferred"
-    jobs = still.ledger().jobs
+    jobs = sandbox.ledger().jobs
     assert [(job["prompt"], job["image_size"], job["model"]) for job in jobs] == [
         ("a cat", "1280x720", MODEL),
         ("a dog", "960x960", MODEL),
     ]
     assert first.message.trigger_kwargs["model"] == MODEL
-    still.advance(MADE)
+    sandbox.advance(MADE)
     assert run.work().state == "success"
-    ledger = still.ledger()
+    ledger = sandbox.ledger()
     assert ledger.billed == ledger.fetched == 2
     assert ledger.key_leaks == 0
     result = run.xcoms["return_value"]
@@ -53,12 +53,12 @@ def test_one_trigger_and_one_resume_for_all(still: Sandbox, tmp_path: Path) -> N
         assert row["path"] == str(tmp_path / f"{job['request_id']}.mp4")
         assert row["cost"] == "the price of a video"
         manifest = json.loads((tmp_path / f"{job['request_id']}.mp4.json").read_text())
-        assert (manifest["sha256"], manifest["prompt"]) == (still.ledger().jobs[row["index"]]["sha256"], job["prompt"])
+        assert (manifest["sha256"], manifest["prompt"]) == (ledger.jobs[row["index"]]["sha256"], job["prompt"])
         assert len(manifest["trace_ids"]) == 2
     assert jobs[1]["seed"] == 7
 
 
-def test_bad_requests_never_cost_the_others(still: Sandbox, tmp_path: Path) -> None:
+def test_bad_requests_never_cost_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
     bad = [
         {"prompt": "a cat", "image_size": "1x1"},
         {"prompt": {1, 2}},
@@ -68,52 +68,52 @@ def test_bad_requests_never_cost_the_others(still: Sandbox, tmp_path: Path) -> N
     ]
     run = batching(tmp_path, [*bad[:2], "a good one", *bad[2:], FAILS])
 
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
 
     assert states(run) == ["rejected"] * 2 + ["archived"] + ["rejected"] * 3 + ["failed"]
-    assert still.ledger().submit_calls == still.ledger().billed == 2
+    assert sandbox.ledger().submit_calls == sandbox.ledger().billed == 2
     row = run.xcoms["return_value"]["videos"]
     assert "1x1" in row[0]["reason"]
     assert "It was not submitted and costs nothing" in row[0]["reason"]
     assert row[0]["cost"] == ""
     assert "too dark" in row[6]["reason"]
     assert row[6]["cost"] == "perhaps the price of a video"
-    assert row[6]["request_id"] in all_ids(still)
+    assert row[6]["request_id"] in all_ids(sandbox)
 
 
-def test_a_request_that_the_service_refuses_never_costs_the_others(still: Sandbox, tmp_path: Path) -> None:
-    still.script(Fault("submit", "answer", status=400, body='{"code": 20015, "message": "no"}', match="bad"))
+def test_a_request_that_the_service_refuses_never_costs_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.script(Fault("submit", "answer", status=400, body='{"code": 20015, "message": "no"}', match="bad"))
     run = batching(tmp_path, ["bad", "good"])
-    assert made(run, still).state == "success"
+    assert made(run, sandbox).state == "success"
     assert states(run) == ["rejected", "archived"]
-    assert still.ledger().billed == 1
+    assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("given", ["a text", [], {"prompt": "a cat"}, None, 5])
-def test_a_list_that_is_none_is_refused_before_anything(still: Sandbox, tmp_path: Path, given: Any) -> None:
+def test_a_list_that_is_none_is_refused_before_anything(sandbox: Sandbox, tmp_path: Path, given: Any) -> None:
     report = batching(tmp_path, given).work()
     assert isinstance(report.error, InvalidVideoRequestError)
     assert report.state == "failed"
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
-def test_a_place_that_cannot_be_used_is_found_before_paying(still: Sandbox, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_used_is_found_before_paying(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     report = batching(tmp_path / "file" / "folder", ["a cat"]).work()
     assert isinstance(report.error, DestinationError)
     assert report.error.billing is Billing.NOT_SUBMITTED
-    assert still.ledger().submit_calls == 0
+    assert sandbox.ledger().submit_calls == 0
 
 
 def test_a_connection_that_cannot_be_used_is_final(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps({"conn_type": "siliconflow"}))
     assert isinstance(batching(tmp_path, ["a cat"]).work().error, SiliconFlowConfigError)
 
 
 def test_images_are_read_once_however_often_the_task_resumes(
-    still: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
 
@@ -129,32 +129,32 @@ def test_images_are_read_once_however_often_the_task_resumes(
     assert read == ["a.png", "b.png"]
 
 
-def test_nothing_made_at_all_fails_and_pushes_the_manifest(still: Sandbox, tmp_path: Path) -> None:
+def test_nothing_made_at_all_fails_and_pushes_the_manifest(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, [{"prompt": ""}, FAILS])
-    report = made(run, still)
+    report = made(run, sandbox)
     assert report.state == "up_for_retry"
     assert "0 of 2 videos are archived: 1 failed at the service, 1 were rejected" in str(report.error)
     assert "return_value" not in run.xcoms
     assert states(run) == ["rejected", "failed"]
 
 
-def test_what_travels_through_the_trigger_is_small_plain_and_secret_of_nobody(still: Sandbox, tmp_path: Path) -> None:
+def test_what_travels_through_the_trigger_is_small_plain_and_secret_of_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
     count = 30
     requests = [{"prompt": f"a very secret prompt {number}"} for number in range(count)]
     run = batching(tmp_path, [*requests, {"prompt": "a very secret prompt", "image_size": "1x1"}])
     assert run.work().state == "deferred"
-    still.advance(MADE)
-    before = woken(run, [job["request_id"] for job in still.ledger().jobs[: count // 2]])
+    sandbox.advance(MADE)
+    before = woken(run, [job["request_id"] for job in sandbox.ledger().jobs[: count // 2]])
     assert before.state == "deferred"
     kwargs = kwargs_of(run)
     text = json.dumps(kwargs)
     assert json.loads(text) == kwargs
-    for secret in ("secret", still.key, "http", "Signature"):
+    for secret in ("secret", sandbox.key, "http", "Signature"):
         assert secret not in text
     assert len(text) < 300 * count
 
 
-def test_on_kill_tells_the_truth(still: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_kill_tells_the_truth(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = batching(tmp_path, ["a", "b"])
     idle = run.task
     task = run.work().task
