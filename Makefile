@@ -24,9 +24,10 @@ up: $(READY)  ## The same, and keep Airflow's UI open until Ctrl-C
 test: lint  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-lint: $(READY)  ## Style and types only
+lint: $(READY)  ## Style, docstrings and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/flake8 airflow_provider_siliconflow
 	$(BIN)/mypy
 
 format: $(READY)  ## Mend what ruff can mend by itself

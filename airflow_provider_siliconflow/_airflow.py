@@ -49,9 +49,10 @@ class ResumeMixin:
 
 def is_deferral_timeout(error_text: str) -> bool:
     """
-    Return whether a deferral ended because its time was over.
+    Tell a deferral that timed out from one that failed.
 
     :param error_text: What :class:`ResumeMixin` handed to the task.
+    :return: Whether the deferral ended because its time was over.
     """
     return error_text.startswith(_TRIGGER_TIMEOUT)
 
@@ -67,7 +68,11 @@ def _error_text(given: Mapping[str, Any]) -> str:
 
 
 def clear_deletes_state() -> bool:
-    """Return whether a clear deletes the task state store unless it is told to keep it (Airflow 3.4 and later)."""
+    """
+    Tell the Airflow releases in which a clear deletes the task state store.
+
+    :return: Whether it does so here unless it is told to keep it (Airflow 3.4 and later).
+    """
     return tuple(int(part) for part in airflow.sdk.__version__.split(".")[:2]) >= _CLEAR_DELETES_STATE
 
 

@@ -41,12 +41,14 @@ the sentence of it.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class SiliconFlowError(AirflowException):

@@ -52,7 +52,11 @@ def _conn_fields() -> dict[str, Any]:
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's name, hook and connection form, as ``provider_info.schema.json`` wants them."""
+    """
+    Describe the provider to Airflow.
+
+    :return: Its name, hook and connection form, as ``provider_info.schema.json`` wants them.
+    """
     return {
         "package-name": "airflow-provider-siliconflow",
         "name": "SiliconFlow",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.archive.threads import run_archive
 from airflow_provider_siliconflow.exceptions import VideoExpiredError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_siliconflow.archive.archiver import VideoFacts
+    from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 #: Characters of a user's value that a message shows.
 _SHOWN = 80

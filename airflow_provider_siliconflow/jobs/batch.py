@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_siliconflow.billing import Billing, cost
-from airflow_provider_siliconflow.exceptions import SiliconFlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
 #: Version of the state that travels through the trigger.
 VERSION = 1

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
 from airflow_provider_siliconflow.polling.decision import (
@@ -24,6 +22,9 @@ from airflow_provider_siliconflow.polling.decision import (
 from airflow_provider_siliconflow.polling.worker import poll_once
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
 

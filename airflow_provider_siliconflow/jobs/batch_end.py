@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.exceptions import (
@@ -14,7 +14,11 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
 )
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState
-from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 
 _UNDONE = (ItemState.TIMED_OUT, ItemState.NOT_ARCHIVED)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,13 +19,15 @@ from airflow_provider_siliconflow.jobs.batch_end import describe_pending
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
 from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, unknown_sentence
-from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.target import Target
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,8 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_provider_siliconflow.jobs.batch_list import ListedRequest
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from airflow_provider_siliconflow.exceptions import ImageUnavailableError, Inval
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _CHUNK = 1 << 20

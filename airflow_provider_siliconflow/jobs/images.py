@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES
@@ -11,6 +10,8 @@ from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs import image_files, image_types
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _URLS = ("http", "https")

@@ -13,9 +13,10 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitConflictError,
     SubmitOutcomeUnknownError,
 )
-from airflow_provider_siliconflow.jobs.record import SubmitRecord
 
 if TYPE_CHECKING:
+    from airflow_provider_siliconflow.jobs.record import SubmitRecord
+
     pass
 
 log = logging.getLogger(__name__)

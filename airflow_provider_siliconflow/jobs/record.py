@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,8 @@ from airflow_provider_siliconflow.exceptions import SubmitRecordError
 from airflow_provider_siliconflow.jobs.store import StoreEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_siliconflow.hooks.connection import Settings

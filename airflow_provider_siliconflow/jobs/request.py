@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.arguments import shown, text
 from airflow_provider_siliconflow.jobs.images import image_field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 #: The fields of a request, as :class:`VideoRequest` and ``POST /video/submit`` have them.
 FIELDS = ("prompt", "model", "image_size", "negative_prompt", "image", "seed")

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.billing import Billing, NextStep
-from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SubmitOutcomeUnknownError,
@@ -16,6 +15,7 @@ from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, unknown_s
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, now
 
 if TYPE_CHECKING:
+    from airflow_provider_siliconflow.client.models import VideoRequest
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 log = logging.getLogger(__name__)

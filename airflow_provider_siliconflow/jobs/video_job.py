@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,13 @@ from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_i
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now, warn_of_no_store
 from airflow_provider_siliconflow.jobs.request import build
 from airflow_provider_siliconflow.jobs.submit import submit
-from airflow_provider_siliconflow.jobs.target import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.target import Target
 
 log = logging.getLogger(__name__)
 

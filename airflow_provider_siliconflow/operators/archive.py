@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
-from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive
 from airflow_provider_siliconflow.jobs.arguments import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import PurePath
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
+
+    from airflow_provider_siliconflow.archive.existing import IfExists
 
 
 class ArchiveVideoOperator(BaseOperator):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +16,9 @@ from airflow_provider_siliconflow.jobs.arguments import flag, one_of, seconds
 from airflow_provider_siliconflow.jobs.reattach import OnUnknownSubmit, ResubmitPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 #: Seconds of back-off after a rejected submit: at least (why: see MIN_DEFERRAL_SECONDS of the video trigger), at most.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_siliconflow.archive.destination import as_folder
@@ -21,6 +19,9 @@ from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import PurePath
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.archive.existing import IfExists

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.target import Target
-from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+    from pathlib import PurePath
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.archive.existing import IfExists
+    from airflow_provider_siliconflow.jobs.video_job import VideoJob
     from airflow_provider_siliconflow.polling.decision import WaitResult
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,12 +12,15 @@ from airflow_provider_siliconflow.exceptions import InvalidArgumentError, Silico
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
-from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_siliconflow.jobs.target import Target
 
 
 class SubmittingOperator(PaidVideoOperator):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +33,9 @@ from airflow_provider_siliconflow.polling.decision import (
 from airflow_provider_siliconflow.polling.worker import poll_once, poll_paid_video
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook

@@ -122,11 +122,11 @@ def test_a_lost_answer_names_the_window_and_the_price() -> None:
     assert fake.kept[KEY]["request_id"] is None
 
 
-class Odd(Exception):
+class OddError(Exception):
     """An error that nobody expects."""
 
 
-@pytest.mark.parametrize("error", [Odd("odd"), SiliconFlowError("of unknown billing"), AirflowTaskTimeout("late")])
+@pytest.mark.parametrize("error", [OddError("odd"), SiliconFlowError("of unknown billing"), AirflowTaskTimeout("late")])
 def test_whatever_ends_a_post_is_unknown_and_stays_on_record(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -109,7 +109,7 @@ def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(sandbox: Sa
     with DAG("a_dag", schedule=None):
         archive = ArchiveVideoOperator.partial(
             task_id="archive", destination=f"{tmp_path}/{{{{ ti.map_index }}}}.mp4"
-        ).expand_kwargs([{"request_id": id, "url": url} for id, url in zip(ids, urls, strict=True)])
+        ).expand_kwargs([{"request_id": request_id, "url": url} for request_id, url in zip(ids, urls, strict=True)])
     archives = mapped_runs(archive, 3)
     assert [run.finish().state for run in archives] == ["success"] * 3
 
