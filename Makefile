@@ -42,7 +42,7 @@ chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by 
 
 bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, judges nothing
 	$(UV) '.[bench]'
-	for name in parsing looks budget waiting archive submit triggerer airflow_cost; do \
+	for name in parsing polls budget waiting archive submit triggerer airflow_cost; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 env: $(READY)  ## Only make .venv

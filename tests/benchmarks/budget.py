@@ -1,8 +1,8 @@
 """
-Benchmark 3: 10,000 waiting videos and 600 calls a minute, simulated on a fake clock, beside a round robin.
+Benchmark 3: 10,000 waiting videos and 600 calls a minute at most, on a simulated clock, beside a round robin.
 
-``python -m tests.benchmarks.budget``. A video unseen ten minutes after it was ready has lost the link that its first
-answer would have carried.
+``python -m tests.benchmarks.budget``. A video unseen ten minutes after it was ready has lost the URL that its first
+response would have carried.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from functools import partial
 from statistics import fmean
 
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
-from tests.benchmarks.looks import field
+from tests.benchmarks.polls import field
 from tests.benchmarks.report import head, table
-from tests.benchmarks.simulation import Night, Run, Video, figures
+from tests.benchmarks.simulation import Run, Scenario, Video, figures
 
 WAITING = 10_000
 PER_MINUTE = 600.0
-#: Seconds that a link lives, by the less generous page.
-LINK = 600.0
+#: Seconds until a URL expires, by the less generous page.
+URL_LIFETIME = 600.0
 
 
-def at_once() -> Night:
+def at_once() -> Scenario:
     """All submitted at the same moment, to a service that makes all at the same time."""
     rng = random.Random(3)
-    return Night([Video(0.0, 0.0, field(rng, 0.0)) for _ in range(WAITING)])
+    return Scenario([Video(0.0, 0.0, field(rng, 0.0)) for _ in range(WAITING)])
 
 
-def slow() -> Night:
+def slow() -> Scenario:
     """Submitted over 40 minutes; each takes 40 minutes, give or take 5."""
     rng = random.Random(4)
     times = sorted(rng.uniform(0, 2400) for _ in range(WAITING))
-    return Night([Video(now, now, now + rng.gauss(2400, 300)) for now in times])
+    return Scenario([Video(now, now, now + rng.gauss(2400, 300)) for now in times])
 
 
-def two_kinds() -> Night:
+def two_kinds() -> Scenario:
     """Submitted over 20 minutes; half take 200 s, half 20 minutes, and nobody tells which."""
     rng = random.Random(8)
     times = sorted(rng.uniform(0, 1200) for _ in range(WAITING))
-    return Night(
+    return Scenario(
         [Video(now, now, now + (rng.gauss(200, 20) if rng.random() < 0.5 else rng.gauss(1200, 60))) for now in times]
     )
 
 
-def in_line(disorder: float) -> Night:
+def in_queue(disorder: float) -> Scenario:
     """
-    All submitted at once, 600 made at the same time, no places told.
+    All submitted at once, 600 made at the same time, no positions told.
 
-    :param disorder: Places by which a video may fall back, by chance.
+    :param disorder: Positions by which a video may fall back, by chance.
     """
     rng = random.Random(5)
     free, videos = [0.0] * 600, [Video(0.0, 0.0, 0.0) for _ in range(WAITING)]
@@ -61,12 +61,12 @@ def in_line(disorder: float) -> Night:
         ready = begun + field(rng, 0.0)
         videos[number] = Video(0.0, begun, ready)
         heapq.heappush(free, ready)
-    return Night(videos)
+    return Scenario(videos)
 
 
-def round_robin(night: Night) -> Night:
-    """Look at each video in turn, as fast as the budget allows."""
-    coming = deque(sorted(night.videos, key=lambda video: video.submitted))
+def round_robin(scenario: Scenario) -> Scenario:
+    """Poll each video in turn, as fast as the rate allows."""
+    coming = deque(sorted(scenario.videos, key=lambda video: video.submitted))
     waiting: deque[Video] = deque()
     now = 0.0
     while coming or waiting:
@@ -76,49 +76,49 @@ def round_robin(night: Night) -> Night:
             now = coming[0].submitted + MIN_DEFERRAL_SECONDS
             continue
         video = waiting.popleft()
-        video.looks += 1
+        video.polls += 1
         now += 60 / PER_MINUTE
         if now >= video.ready:
             video.seen = now
         else:
             waiting.append(video)
-    return night
+    return scenario
 
 
-def oracle(night: Night) -> Night:
-    """Look at each video once, as soon as it is ready and the budget allows: nobody can do better."""
+def oracle(scenario: Scenario) -> Scenario:
+    """Poll each video once, as soon as it is ready and the rate allows: nobody can do better."""
     now = 0.0
-    for video in sorted(night.videos, key=lambda video: video.ready):
+    for video in sorted(scenario.videos, key=lambda video: video.ready):
         now = max(now + 60 / PER_MINUTE, video.ready)
-        video.looks, video.seen = 1, now
-    return night
+        video.polls, video.seen = 1, now
+    return scenario
 
 
 def main() -> None:
     """Run the benchmark."""
-    head("Under a budget")
+    head("Under a rate limit")
     print(f"{WAITING} videos, {PER_MINUTE:.0f} calls a minute; delays in seconds.\n")
-    nights: dict[str, Callable[[], Night]] = {
+    scenarios: dict[str, Callable[[], Scenario]] = {
         "at once": at_once,
         "slow": slow,
         "two kinds": two_kinds,
-        "a line": partial(in_line, 0),
-        "a line, in some disorder": partial(in_line, WAITING / 5),
-        "a crowd without order": partial(in_line, 1e9),
+        "a queue": partial(in_queue, 0),
+        "a queue, in some disorder": partial(in_queue, WAITING / 5),
+        "a crowd without order": partial(in_queue, 1e9),
     }
-    rules: dict[str, Callable[[Night], Night]] = {
-        "ours": lambda night: Run(night, PER_MINUTE).finish(),
+    rules: dict[str, Callable[[Scenario], Scenario]] = {
+        "ours": lambda scenario: Run(scenario, PER_MINUTE).finish(),
         "round robin": round_robin,
         "oracle": oracle,
     }
     rows: list[tuple[str, str, float, float, float, float, float, int]] = []
-    for name, make in nights.items():
-        for rule, look in rules.items():
-            videos = look(make()).videos
+    for name, make in scenarios.items():
+        for rule, poll in rules.items():
+            videos = poll(make()).videos
             delays = [video.delay for video in videos]
-            late = sum(delay > LINK for delay in delays)
-            rows.append((name, rule, fmean(video.looks for video in videos), *figures(delays), late))
-    table(("night", "rule", "looks", "mean delay", "p50", "p95", "most", "unseen for 600 s"), rows)
+            late = sum(delay > URL_LIFETIME for delay in delays)
+            rows.append((name, rule, fmean(video.polls for video in videos), *figures(delays), late))
+    table(("scenario", "rule", "polls", "mean delay", "p50", "p95", "most", "unseen for 600 s"), rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A service and a night of videos on a fake clock, looked at by the provider's own agenda."""
+"""A service and the videos of a scenario on a fake clock, polled by the provider's own scheduler."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Video:
     Hold what becomes of one video.
 
     :param submitted: Seconds on the fake clock; so all that follow.
-    :param begun: When it leaves the line.
+    :param begun: When it leaves the queue.
     :param ready: When it is ready.
-    :param places: Whether the service tells its place in line.
+    :param tells_position: Whether the service tells its position in the queue.
     """
 
     submitted: float
     begun: float
     ready: float
-    places: bool = False
-    looks: int = 0
+    tells_position: bool = False
+    polls: int = 0
     seen: float = math.nan
 
     @property
@@ -49,7 +49,7 @@ class Video:
 
 
 @dataclass
-class Night:
+class Scenario:
     """Hold all videos of one run, in order of their submits."""
 
     videos: list[Video]
@@ -58,14 +58,14 @@ class Night:
     def __post_init__(self) -> None:
         self.ahead = sorted(video.begun for video in self.videos)
 
-    def look(self, video: Video, now: float) -> VideoStatus:
+    def poll(self, video: Video, now: float) -> VideoStatus:
         """Return what the service would tell."""
         if now >= video.ready:
             return VideoStatus("id", VideoState.SUCCEED, inference_seconds=round(video.ready - video.begun, 3))
         if now >= video.begun:
             return VideoStatus("id", VideoState.IN_PROGRESS)
-        place = sum(now < begun <= video.begun for begun in self.ahead) if video.places else None
-        return VideoStatus("id", VideoState.IN_QUEUE, position=place)
+        position = sum(now < begun <= video.begun for begun in self.ahead) if video.tells_position else None
+        return VideoStatus("id", VideoState.IN_QUEUE, position=position)
 
 
 def spaced(count: int, mean: float, rng: random.Random) -> Iterator[float]:
@@ -76,22 +76,22 @@ def spaced(count: int, mean: float, rng: random.Random) -> Iterator[float]:
         yield now
 
 
-def night(count: int, mean: float, seed: int, draw: Callable[[random.Random, float], float]) -> Night:
+def steady_flow(count: int, mean: float, seed: int, draw: Callable[[random.Random, float], float]) -> Scenario:
     """
-    Make videos that take what ``draw`` says, none of them in line.
+    Make videos that take what ``draw`` says, none of them in a queue.
 
     :param draw: Seconds from submit to ready, by chance and the time of the submit.
     """
     rng = random.Random(seed)
     times = spaced(count, mean, rng)
-    return Night([Video(now, now, now + max(20.0, draw(rng, now))) for now in times])
+    return Scenario([Video(now, now, now + max(20.0, draw(rng, now))) for now in times])
 
 
-def line(bursts: int, size: int, every: float, slots: int, seed: int, *, places: bool) -> Night:
+def queue(bursts: int, size: int, every: float, slots: int, seed: int, *, tells_position: bool) -> Scenario:
     """
-    Make bursts of videos that stand in one line for a few slots; each takes about 150 s of work.
+    Make bursts of videos that stand in one queue for a few slots; each takes about 150 s of work.
 
-    :param places: Whether the service tells the place in line.
+    :param tells_position: Whether the service tells the position in the queue.
     """
     rng = random.Random(seed)
     free = [0.0] * slots
@@ -101,41 +101,41 @@ def line(bursts: int, size: int, every: float, slots: int, seed: int, *, places:
         begun = max(submitted, heapq.heappop(free))
         ready = begun + rng.gauss(150, 8)
         heapq.heappush(free, ready)
-        videos.append(Video(submitted, begun, ready, places))
-    return Night(videos)
+        videos.append(Video(submitted, begun, ready, tells_position))
+    return Scenario(videos)
 
 
 class Run:
     """
-    Let the provider's own agenda wait for all videos of a night; each gets its looks and the time it was seen.
+    Let the provider's own scheduler wait for all videos of a scenario; each gets its polls and the time it was seen.
 
-    :param night: The videos.
-    :param per_minute: The budget.
+    :param scenario: The videos.
+    :param per_minute: Calls per minute at most.
     """
 
-    def __init__(self, night: Night, per_minute: float = BOUNDLESS) -> None:
-        self.night = night
+    def __init__(self, scenario: Scenario, per_minute: float = BOUNDLESS) -> None:
+        self.scenario = scenario
         self.scheduler = PollScheduler(RateLimit(per_minute, 30.0), Estimators())
         self.waits: dict[PollJob, Video] = {}
         self._answers: list[tuple[float, int, PollJob]] = []
-        self._todo = list(enumerate(night.videos))[::-1]
+        self._todo = list(enumerate(scenario.videos))[::-1]
         self._numbers = count()
 
-    def finish(self) -> Night:
+    def finish(self) -> Scenario:
         """Go on until every video was seen ready."""
         now = 0.0
         while self._todo or self.waits:
             self._read_answers(now)
             self._submit(now)
             while wait := self.scheduler.pop_due(now):
-                self.waits[wait].looks += 1
+                self.waits[wait].polls += 1
                 heapq.heappush(self._answers, (now + LATENCY, next(self._numbers), wait))
             next_due = self.scheduler.next_wakeup(now)
             soon = [self._todo[-1][1].submitted] if self._todo else []
             soon += [self._answers[0][0]] if self._answers else []
             soon += [next_due] if next_due is not None else []
             now = max(now + 1e-6, min(soon, default=now))
-        return self.night
+        return self.scenario
 
     def _submit(self, now: float) -> None:
         while self._todo and self._todo[-1][1].submitted <= now:
@@ -147,7 +147,7 @@ class Run:
     def _read_answers(self, now: float) -> None:
         while self._answers and self._answers[0][0] <= now:
             _, _, wait = heapq.heappop(self._answers)
-            status = self.night.look(self.waits[wait], now - LATENCY / 2)
+            status = self.scenario.poll(self.waits[wait], now - LATENCY / 2)
             self.scheduler.record_poll(wait, status, sent=now - LATENCY, now=now)
             if status.status is VideoState.SUCCEED:
                 self.waits.pop(wait).seen = now

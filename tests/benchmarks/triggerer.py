@@ -30,7 +30,7 @@ from tests.system.processes import ROOT, session_members
 from tests.system.stack import Stack, StackFailedError, StackSettings, running
 
 DAG_ID = "waiting"
-#: Turns of a wait (0.2 s) from one look at Airflow's state to the next.
+#: Turns of a wait (0.2 s) from one reading of Airflow's state to the next.
 _TURNS = 50
 _REQUEST = {"model": "Wan-AI/Wan2.2-T2V-A14B", "prompt": "a fox", "image_size": "1280x720"}
 
@@ -122,7 +122,7 @@ def measure(stack: Stack, videos: int, seconds: float, minutes: float) -> list[t
 
         stack.wait_until("all to be deferred", _seldom(lambda: count("deferred") == videos), seconds=60 * minutes)
         deferred = time.monotonic() - began
-        stack.wait_until("a look at each", lambda: _status_calls(stack) >= 2 * videos, seconds=600)
+        stack.wait_until("a poll of each", lambda: _status_calls(stack) >= 2 * videos, seconds=600)
         waiting = triggerer.watch(idle, seconds)
     table(("what", "figure"), _while_all_wait(waiting, videos, deferred))
     began = time.monotonic()

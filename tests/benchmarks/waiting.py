@@ -29,9 +29,9 @@ from typing import Any
 from tests.benchmarks.report import head, table
 
 KINDS = ("asleep", "bare aiohttp", "ours", "HttpSensorTrigger", "AnthropicBatchTrigger")
-#: Seconds until everybody has had a first look: ours come 10 to 15 s after the deferral.
+#: Seconds until everybody has had a first poll: ours come 10 to 15 s after the deferral.
 WARM_UP = 16.0
-#: Seconds between two looks, so that 400 calls a second are wanted at most.
+#: Seconds between two polls, so that 400 calls a second are wanted at most.
 INTERVALS = {500: 5.0, 2000: 5.0, 10000: 25.0}
 
 
@@ -44,7 +44,7 @@ class _Asleep:
 
 
 class _Bare:
-    """Look with a shared session and nothing else."""
+    """Poll with a shared session and nothing else."""
 
     session: Any = None
 
