@@ -43,8 +43,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
+from airflow_provider_siliconflow._airflow.names import AirflowException, AirflowFailException
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from airflow_provider_siliconflow.exceptions import DestinationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 

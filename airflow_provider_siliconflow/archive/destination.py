@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.archive.errors import destination_error, is_fo
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 #: Stores on which an object appears under its name when its upload is complete, and not before: the schemes that
 #: Airflow's providers register (amazon, google, microsoft.azure), and others for the same stores.
@@ -83,7 +83,7 @@ def understand(destination: Any, request_id: str | None) -> Destination:
     :raises DestinationRefusedError: for what is no destination of a video; the message names what to write instead.
     :raises DestinationError: if its file system cannot be reached.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     text = _text_of(destination)
     try:
@@ -113,7 +113,7 @@ def as_folder(destination: Any) -> Any:
     :param destination: As for :func:`understand`.
     :return: The same with a trailing slash; what is no destination as it is, to be refused.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     if not isinstance(destination, str | PurePath | ObjectStoragePath):
         return destination
@@ -133,7 +133,7 @@ def _is_folder(path: ObjectStoragePath) -> bool:
 
 def _text_of(destination: Any) -> str:
     """Return a destination as text, without the white space that templates leave around it."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     if isinstance(destination, str | PurePath | ObjectStoragePath):
         text = str(destination).strip()

@@ -12,7 +12,7 @@ from airflow_provider_siliconflow.archive.manifest import describes, read_manife
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 IfExists = Literal["fail", "skip", "overwrite"]
 _IF_EXISTS = ("fail", "skip", "overwrite")

@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, 
 from airflow_provider_siliconflow.archive.staging import PROBE_SUFFIX, machine
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 

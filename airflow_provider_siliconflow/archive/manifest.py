@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 #: Version of the manifest's form. Readers ignore fields that they do not know; a change of a field's meaning counts up.
 SCHEMA_VERSION = 1

@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.archive.staging import PROBE_SUFFIX, hidden_na
 from airflow_provider_siliconflow.exceptions import DestinationError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 

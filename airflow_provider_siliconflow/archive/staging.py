@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.archive.destination import is_local
 from airflow_provider_siliconflow.archive.errors import destination_error
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 #: What the check before paying makes in a folder has this after a hidden name.
 PROBE_SUFFIX = ".probe"

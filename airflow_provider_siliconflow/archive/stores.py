@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.archive.errors import is_forbidden
 from airflow_provider_siliconflow.archive.staging import hidden_name
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 

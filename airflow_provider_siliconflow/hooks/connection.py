@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.base_url import read_base_url
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow.sdk import Connection
 
 DEFAULT_CONN_NAME = "siliconflow_default"
 

@@ -10,7 +10,7 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.sdk import BaseHook
 
 from airflow_provider_siliconflow.client import endpoints
 from airflow_provider_siliconflow.client.endpoints import Endpoint

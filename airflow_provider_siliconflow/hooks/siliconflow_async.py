@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import tenacity
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.sdk import BaseHook
 
+from airflow_provider_siliconflow._airflow.connections import get_async_connection
 from airflow_provider_siliconflow.client import endpoints
 from airflow_provider_siliconflow.client.endpoints import Endpoint
 from airflow_provider_siliconflow.client.models import VideoStatus
@@ -23,7 +23,7 @@ from airflow_provider_siliconflow.hooks.oddities import log_oddity
 from airflow_provider_siliconflow.hooks.retrying import policy
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow.sdk import Connection
 
 T = TypeVar("T")
 

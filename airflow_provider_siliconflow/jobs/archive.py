@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from datetime import datetime
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
     from airflow_provider_siliconflow.archive.archiver import VideoFacts
     from airflow_provider_siliconflow.archive.existing import IfExists

@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
 from airflow_provider_siliconflow.jobs.store import StoreEntry
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
     from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 

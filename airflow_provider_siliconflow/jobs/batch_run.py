@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
@@ -24,7 +23,7 @@ from airflow_provider_siliconflow.jobs.video_job import VideoJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.target import Target

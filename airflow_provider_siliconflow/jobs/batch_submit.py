@@ -7,8 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (

@@ -15,7 +15,7 @@ from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 _CHUNK = 1 << 20
 #: Characters of a user's text, and of a store's, that a message shows.

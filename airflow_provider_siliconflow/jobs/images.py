@@ -12,7 +12,7 @@ from airflow_provider_siliconflow.jobs import image_files, image_types
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 _URLS = ("http", "https")
 _LOCAL = ("file", "local")
@@ -91,7 +91,7 @@ def _local_path(text: str, rest: str) -> str:
 
 def _store_path(text: str, scheme: str) -> ObjectStoragePath:
     # Imported here, since it loads fsspec.
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     _check_store(text, scheme)
     location = text.partition("://")[2]

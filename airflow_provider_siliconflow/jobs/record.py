@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.jobs.store import StoreEntry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
     from airflow_provider_siliconflow.hooks.connection import Settings
 

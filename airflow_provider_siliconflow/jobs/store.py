@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from airflow_provider_siliconflow.exceptions import SubmitRecordError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 T = TypeVar("T", bound=BaseModel)
 

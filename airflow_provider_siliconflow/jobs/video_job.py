@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
-
+from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
+from airflow.sdk import BaseOperator
 
+from airflow_provider_siliconflow._airflow.names import mask_secret
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import PurePath
 
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_siliconflow.archive.existing import IfExists
 

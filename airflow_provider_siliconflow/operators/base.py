@@ -7,9 +7,10 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.sdk import BaseOperator
 
-from airflow_provider_siliconflow._airflow import ResumeMixin, check_reuse_on_clear, clear_deletes_state
+from airflow_provider_siliconflow._airflow.releases import check_reuse_on_clear, clear_deletes_state
+from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import NextStep
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, seconds

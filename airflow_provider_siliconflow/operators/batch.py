@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.archive.existing import IfExists
 
@@ -160,7 +160,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         :param error_text: What Airflow tells of it.
         :return: The manifest.
         """
-        from airflow_provider_siliconflow._airflow import is_deferral_timeout
+        from airflow_provider_siliconflow._airflow.resume import is_deferral_timeout
         from airflow_provider_siliconflow.triggers.resume import MAX_FAILED_DEFERRALS, count_failed_deferral
 
         run = self._begin(context, resumed=True, state=self._pushed_state(context))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import PurePath
 
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.jobs.video_job import VideoJob

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 
 class SubmitVideoOperator(SubmittingOperator):

@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, Pai
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
     from airflow_provider_siliconflow.jobs.target import Target
 

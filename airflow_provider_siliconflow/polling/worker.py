@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.client.masking import describe_error, excerpt
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError, SiliconFlowConnectionError, SiliconFlowError
 from airflow_provider_siliconflow.polling.decision import (

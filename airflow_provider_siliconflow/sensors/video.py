@@ -6,15 +6,10 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
-)
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_siliconflow._airflow import ResumeMixin
+from airflow_provider_siliconflow._airflow.names import AirflowSensorTimeout, AirflowSkipException, conf
+from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
@@ -36,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.triggers.resume import PaidVideo

@@ -7,14 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow._airflow import is_deferral_timeout
+from airflow_provider_siliconflow._airflow.resume import is_deferral_timeout
 from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
 from airflow_provider_siliconflow.polling.worker import Hook, poll_paid_video, wait_for_paid_video
 from airflow_provider_siliconflow.triggers import events, video
 from airflow_provider_siliconflow.triggers.clock import next_delay
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_siliconflow._airflow import clear_deletes_state
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.audit import ArchivedFiles, Outcome, Run
 from tests.system.cases import CLEARED_STATES, POLICIES, VARIANTS, Case, Variant, cases_of, chain_of, clear_prompt

@@ -7,9 +7,9 @@ import pickle
 import re
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_siliconflow import exceptions
+from airflow_provider_siliconflow._airflow.names import AirflowException, AirflowFailException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAPIError,

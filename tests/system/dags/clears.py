@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from airflow_provider_siliconflow._airflow import clear_deletes_state
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.operators.video import GenerateVideoOperator
 from tests.system.cases import CLEARED_STATES, clear_prompt
 

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.archive.stores import Store
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 _numbers = itertools.count()
 
@@ -32,7 +32,7 @@ def stage(tmp_path: Path) -> Path:
 @pytest.fixture
 def in_store() -> Callable[[Store, str], ObjectStoragePath]:
     """Give a path in a store of its own: the store, and a URI like ``s3://bucket/key``."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
     from airflow.sdk.io.store import attach
 
     def make(store: Store, uri: str) -> ObjectStoragePath:

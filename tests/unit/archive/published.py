@@ -10,7 +10,7 @@ from airflow_provider_siliconflow.archive.publish import publish
 from airflow_provider_siliconflow.archive.staging import staging
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 BYTES = b"\0\0\0\x0cftypmp42 and so on"
 MANIFEST = {"request_id": "abc", "bytes": len(BYTES), "sha256": hashlib.sha256(BYTES).hexdigest(), "prompt": "一只猫"}

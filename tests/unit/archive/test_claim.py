@@ -25,7 +25,7 @@ from tests.unit.archive.published import MANIFEST, put
 from tests.unit.archive.stores import AzureStore, S3Store, Store
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
     Place = Callable[[], ObjectStoragePath]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.archive.destination import as_folder, understand
 from airflow_provider_siliconflow.archive.publish import prepare_destination, release_claim
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
@@ -19,7 +19,7 @@ from tests.unit.archive.published import put
 from tests.unit.archive.stores import FailingStore, Store
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
 

@@ -24,7 +24,7 @@ from tests.unit.archive.published import put
 from tests.unit.archive.stores import Store
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
 

@@ -27,7 +27,7 @@ from tests.unit.archive.published import BYTES, MANIFEST, put
 from tests.unit.archive.stores import FailingStore, Store, StubbornStore
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_siliconflow.archive.manifest import describes, read_manifest
 from airflow_provider_siliconflow.archive.stores import read_small

@@ -6,9 +6,10 @@ import base64
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import store as stores
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowNotFoundException
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 from airflow_provider_siliconflow.jobs.images import image_field

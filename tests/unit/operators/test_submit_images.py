@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.image_store import KEY, PNG, URI, Store, store

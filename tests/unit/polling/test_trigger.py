@@ -8,8 +8,8 @@ import time
 from typing import Any, NoReturn
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, TaskDeferred
 
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException, TaskDeferred
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,

@@ -1,21 +1,14 @@
-"""The only module that knows Airflow's private names and the differences between its releases."""
+"""The way back into a task for every end of a deferral."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import airflow.sdk
-
-from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError
-
 #: The method by which Airflow resumes a task whose trigger failed or whose deferral timed out, and the reason it gives
 #: for the latter (``TRIGGER_FAIL_REPR`` and ``TriggerFailureReason`` in ``airflow/sdk/bases/operator.py``).
 _FAILED_DEFERRAL = "__fail__"
 _TRIGGER_TIMEOUT = "Trigger timeout"
-#: Version of the Task SDK that belongs to Airflow 3.4, where a clear deletes the task state store.
-_CLEAR_DELETES_STATE = (1, 4)
 
 
 class ResumeMixin:
@@ -65,28 +58,3 @@ def _error_text(given: Mapping[str, Any]) -> str:
     text = "".join(map(str, traceback)) if isinstance(traceback, (list, tuple)) else str(traceback)
     last = text.strip().rpartition("\n")[2].strip()
     return f"{error} ({last})" if last else str(error)
-
-
-def clear_deletes_state() -> bool:
-    """
-    Tell the Airflow releases in which a clear deletes the task state store.
-
-    :return: Whether it does so here unless it is told to keep it (Airflow 3.4 and later).
-    """
-    return tuple(int(part) for part in airflow.sdk.__version__.split(".")[:2]) >= _CLEAR_DELETES_STATE
-
-
-def check_reuse_on_clear() -> None:
-    """
-    Check that this Airflow keeps the record of a paid submit through a clear.
-
-    :raises InvalidArgumentError: from Airflow 3.4 on, where a clear deletes the task state store unless it is told to
-        keep it (``keep_task_state=true``), which a task cannot know.
-    """
-    if clear_deletes_state():
-        raise InvalidArgumentError(
-            "reuse_on_clear=True cannot be kept on this Airflow: from 3.4 on, a clear deletes the record of what was"
-            " paid for, and the cleared task would pay again. Leave it out; to re-attach to a paid video, retry instead"
-            " of clearing, or clear with keep_task_state=true.",
-            billing=Billing.NOT_SUBMITTED,
-        )

@@ -1,0 +1,1 @@
+"""The only package that knows Airflow's private names and the differences between its releases."""
