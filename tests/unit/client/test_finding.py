@@ -12,7 +12,7 @@ from airflow_provider_siliconflow.client.models import VideoState
 from airflow_provider_siliconflow.client.parsing import read_status, read_submit
 from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowConnectionError, SiliconFlowError
-from tests.unit.hooks.wire import KEY
+from tests.unit.hooks.scripted_server import KEY
 
 HOST = "https://api.siliconflow.com/v1"
 ID = "gs6fhi8yrhxt"

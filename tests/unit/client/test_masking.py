@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.client.masking import EXCERPT, excerpt, mask_text
-from tests.unit.hooks.wire import KEY
+from tests.unit.hooks.scripted_server import KEY
 
 SIGNED = (
     "https://bucket.oss-cn-shanghai.aliyuncs.com/a%2Fclip.mp4?Expires=1741861920&OSSAccessKeyId=LTAI5tQ&Signature=zq%2B"

@@ -15,7 +15,7 @@ from airflow_provider_siliconflow.hooks import siliconflow, siliconflow_async
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
-from tests.unit.hooks.wire import KEY, Wire
+from tests.unit.hooks.scripted_server import KEY, ScriptedServer
 
 CONNECTION = "AIRFLOW_CONN_SILICONFLOW_DEFAULT"
 VIDEO = VideoRequest("Wan-AI/Wan2.2-T2V-A14B", "a cat", "1280x720")
@@ -29,8 +29,8 @@ Connect = Callable[..., None]
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    with Wire() as running:
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
         yield running
 
 
@@ -48,10 +48,10 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 
 @pytest.fixture
-def connected(wire: Wire, connect: Connect) -> Wire:
+def connected(server: ScriptedServer, connect: Connect) -> ScriptedServer:
     """Return a server that the default connection leads to."""
-    connect(wire.url)
-    return wire
+    connect(server.url)
+    return server
 
 
 class _OverAtOnce:

@@ -30,13 +30,13 @@ from tests.unit.hooks.fixtures import (
     call_sync,
     submit,
 )
-from tests.unit.hooks.wire import KEY, Step, Wire, reply
+from tests.unit.hooks.scripted_server import KEY, ScriptedServer, Step, reply
 
 ID = "gs6fhi8yrhxt"
 LIMITED = {"message": "Request was rejected due to rate limiting.", "data": None}
 
 
-def test_a_submit_is_one_post_with_the_key_and_the_fields(connected: Wire) -> None:
+def test_a_submit_is_one_post_with_the_key_and_the_fields(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"requestId": ID}, {"X-Siliconcloud-Trace-Id": "ti_1"})]
     submitted = submit(VIDEO)
     assert (submitted.request_id, submitted.trace_id, submitted.host) == (ID, "ti_1", connected.url)
@@ -47,7 +47,7 @@ def test_a_submit_is_one_post_with_the_key_and_the_fields(connected: Wire) -> No
     assert request.json() == {"model": VIDEO.model, "prompt": "a cat", "image_size": "1280x720"}
 
 
-def test_a_look_is_a_post_with_the_id_alone(call: Caller, connected: Wire) -> None:
+def test_a_poll_is_a_post_with_the_id_alone(call: Caller, connected: ScriptedServer) -> None:
     url = "https://s3/a%2Fb.mp4?Expires=1&Signature=x%2Fy"
     connected.script = [reply(200, {"status": "Succeed", "results": {"videos": [{"url": url}]}})]
     status = call("get_video_status", ID)
@@ -56,14 +56,14 @@ def test_a_look_is_a_post_with_the_id_alone(call: Caller, connected: Wire) -> No
     assert (request.method, request.target, request.json()) == ("POST", "/v1/video/status", {"requestId": ID})
 
 
-def test_prompts_of_any_script_arrive(connected: Wire) -> None:
+def test_prompts_of_any_script_arrive(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"requestId": ID})]
     for prompt in ("猫在跳舞 💃", 'quote " and \\ and \n', "lone \ud800", "x" * 100_000):
         submit(VideoRequest(VIDEO.model, prompt, "960x960"))
         assert connected.requests[-1].json()["prompt"] == prompt
 
 
-def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(connected: Wire) -> None:
+def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(connected: ScriptedServer) -> None:
     with pytest.raises(InvalidVideoRequestError) as caught:
         submit(VideoRequest("Wan-AI/Wan2.2-I2V-A14B", "", "big"))
     for fact in ("prompt is empty", "image_size 'big'", "image is missing", "Nothing was submitted"):
@@ -72,14 +72,14 @@ def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(connected:
 
 
 @pytest.mark.parametrize("request_id", ["", None, 5, ["a"]])
-def test_without_an_id_nothing_is_asked(call: Caller, connected: Wire, request_id: object) -> None:
+def test_without_an_id_nothing_is_asked(call: Caller, connected: ScriptedServer, request_id: object) -> None:
     with pytest.raises(InvalidArgumentError, match="there is no video to poll") as caught:
         call("get_video_status", request_id)
     assert "billed" not in str(caught.value)
     assert connected.requests == []
 
 
-def test_an_unknown_model_is_warned_of_and_sent(connected: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_model_is_warned_of_and_sent(connected: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     hook = SiliconFlowHook()
     monkeypatch.setattr(hook.log, "warning", lambda text, *args: said.append(text % args))
@@ -91,7 +91,9 @@ def test_an_unknown_model_is_warned_of_and_sent(connected: Wire, monkeypatch: py
 
 
 @CALLS
-def test_a_temporary_rejection_is_waited_out(route: str, ask: Caller, connected: Wire, sleeps: list[float]) -> None:
+def test_a_temporary_rejection_is_waited_out(
+    route: str, ask: Caller, connected: ScriptedServer, sleeps: list[float]
+) -> None:
     good = reply(200, {"requestId": ID, "status": "InQueue"})
     connected.script = [reply(429, LIMITED), reply(503, {"code": 50508, "message": "busy"}), good]
     ask()
@@ -104,31 +106,35 @@ def test_a_temporary_rejection_is_waited_out(route: str, ask: Caller, connected:
     ("header", "slept"),
     [("0", 0.0), ("3", 3.0), ("3600", MAX_BACKOFF), ("Sat, 01 Aug 2026 12:00:02 GMT", 2.0)],
 )
-def test_retry_after_is_honoured_and_capped(connected: Wire, sleeps: list[float], header: str, slept: float) -> None:
+def test_retry_after_is_honoured_and_capped(
+    connected: ScriptedServer, sleeps: list[float], header: str, slept: float
+) -> None:
     limited = reply(429, LIMITED, {"Retry-After": header, "Date": "Sat, 01 Aug 2026 12:00:00 GMT"})
     connected.script = [limited, reply(200, {"requestId": ID})]
     submit(VIDEO)
     assert sleeps == [slept]
 
 
-def test_back_off_without_retry_after_grows_and_has_jitter(connect: Connect, wire: Wire, sleeps: list[float]) -> None:
-    connect(wire.url, max_attempts=12, max_backoff=64)
-    wire.script = [reply(429, LIMITED)]
+def test_back_off_without_retry_after_grows_and_has_jitter(
+    connect: Connect, server: ScriptedServer, sleeps: list[float]
+) -> None:
+    connect(server.url, max_attempts=12, max_backoff=64)
+    server.script = [reply(429, LIMITED)]
     with pytest.raises(SiliconFlowRateLimitError):
         submit(VIDEO)
-    assert len(wire.requests) == 12
-    assert all(0 <= slept <= min(64, 2**place) for place, slept in enumerate(sleeps))
+    assert len(server.requests) == 12
+    assert all(0 <= slept <= min(64, 2**retry) for retry, slept in enumerate(sleeps))
     assert len(set(sleeps)) == len(sleeps)
 
 
-def test_an_outcome_that_becomes_unknown_after_a_refusal_ends_the_submit(connected: Wire, sleeps: list[float]) -> None:
+def test_an_unknown_outcome_after_a_rejection_ends_the_submit(connected: ScriptedServer, sleeps: list[float]) -> None:
     connected.script = [reply(429, LIMITED), Step.RESET, reply(200, {"requestId": ID})]
     with pytest.raises(SiliconFlowError, match="may be running and billed"):
         submit(VIDEO)
     assert connected.posts("/video/submit") == 2
 
 
-def test_callers_may_set_the_number_of_tries(connected: Wire, sleeps: list[float]) -> None:
+def test_callers_may_set_the_number_of_tries(connected: ScriptedServer, sleeps: list[float]) -> None:
     connected.script = [reply(429, LIMITED)]
     with pytest.raises(SiliconFlowRateLimitError):
         call_sync("submit_video", VIDEO, attempts=1)
@@ -138,7 +144,7 @@ def test_callers_may_set_the_number_of_tries(connected: Wire, sleeps: list[float
 
 
 def test_each_wait_is_logged_without_the_key(
-    connected: Wire, sleeps: list[float], caplog: pytest.LogCaptureFixture
+    connected: ScriptedServer, sleeps: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     connected.script = [reply(429, LIMITED), reply(200, {"requestId": ID})]
     with caplog.at_level(logging.DEBUG):
@@ -147,14 +153,14 @@ def test_each_wait_is_logged_without_the_key(
     assert KEY not in caplog.text
 
 
-def test_a_look_returns_how_it_failed(connected: Wire) -> None:
+def test_a_poll_returns_how_it_failed(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"status": "InQueue"}), reply(401, "Invalid token")]
     hook = SiliconFlowHook()
     assert getattr(hook.poll(ID), "status", None) is VideoState.IN_QUEUE
     assert isinstance(hook.poll(ID), SiliconFlowAuthenticationError)
 
 
-def test_models(connected: Wire) -> None:
+def test_models(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"object": "list", "data": [{"id": "a"}, {"id": "b"}]})]
     assert SiliconFlowHook().list_models() == ["a", "b"]
     assert SiliconFlowHook().list_models("te xt&a=b") == ["a", "b"]
@@ -164,7 +170,7 @@ def test_models(connected: Wire) -> None:
     ]
 
 
-def test_a_balance_and_a_site_that_tells_none(connected: Wire, sleeps: list[float]) -> None:
+def test_a_balance_and_a_site_that_tells_none(connected: ScriptedServer, sleeps: list[float]) -> None:
     connected.script = [
         reply(200, {"code": 20000, "data": {"balance": "0.88", "totalBalance": "88.88"}}),
         reply(410, {"message": "gone"}),
@@ -179,12 +185,12 @@ def test_a_balance_and_a_site_that_tells_none(connected: Wire, sleeps: list[floa
 
 
 @pytest.mark.parametrize("body", [b"", "gone", {"code": 20099, "message": "gone", "data": None}, {"code": 30001}])
-def test_a_410_of_any_shape_means_no_balance_told(connected: Wire, body: object) -> None:
+def test_a_410_of_any_shape_means_no_balance_told(connected: ScriptedServer, body: object) -> None:
     connected.script = [reply(410, body)]
     assert SiliconFlowHook().get_balance() is None
 
 
-def test_a_connection_test_that_works(connected: Wire) -> None:
+def test_a_connection_test_that_works(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"data": [{"id": "a"}]})]
     assert SiliconFlowHook().test_connection() == (True, f"{connected.url} accepts the key and offers 1 video models.")
 
@@ -199,7 +205,7 @@ def test_a_connection_test_that_works(connected: Wire) -> None:
     ],
 )
 def test_a_connection_test_that_fails_says_why_after_one_call(
-    connected: Wire, sleeps: list[float], step: bytes | str, said: str
+    connected: ScriptedServer, sleeps: list[float], step: bytes | str, said: str
 ) -> None:
     connected.script = [step]
     worked, message = SiliconFlowHook().test_connection()
@@ -225,7 +231,7 @@ def test_a_connection_test_never_raises(monkeypatch: pytest.MonkeyPatch, connect
 
 
 async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
-    connected: Wire, monkeypatch: pytest.MonkeyPatch
+    connected: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_provider_siliconflow.hooks import siliconflow_async
 
@@ -238,7 +244,7 @@ async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
         assert (await hook.get_video_status(ID)).status is VideoState.IN_QUEUE
 
 
-async def test_the_async_hook_closes_its_session(connected: Wire) -> None:
+async def test_the_async_hook_closes_its_session(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"status": "InQueue"})]
     async with SiliconFlowAsyncHook() as hook:
         await hook.get_video_status(ID)
@@ -254,11 +260,13 @@ async def test_the_async_hook_raises_on_entry_what_is_wrong_with_the_connection(
             pass
 
 
-def test_attempts_come_from_the_connection(call: Caller, connect: Connect, wire: Wire, sleeps: list[float]) -> None:
+def test_attempts_come_from_the_connection(
+    call: Caller, connect: Connect, server: ScriptedServer, sleeps: list[float]
+) -> None:
     for attempts in (1, ATTEMPTS):
-        connect(wire.url, max_attempts=attempts)
-        wire.requests.clear()
-        wire.script = [reply(500, b"")]
+        connect(server.url, max_attempts=attempts)
+        server.requests.clear()
+        server.script = [reply(500, b"")]
         with pytest.raises(SiliconFlowError):
             call("get_video_status", ID)
-        assert len(wire.requests) == attempts
+        assert len(server.requests) == attempts

@@ -15,7 +15,7 @@ from airflow_provider_siliconflow.hooks.base_url import DEFAULT_BASE_URL
 from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from tests.unit.hooks.fixtures import CONNECTION
-from tests.unit.hooks.wire import KEY
+from tests.unit.hooks.scripted_server import KEY
 
 
 def read(monkeypatch: pytest.MonkeyPatch, connection: str) -> Settings:
@@ -240,7 +240,7 @@ def test_the_connection_is_not_read_before_it_is_needed(monkeypatch: pytest.Monk
 
 
 class Connection:
-    """Look like an Airflow connection."""
+    """Have the fields of an Airflow connection."""
 
     conn_id = "c"
     schema = None

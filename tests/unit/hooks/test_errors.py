@@ -13,7 +13,7 @@ from airflow_provider_siliconflow import exceptions as e
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError, SubmitOutcomeUnknownError
 from tests.unit.hooks.fixtures import ATTEMPTS, CALLS, CONNECTION, Caller, call_sync, submit
-from tests.unit.hooks.wire import KEY, Request, Wire, reply
+from tests.unit.hooks.scripted_server import KEY, Request, ScriptedServer, reply
 
 UNKNOWN = SubmitOutcomeUnknownError
 NAMELESS = {"message": "Request was rejected due to rate limiting. Details:RPM limit reached.", "data": None}
@@ -31,16 +31,16 @@ class Shape:
     :param says: The message expected, to the letter; None for the answer's own.
     :param submit: Class raised by a submit; UNKNOWN has the error of class ``kind`` as its cause.
     :param submits: POSTs of a submit.
-    :param look: Class raised by a look.
-    :param looks: POSTs of a look.
+    :param poll: Class raised by a poll.
+    :param polls: POSTs of a poll.
     """
 
     status: int
     body: object
     submit: type[SiliconFlowError]
     submits: int
-    look: type[SiliconFlowAPIError]
-    looks: int
+    poll: type[SiliconFlowAPIError]
+    polls: int
     says: str
     code: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -52,15 +52,15 @@ def final(
     submit: type[SiliconFlowAPIError],
     says: str,
     code: int | None = None,
-    look: type[SiliconFlowAPIError] | None = None,
+    poll: type[SiliconFlowAPIError] | None = None,
 ) -> Shape:
-    return Shape(status, body, submit, 1, look or submit, 1, says, code)
+    return Shape(status, body, submit, 1, poll or submit, 1, says, code)
 
 
 def unknown(
-    status: int, body: object, says: str, code: int | None = None, look: type[SiliconFlowAPIError] | None = None
+    status: int, body: object, says: str, code: int | None = None, poll: type[SiliconFlowAPIError] | None = None
 ) -> Shape:
-    return Shape(status, body, UNKNOWN, 1, look or e.SiliconFlowServerError, ATTEMPTS, says, code)
+    return Shape(status, body, UNKNOWN, 1, poll or e.SiliconFlowServerError, ATTEMPTS, says, code)
 
 
 def refused_for_now(
@@ -101,7 +101,7 @@ SHAPES = {
     "429 60000": Shape(429, coded(60000, "?"), UNKNOWN, 1, e.SiliconFlowRateLimitError, ATTEMPTS, "?", 60000),
     "503 50505": refused_for_now(503, coded(50505, "overloaded"), e.SiliconFlowOverloadedError, "overloaded", 50505),
     "503 50508": refused_for_now(503, coded(50508, BUSY), e.SiliconFlowOverloadedError, BUSY, 50508),
-    "503 html": unknown(503, HTML, HTML.decode(), look=e.SiliconFlowOverloadedError),
+    "503 html": unknown(503, HTML, HTML.decode(), poll=e.SiliconFlowOverloadedError),
     "503 20015": unknown(503, coded(20015, "x"), "x", 20015, e.SiliconFlowOverloadedError),
     "504 bare": unknown(504, "upstream request timeout", "upstream request timeout"),
     "502 html": unknown(502, HTML, HTML.decode()),
@@ -122,7 +122,7 @@ def test_each_error_shape(
     route: str,
     ask: Caller,
     shape: Shape,
-    connected: Wire,
+    connected: ScriptedServer,
     sleeps: list[float],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -131,7 +131,7 @@ def test_each_error_shape(
     connected.script = [reply(shape.status, shape.body, {"X-SiliconCloud-Trace-Id": "ti_1"})]
     with pytest.raises(SiliconFlowError) as caught:
         ask()
-    kind, posts = (shape.submit, shape.submits) if route == "submit" else (shape.look, shape.looks)
+    kind, posts = (shape.submit, shape.submits) if route == "submit" else (shape.poll, shape.polls)
     assert type(caught.value) is kind
     assert (connected.posts(f"/video/{route}"), len(connected.requests), len(sleeps)) == (posts, posts, posts - 1)
     error = caught.value.__cause__ if kind is UNKNOWN else caught.value
@@ -163,7 +163,7 @@ UNKIND = {
     "html": lambda request: reply(502, f"<pre>{request.headers}</pre>".encode()),
     "data": lambda request: reply(400, {"code": 20015, "message": "", "data": dict(request.headers)}),
     "header": _in_header,
-    "nonsense": lambda request: reply(200, {"echo": request.headers["authorization"]}),
+    "malformed": lambda request: reply(200, {"echo": request.headers["authorization"]}),
     "status line": lambda request: f"{request.headers['authorization']}\r\n\r\n".encode(),
     "reason": lambda request: f"HTTP/1.1 403 {request.headers['authorization']}\r\n\r\n".encode(),
     "chunk": lambda request: f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{KEY}\r\n".encode(),
@@ -178,7 +178,7 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(
     route: str,
     ask: Caller,
     step: object,
-    connected: Wire,
+    connected: ScriptedServer,
     sleeps: list[float],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -195,8 +195,8 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(
 
 
 @pytest.mark.parametrize("key", ["k", "e", "1"])
-def test_a_made_up_short_key_is_not_blotted_out_of_a_paid_id(key: str, wire: Wire) -> None:
+def test_a_made_up_short_key_is_not_blotted_out_of_a_paid_id(key: str, server: ScriptedServer) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CONNECTION, json.dumps({"conn_type": "siliconflow", "host": wire.url, "password": key}))
-        wire.script = [reply(200, {"requestId": "k1e2"})]
+        patch.setenv(CONNECTION, json.dumps({"conn_type": "siliconflow", "host": server.url, "password": key}))
+        server.script = [reply(200, {"requestId": "k1e2"})]
         assert submit().request_id == "k1e2"

@@ -27,12 +27,12 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from tests.proxies import self_signed
 from tests.unit.hooks.fixtures import CALLS, Caller, Connect, submit
-from tests.unit.hooks.wire import Drip, Step, Wire, reply
+from tests.unit.hooks.scripted_server import Drip, ScriptedServer, Step, reply
 
 ID = "gs6fhi8yrhxt"
 GOOD = reply(200, {"padding": "x" * 100, "requestId": ID, "status": "InQueue"})
 HEAD = GOOD.index(b"\r\n\r\n") + 4
-#: A header that goes on, and a body that does: seconds until they are whole are many times the call's time limit.
+#: Slow answers: seconds until header or body are whole are many times the time limit of the call.
 SLOW = {"header": Drip(GOOD), "body": Drip(GOOD, HEAD), "interim": Drip(b"HTTP/1.1 103 Early\r\n\r\n" + GOOD, 22)}
 BIG = VideoRequest("Wan-AI/Wan2.2-I2V-A14B", "it moves", "960x960", image="data:image/png;base64," + "A" * (12 << 20))
 
@@ -43,24 +43,26 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "TLS"])
-def service(request: pytest.FixtureRequest, connect: Connect, certificate: tuple[Path, Path]) -> Iterator[Wire]:
+def service(
+    request: pytest.FixtureRequest, connect: Connect, certificate: tuple[Path, Path]
+) -> Iterator[ScriptedServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    with Wire(tls=context if request.param else None) as running:
+    with ScriptedServer(tls=context if request.param else None) as running:
         connect(running.url, timeout=1.2, max_attempts=1, verify=str(certificate[0]))
         yield running
 
 
 @pytest.mark.parametrize("slow", SLOW.values(), ids=SLOW)
 @CALLS
-def test_the_time_limit_is_for_the_whole_call(route: str, ask: Caller, service: Wire, slow: Drip) -> None:
+def test_the_time_limit_is_for_the_whole_call(route: str, ask: Caller, service: ScriptedServer, slow: Drip) -> None:
     service.script = [slow]
     with pytest.raises((SubmitOutcomeUnknownError, SiliconFlowConnectionError)):
         ask()
     assert len(service.requests) == 1
 
 
-def test_the_time_limit_holds_in_a_thread(service: Wire) -> None:
+def test_the_time_limit_holds_in_a_thread(service: ScriptedServer) -> None:
     service.script = [SLOW["header"]]
     raised: list[BaseException] = []
 
@@ -78,16 +80,16 @@ def test_the_time_limit_holds_in_a_thread(service: Wire) -> None:
 
 
 @CALLS
-def test_a_whole_answer_that_is_not_ended_is_taken(route: str, ask: Caller, service: Wire) -> None:
+def test_a_whole_answer_that_is_not_ended_is_taken(route: str, ask: Caller, service: ScriptedServer) -> None:
     # Neither Content-Length nor the end of the connection says that it is whole.
     service.script = [Drip(GOOD.replace(b"Content-Length", b"X-Length") + b" " * 100, len(GOOD))]
     taken = ask()
     assert taken.request_id == ID
 
 
-def test_a_proxy_that_dribbles_before_the_tunnel_stands(connect: Connect, wire: Wire) -> None:
-    wire.script = [Drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100 + b"\r\n\r\n")]
-    connect("https://api.test/v1", timeout=0.6, max_attempts=1, proxy=f"http://127.0.0.1:{wire.port}")
+def test_a_proxy_that_dribbles_before_the_tunnel_stands(connect: Connect, server: ScriptedServer) -> None:
+    server.script = [Drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100 + b"\r\n\r\n")]
+    connect("https://api.test/v1", timeout=0.6, max_attempts=1, proxy=f"http://127.0.0.1:{server.port}")
     with pytest.raises(SiliconFlowConnectionError, match="Nothing was submitted") as caught:
         submit()
     assert not caught.value.sent
@@ -135,7 +137,9 @@ def alarm(seconds: float) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("step", [Step.HANG, *SLOW.values()], ids=["no answer", *SLOW])
-def test_a_tasks_time_out_gets_through_while_an_answer_is_awaited(service: Wire, connect: Connect, step: Any) -> None:
+def test_a_tasks_time_out_gets_through_while_an_answer_is_awaited(
+    service: ScriptedServer, connect: Connect, step: Any
+) -> None:
     service.script = [step]
     hook = SiliconFlowHook()
     object.__setattr__(hook.settings, "timeout", 60.0)
@@ -174,19 +178,19 @@ ENDLESS: dict[str, Callable[[Any], bytes]] = {
 @pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
 @CALLS
 def test_an_answer_has_a_limit_of_bytes(
-    route: str, ask: Caller, connect: Connect, wire: Wire, answer: Callable[[Any], bytes]
+    route: str, ask: Caller, connect: Connect, server: ScriptedServer, answer: Callable[[Any], bytes]
 ) -> None:
-    connect(wire.url, max_attempts=1)
-    wire.script = [answer]
+    connect(server.url, max_attempts=1)
+    server.script = [answer]
     with pytest.raises(SiliconFlowError) as caught:
         ask()
     assert len(str(caught.value)) < 2000
     assert isinstance(caught.value, SubmitOutcomeUnknownError) == (route == "submit")
 
 
-def test_an_id_at_the_beginning_of_an_endless_answer_is_taken(connect: Connect, wire: Wire) -> None:
-    connect(wire.url)
-    wire.script = [reply(200, b'{"requestId": "gs6fhi8yrhxt", "x": "' + b"x" * (4 * MAX_BODY))]
+def test_an_id_at_the_beginning_of_an_endless_answer_is_taken(connect: Connect, server: ScriptedServer) -> None:
+    connect(server.url)
+    server.script = [reply(200, b'{"requestId": "gs6fhi8yrhxt", "x": "' + b"x" * (4 * MAX_BODY))]
     assert submit().request_id == ID
 
 
@@ -212,7 +216,7 @@ ENCODED = {
 
 @pytest.mark.parametrize("answer", ENCODED.values(), ids=ENCODED)
 @CALLS
-def test_bytes_are_believed_before_headers(route: str, ask: Caller, connected: Wire, answer: bytes) -> None:
+def test_bytes_are_believed_before_headers(route: str, ask: Caller, connected: ScriptedServer, answer: bytes) -> None:
     connected.script = [answer]
     assert ask().request_id == ID
     headers = connected.requests[0].headers
@@ -222,7 +226,7 @@ def test_bytes_are_believed_before_headers(route: str, ask: Caller, connected: W
 
 @pytest.mark.parametrize("status", [100, 102, 103])
 @CALLS
-def test_interim_answers_are_passed_over(route: str, ask: Caller, connected: Wire, status: int) -> None:
+def test_interim_answers_are_passed_over(route: str, ask: Caller, connected: ScriptedServer, status: int) -> None:
     interim = f"HTTP/1.1 {status} Wait\r\nLink: </a>\r\n\r\n".encode()
     connected.script = [interim * 3 + GOOD]
     assert ask().request_id == ID
@@ -249,7 +253,7 @@ def test_a_rejection_that_comes_while_a_big_image_goes_out_is_one(connect: Conne
         thread.join(20)
 
 
-def test_an_answer_of_nothing_but_digits_does_not_block(connected: Wire) -> None:
+def test_an_answer_of_nothing_but_digits_does_not_block(connected: ScriptedServer) -> None:
     connected.script = [reply(200, b"[" + b"9" * (MAX_BODY - 2) + b"]")]
     with pytest.raises(SubmitOutcomeUnknownError):
         submit()

@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from tests.proxies import self_signed
 from tests.unit.hooks.fixtures import ATTEMPTS, Caller, Connect, submit
-from tests.unit.hooks.wire import KEY, Request, Script, Step, Wire, reply
+from tests.unit.hooks.scripted_server import KEY, Request, Script, ScriptedServer, Step, reply
 
 ID = "gs6fhi8yrhxt"
 
@@ -92,12 +92,14 @@ def test_a_proxy_that_refuses(connect: Connect, refusing: int, sleeps: list[floa
 
 
 @pytest.mark.parametrize("status", [403, 407, 502, 503])
-def test_a_proxy_that_opens_no_tunnel(connect: Connect, wire: Wire, sleeps: list[float], status: int) -> None:
-    wire.script = [reply(status, b"no")]
-    connect("https://api.invalid/v1", proxy=f"http://127.0.0.1:{wire.port}")
+def test_a_proxy_that_opens_no_tunnel(
+    connect: Connect, server: ScriptedServer, sleeps: list[float], status: int
+) -> None:
+    server.script = [reply(status, b"no")]
+    connect("https://api.invalid/v1", proxy=f"http://127.0.0.1:{server.port}")
     never_sent()
-    assert [request.method for request in wire.requests] == ["CONNECT"] * ATTEMPTS
-    assert all(KEY not in str(request) for request in wire.requests)
+    assert [request.method for request in server.requests] == ["CONNECT"] * ATTEMPTS
+    assert all(KEY not in str(request) for request in server.requests)
 
 
 #: The request arrived, and no whole answer came back.
@@ -116,41 +118,45 @@ LOST: dict[str, Script] = {
 
 @pytest.mark.parametrize("step", LOST.values(), ids=LOST)
 def test_an_answer_that_is_lost_is_never_asked_for_again(
-    connect: Connect, wire: Wire, sleeps: list[float], step: Script
+    connect: Connect, server: ScriptedServer, sleeps: list[float], step: Script
 ) -> None:
-    connect(wire.url, timeout=0.3 if step == Step.HANG else 10)
-    wire.script = [step]
+    connect(server.url, timeout=0.3 if step == Step.HANG else 10)
+    server.script = [step]
     lost()
-    assert (len(wire.requests), sleeps) == (1, [])
+    assert (len(server.requests), sleeps) == (1, [])
 
 
 @pytest.mark.parametrize("step", LOST.values(), ids=LOST)
-def test_a_look_whose_answer_is_lost_is_repeated(
-    call: Caller, connect: Connect, wire: Wire, sleeps: list[float], step: Script
+def test_a_poll_whose_answer_is_lost_is_repeated(
+    call: Caller, connect: Connect, server: ScriptedServer, sleeps: list[float], step: Script
 ) -> None:
-    connect(wire.url, timeout=0.3 if step == Step.HANG else 10)
-    wire.script = [step, reply(200, {"status": "InQueue"})]
+    connect(server.url, timeout=0.3 if step == Step.HANG else 10)
+    server.script = [step, reply(200, {"status": "InQueue"})]
     if step == Step.RESET_UNREAD:
-        wire.script = [step]
+        server.script = [step]
         with pytest.raises(SiliconFlowConnectionError):
             call("get_video_status", ID)
-        assert len(wire.requests) == ATTEMPTS
+        assert len(server.requests) == ATTEMPTS
     else:
         assert call("get_video_status", ID).status_text == "InQueue"
-        assert wire.posts("/video/status") == 2
+        assert server.posts("/video/status") == 2
 
 
-def test_a_redirect_is_not_followed_and_the_key_goes_nowhere(connect: Connect, wire: Wire, sleeps: list[float]) -> None:
-    with Wire() as other:
+def test_a_redirect_is_not_followed_and_the_key_goes_nowhere(
+    connect: Connect, server: ScriptedServer, sleeps: list[float]
+) -> None:
+    with ScriptedServer() as other:
         for status in (301, 302, 303, 307, 308):
-            connect(wire.url)
-            wire.script = [reply(status, b"", {"Location": f"{other.url}/video/submit"})]
+            connect(server.url)
+            server.script = [reply(status, b"", {"Location": f"{other.url}/video/submit"})]
             with pytest.raises(Exception, match=f"HTTP {status}"):
                 submit()
-        assert (other.requests, len(wire.requests)) == ([], 5)
+        assert (other.requests, len(server.requests)) == ([], 5)
 
 
-def test_the_netrc_does_not_replace_the_key(connected: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_netrc_does_not_replace_the_key(
+    connected: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login thief password stolen\ndefault login a password b\n")
     netrc.chmod(0o600)
@@ -165,9 +171,11 @@ def through(request: Request) -> bytes:
 
 
 @pytest.mark.parametrize("where", ["connection", "environment", "environment without scheme"])
-def test_a_proxy_is_gone_through(connect: Connect, wire: Wire, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    wire.script = [through]
-    proxy = f"127.0.0.1:{wire.port}"
+def test_a_proxy_is_gone_through(
+    connect: Connect, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    server.script = [through]
+    proxy = f"127.0.0.1:{server.port}"
     if where == "connection":
         connect("http://api.invalid/v1", proxy=f"http://{proxy}")
     else:
@@ -176,7 +184,7 @@ def test_a_proxy_is_gone_through(connect: Connect, wire: Wire, monkeypatch: pyte
     assert submit().request_id == ID
 
 
-def test_no_proxy_is_heeded(connected: Wire, refusing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_heeded(connected: ScriptedServer, refusing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{refusing}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     connected.script = [reply(200, {"requestId": ID})]
@@ -189,21 +197,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def tls(certificate: tuple[Path, Path]) -> Iterator[Wire]:
+def tls(certificate: tuple[Path, Path]) -> Iterator[ScriptedServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    with Wire([reply(200, {"requestId": ID})], tls=context) as running:
+    with ScriptedServer([reply(200, {"requestId": ID})], tls=context) as running:
         yield running
 
 
-def test_a_certificate_that_nobody_vouches_for(connect: Connect, tls: Wire, sleeps: list[float]) -> None:
+def test_a_certificate_that_nobody_vouches_for(connect: Connect, tls: ScriptedServer, sleeps: list[float]) -> None:
     connect(tls.url)
     never_sent()
     assert tls.requests == []
 
 
 def test_a_certificate_that_the_connection_vouches_for(
-    connect: Connect, tls: Wire, certificate: tuple[Path, Path]
+    connect: Connect, tls: ScriptedServer, certificate: tuple[Path, Path]
 ) -> None:
     for verify in (str(certificate[0]), False, "false"):
         connect(tls.url, verify=verify)
@@ -212,7 +220,7 @@ def test_a_certificate_that_the_connection_vouches_for(
 
 
 def test_a_ca_bundle_that_cannot_be_read_is_found_before_anything_is_sent(
-    connect: Connect, tls: Wire, tmp_path: Path
+    connect: Connect, tls: ScriptedServer, tmp_path: Path
 ) -> None:
     (tmp_path / "no.pem").write_text("not a certificate")
     for path in (tmp_path / "no.pem", tmp_path / "absent.pem"):
@@ -222,7 +230,9 @@ def test_a_ca_bundle_that_cannot_be_read_is_found_before_anything_is_sent(
     assert tls.requests == []
 
 
-def test_a_handshake_that_is_cut_off_sent_nothing(connect: Connect, wire: Wire, sleeps: list[float]) -> None:
-    wire.script = [Step.CLOSE]
-    connect(f"https://127.0.0.1:{wire.port}/v1", timeout=0.3)
+def test_a_handshake_that_is_cut_off_sent_nothing(
+    connect: Connect, server: ScriptedServer, sleeps: list[float]
+) -> None:
+    server.script = [Step.CLOSE]
+    connect(f"https://127.0.0.1:{server.port}/v1", timeout=0.3)
     never_sent()

@@ -17,19 +17,19 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.hooks import oddities
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from tests.unit.hooks.fixtures import ATTEMPTS, CALLS, Caller, Connect
-from tests.unit.hooks.wire import KEY, Step, Wire, reply
+from tests.unit.hooks.scripted_server import KEY, ScriptedServer, Step, reply
 
 LIMITED = reply(429, {"message": "slow down"})
 
 
 def test_a_session_has_the_key_for_the_api_and_for_nothing_else(
-    connected: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    connected: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login a password b\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with Wire() as other, SiliconFlowHook().get_conn() as session:
+    with ScriptedServer() as other, SiliconFlowHook().get_conn() as session:
         connected.script = [reply(200, {}), reply(302, b"", {"Location": f"{other.url}/stolen"})]
         session.get(f"{connected.url}/models")
         session.get(f"{connected.url}/moved")
@@ -38,21 +38,21 @@ def test_a_session_has_the_key_for_the_api_and_for_nothing_else(
         assert [request.headers.get("authorization") for request in other.requests] == [None, None]
 
 
-def test_a_session_goes_through_the_connections_proxy(connect: Connect, wire: Wire) -> None:
-    connect("http://api.test/v1", proxy=f"http://127.0.0.1:{wire.port}")
+def test_a_session_goes_through_the_connections_proxy(connect: Connect, server: ScriptedServer) -> None:
+    connect("http://api.test/v1", proxy=f"http://127.0.0.1:{server.port}")
     with SiliconFlowHook().get_conn() as session:
         assert session.get("http://api.test/v1/models").status_code == 200
-    assert wire.requests[0].target == "http://api.test/v1/models"
+    assert server.requests[0].target == "http://api.test/v1/models"
 
 
-def test_a_session_does_not_wait_for_ever(connect: Connect, wire: Wire) -> None:
-    connect(wire.url, timeout=0.2)
-    wire.script = [Step.HANG]
+def test_a_session_does_not_wait_for_ever(connect: Connect, server: ScriptedServer) -> None:
+    connect(server.url, timeout=0.2)
+    server.script = [Step.HANG]
     with SiliconFlowHook().get_conn() as session, pytest.raises(requests.ReadTimeout):
-        session.get(f"{wire.url}/models")
+        session.get(f"{server.url}/models")
 
 
-def test_any_route_can_be_called(connected: Wire) -> None:
+def test_any_route_can_be_called(connected: ScriptedServer) -> None:
     connected.script = [reply(200, {"data": [1]}), reply(200, [2])]
     hook = SiliconFlowHook()
     assert hook.run("get", "/models?type=image") == {"data": [1]}
@@ -64,21 +64,23 @@ def test_any_route_can_be_called(connected: Wire) -> None:
 
 
 @pytest.mark.parametrize(("method", "sent"), [("GET", ATTEMPTS), ("POST", 1), ("DELETE", 1)])
-def test_what_may_be_paid_is_not_sent_again(connected: Wire, sleeps: list[float], method: str, sent: int) -> None:
+def test_what_may_be_paid_is_not_sent_again(
+    connected: ScriptedServer, sleeps: list[float], method: str, sent: int
+) -> None:
     connected.script = [Step.RESET]
     with pytest.raises(SiliconFlowConnectionError):
         SiliconFlowHook().run(method, "/images/generations", {})
     assert len(connected.requests) == sent
 
 
-def test_a_temporary_rejection_is_waited_out_by_any_method(connected: Wire, sleeps: list[float]) -> None:
+def test_a_temporary_rejection_is_waited_out_by_any_method(connected: ScriptedServer, sleeps: list[float]) -> None:
     connected.script = [LIMITED]
     with pytest.raises(SiliconFlowRateLimitError):
         SiliconFlowHook().run("POST", "/images/generations", {})
     assert len(connected.requests) == ATTEMPTS
 
 
-def test_an_answer_that_is_no_json(connected: Wire, sleeps: list[float]) -> None:
+def test_an_answer_that_is_no_json(connected: ScriptedServer, sleeps: list[float]) -> None:
     connected.script = [reply(200, b"<html>")]
     with pytest.raises(SiliconFlowServerError, match="not JSON"):
         SiliconFlowHook().run("POST", "/x")
@@ -96,7 +98,7 @@ def test_an_answer_that_is_no_json(connected: Wire, sleeps: list[float]) -> None
         ("", "/"),
     ],
 )
-def test_what_is_no_route_is_refused(connected: Wire, method: str, path: str) -> None:
+def test_what_is_no_route_is_refused(connected: ScriptedServer, method: str, path: str) -> None:
     with pytest.raises(InvalidArgumentError):
         SiliconFlowHook().run(method, path)
     assert connected.requests == []
@@ -104,7 +106,11 @@ def test_what_is_no_route_is_refused(connected: Wire, method: str, path: str) ->
 
 @CALLS
 def test_an_oddity_is_logged_once(
-    route: str, ask: Caller, connected: Wire, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    route: str,
+    ask: Caller,
+    connected: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(oddities, "_logged", set())
     connected.script = [

@@ -21,7 +21,7 @@ from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.hooks.fixtures import Connect
 from tests.unit.hooks.fixtures import submit as submit_video
-from tests.unit.hooks.wire import KEY
+from tests.unit.hooks.scripted_server import KEY
 from tests.unit.worker import TaskRun, in_dag
 
 (T2V,) = TEXT_TO_VIDEO_MODELS

@@ -1,3 +1,3 @@
-from tests.unit.hooks.fixtures import call, connect, connected, sleeps, wire
+from tests.unit.hooks.fixtures import call, connect, connected, server, sleeps
 
-__all__ = ["call", "connect", "connected", "sleeps", "wire"]
+__all__ = ["call", "connect", "connected", "server", "sleeps"]

@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.unit.hooks.fixtures import Connect
-from tests.unit.hooks.wire import KEY, Script, Step, Wire, reply
+from tests.unit.hooks.scripted_server import KEY, Script, ScriptedServer, Step, reply
 from tests.unit.sensors.played import Played
 
 ID = "gs6fhi8yrhxt"
@@ -64,16 +64,16 @@ ENDS: dict[str, tuple[list[Script], type[Exception] | None]] = {
     "server errors": ([reply(500), reply(502, b"<html>"), reply(504, "timeout"), READY], None),
     "overloaded": ([reply(503, {"code": 50505, "message": "busy"}), reply(429, {"message": "slow"}), READY], None),
     "no answers": ([Step.RESET, Step.CLOSE, READY], None),
-    "nonsense": ([reply(200, b"<html>"), reply(200, []), EMPTY, READY], None),
+    "malformed": ([reply(200, b"<html>"), reply(200, []), EMPTY, READY], None),
 }
 #: With a time-out of nothing: what the service says for ever.
 NEVER: dict[str, Script] = {"queued": QUEUED, "unknown word": ODD, "server error": reply(500), "no video": EMPTY}
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedServer) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
-    # How long the poller rests after a failed look is its own tests' matter.
+    # How long the poller rests after a failed poll is its own tests' matter.
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
@@ -81,7 +81,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> Non
         monkeypatch.setattr(f"airflow_provider_siliconflow.polling.decision.{name}", 0.2)
     for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):
         monkeypatch.setattr(f"airflow_provider_siliconflow.polling.worker.{name}", 0.01)
-    connect(wire.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
+    connect(server.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
 
 
 @pytest.fixture
@@ -112,25 +112,25 @@ def check(played: Played, error: type[Exception] | None, flag: str) -> None:
 @pytest.mark.parametrize("flag", FLAGS)
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_gives_the_same_answer(wire: Wire, mode: str, end: str, flag: str) -> None:
+def test_every_mode_gives_the_same_answer(server: ScriptedServer, mode: str, end: str, flag: str) -> None:
     steps, error = ENDS[end]
-    wire.script = list(steps)
+    server.script = list(steps)
     check(play(**MODES[mode], **FLAGS[flag]), error, flag)
-    assert len(wire.requests) >= len(steps)
-    assert {request.target for request in wire.requests} == {"/v1/video/status"}
+    assert len(server.requests) >= len(steps)
+    assert {request.target for request in server.requests} == {"/v1/video/status"}
 
 
 @pytest.mark.parametrize("flag", FLAGS)
 @pytest.mark.parametrize("state", NEVER)
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_times_out_alike(wire: Wire, mode: str, state: str, flag: str) -> None:
-    wire.script = [NEVER[state]]
+def test_every_mode_times_out_alike(server: ScriptedServer, mode: str, state: str, flag: str) -> None:
+    server.script = [NEVER[state]]
     check(play(timeout=0, **MODES[mode], **FLAGS[flag]), AirflowSensorTimeout, flag)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_time_out_tells_of_the_money(wire: Wire, mode: str) -> None:
-    wire.script = [QUEUED]
+def test_a_time_out_tells_of_the_money(server: ScriptedServer, mode: str) -> None:
+    server.script = [QUEUED]
     with pytest.raises(AirflowSensorTimeout) as caught:
         play(timeout=0, **MODES[mode]).finish()
     for fact in (
@@ -143,8 +143,8 @@ def test_a_time_out_tells_of_the_money(wire: Wire, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_failure_says_why_to_the_letter(wire: Wire, mode: str) -> None:
-    wire.script = [FAILED]
+def test_a_failure_says_why_to_the_letter(server: ScriptedServer, mode: str) -> None:
+    server.script = [FAILED]
     with pytest.raises(VideoFailedPermanentlyError) as caught:
         play(**MODES[mode]).finish()
     assert (caught.value.reason, caught.value.request_id) == ("内容 违规", ID)
@@ -154,10 +154,10 @@ def test_a_failure_says_why_to_the_letter(wire: Wire, mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("script", [[FAILED], [QUEUED, FAILED]], ids=["at once", "later"])
 def test_a_skip_of_a_failed_video_says_why(
-    wire: Wire, script: list[Script], mode: str, flag: str, said: Callable[[], str]
+    server: ScriptedServer, script: list[Script], mode: str, flag: str, said: Callable[[], str]
 ) -> None:
     """Airflow's own words tell a failed video and a late one alike."""
-    wire.script = list(script)
+    server.script = list(script)
     with pytest.raises(AirflowSkipException):
         play(**MODES[mode], **FLAGS[flag]).finish()
     told = said()
@@ -167,8 +167,8 @@ def test_a_skip_of_a_failed_video_says_why(
 
 @pytest.mark.parametrize("flag", ["soft_fail", "never_fail"])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_skip_of_a_late_video_says_so(wire: Wire, mode: str, flag: str, said: Callable[[], str]) -> None:
-    wire.script = [QUEUED]
+def test_a_skip_of_a_late_video_says_so(server: ScriptedServer, mode: str, flag: str, said: Callable[[], str]) -> None:
+    server.script = [QUEUED]
     with pytest.raises(AirflowSkipException) as caught:
         play(timeout=0, **MODES[mode], **FLAGS[flag]).finish()
     assert f"Video {ID} was not ready" in said() + str(caught.value)
@@ -176,8 +176,8 @@ def test_a_skip_of_a_late_video_says_so(wire: Wire, mode: str, flag: str, said: 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("never", [401, 402, 403, 404], ids=str)
-def test_no_error_of_a_paid_video_leads_to_paying_twice(wire: Wire, mode: str, never: int) -> None:
-    wire.script = [reply(never, "no")]
+def test_no_error_of_a_paid_video_leads_to_paying_twice(server: ScriptedServer, mode: str, never: int) -> None:
+    server.script = [reply(never, "no")]
     with pytest.raises((AirflowSensorTimeout, VideoUnavailableError)) as caught:
         play(timeout=0 if mode == "reschedule" else 0.5, poke_interval=0.05, **MODES[mode]).finish()
     told = str(caught.value)
@@ -188,32 +188,34 @@ def test_no_error_of_a_paid_video_leads_to_paying_twice(wire: Wire, mode: str, n
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_connection_without_a_key_is_told_after_a_while_and_retried(connect: Connect, wire: Wire, mode: str) -> None:
-    connect(wire.url, password=None)
+def test_a_connection_without_a_key_is_told_after_a_while_and_retried(
+    connect: Connect, server: ScriptedServer, mode: str
+) -> None:
+    connect(server.url, password=None)
     with pytest.raises(VideoUnavailableError, match="has no API key") as caught:
         play(**MODES[mode]).finish()
     assert not isinstance(caught.value, AirflowFailException)
-    assert wire.requests == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_connection_that_is_not_found_is_told_after_a_while_and_retried(wire: Wire, mode: str) -> None:
+def test_a_connection_that_is_not_found_is_told_after_a_while_and_retried(server: ScriptedServer, mode: str) -> None:
     with pytest.raises(VideoUnavailableError, match="isn't defined"):
         play(siliconflow_conn_id="of_nobody", **MODES[mode]).finish()
 
 
 @pytest.mark.parametrize("request_id", ["", None, "None", " None "])
-def test_an_id_that_is_missing_is_not_asked_for(wire: Wire, request_id: str | None) -> None:
+def test_an_id_that_is_missing_is_not_asked_for(server: ScriptedServer, request_id: str | None) -> None:
     with pytest.raises(InvalidArgumentError, match="there is no video to poll"):
         play(request_id=request_id).finish()
-    assert wire.requests == []
+    assert server.requests == []
 
 
-def test_the_worker_is_left_after_one_look_and_the_deferral_has_a_time_limit(wire: Wire) -> None:
-    wire.script = [QUEUED]
+def test_the_worker_is_left_after_one_poll_and_the_deferral_has_a_time_limit(server: ScriptedServer) -> None:
+    server.script = [QUEUED]
     with pytest.raises(TaskDeferred) as caught:
         play(deferrable=True, timeout=600).start()
-    assert len(wire.requests) == 1
+    assert len(server.requests) == 1
     assert caught.value.timeout
     # Airflow's own limit comes after the trigger's, so that the event that explains wins.
     assert timedelta(seconds=600) < caught.value.timeout < timedelta(seconds=1200)
@@ -223,8 +225,8 @@ def test_the_worker_is_left_after_one_look_and_the_deferral_has_a_time_limit(wir
     ("flag", "error"),
     [("plain", AirflowSensorTimeout), ("soft_fail", AirflowSkipException), ("never_fail", AirflowSkipException)],
 )
-def test_a_triggerer_that_gives_up_is_a_time_out(wire: Wire, flag: str, error: type[Exception]) -> None:
-    wire.script = [QUEUED]
+def test_a_triggerer_that_gives_up_is_a_time_out(server: ScriptedServer, flag: str, error: type[Exception]) -> None:
+    server.script = [QUEUED]
     with pytest.raises(error):
         play(deferrable=True, **FLAGS[flag]).fail_deferral({"error": TriggerFailureReason.TRIGGER_TIMEOUT})
 
@@ -242,8 +244,8 @@ FAILURES: list[Any] = [
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_deferral_polls_and_defers_once_more(wire: Wire, failure: Any) -> None:
-    wire.script = [QUEUED, QUEUED, READY]
+def test_a_failed_deferral_polls_and_defers_once_more(server: ScriptedServer, failure: Any) -> None:
+    server.script = [QUEUED, QUEUED, READY]
     played = play(deferrable=True)
     with pytest.raises(TaskDeferred):
         played.start()
@@ -254,8 +256,8 @@ def test_a_failed_deferral_polls_and_defers_once_more(wire: Wire, failure: Any) 
 
 
 @pytest.mark.parametrize("event", [None, "ready", [], {}, {"status": "ready"}, {"ending": "ready", "deadline": "x"}])
-def test_an_event_of_another_release_polls_and_defers_once_more(wire: Wire, event: Any) -> None:
-    wire.script = [QUEUED, READY]
+def test_an_event_of_another_release_polls_and_defers_once_more(server: ScriptedServer, event: Any) -> None:
+    server.script = [QUEUED, READY]
     played = play(deferrable=True)
     with pytest.raises(TaskDeferred) as deferral:
         played.make().resume_execution("execute_complete", {"event": event}, {"ti": played})  # type: ignore[typeddict-item]
@@ -263,14 +265,16 @@ def test_an_event_of_another_release_polls_and_defers_once_more(wire: Wire, even
     assert played.resume() == URL
 
 
-def test_a_method_of_another_release_polls_and_defers_once_more(wire: Wire) -> None:
-    wire.script = [QUEUED]
+def test_a_method_of_another_release_polls_and_defers_once_more(server: ScriptedServer) -> None:
+    server.script = [QUEUED]
     with pytest.raises(TaskDeferred):
         play(deferrable=True).make().resume_execution("on_video_ready", {"event": {}}, {"ti": play()})  # type: ignore[typeddict-item]
 
 
-def test_a_deferral_that_fails_again_and_again_keeps_one_deadline_and_ends_in_the_worker(wire: Wire) -> None:
-    wire.script = [*[QUEUED] * 5, READY]
+def test_a_deferral_that_fails_again_and_again_keeps_one_deadline_and_ends_in_the_worker(
+    server: ScriptedServer,
+) -> None:
+    server.script = [*[QUEUED] * 5, READY]
     played = play(deferrable=True, poke_interval=0.01)
     deadlines = []
     for _ in range(2):
@@ -279,25 +283,25 @@ def test_a_deferral_that_fails_again_and_again_keeps_one_deadline_and_ends_in_th
         deadlines.append(deferral.value.trigger.serialize()[1]["deadline"])
     assert deadlines[0] == deadlines[1]
     assert played.fail_deferral({"error": TriggerFailureReason.TRIGGER_FAILURE}) == URL
-    assert len(wire.requests) == 6
+    assert len(server.requests) == 6
 
 
-def test_a_rejected_poll_of_the_woken_task_is_repeated(wire: Wire) -> None:
-    wire.script = [QUEUED, READY, reply(404, "404 page not found"), READY]
+def test_a_rejected_poll_of_the_woken_task_is_repeated(server: ScriptedServer) -> None:
+    server.script = [QUEUED, READY, reply(404, "404 page not found"), READY]
     assert play(deferrable=True).finish() == URL
-    assert len(wire.requests) == 4
+    assert len(server.requests) == 4
 
 
-def test_the_woken_task_asks_for_a_fresh_link(wire: Wire) -> None:
+def test_the_woken_task_polls_for_a_fresh_url(server: ScriptedServer) -> None:
     stale = {"status": "Succeed", "results": {"videos": [{"url": "https://stale"}]}}
-    wire.script = [QUEUED, reply(200, stale), READY]
+    server.script = [QUEUED, reply(200, stale), READY]
     played = play(deferrable=True)
     assert played.finish() == URL
-    assert len(wire.requests) == 3
+    assert len(server.requests) == 3
 
 
-def test_a_task_woken_too_early_goes_on_waiting_until_the_same_deadline(wire: Wire) -> None:
-    wire.script = [QUEUED, READY, QUEUED, READY]
+def test_a_task_woken_too_early_waits_again_until_the_same_deadline(server: ScriptedServer) -> None:
+    server.script = [QUEUED, READY, QUEUED, READY]
     played = play(deferrable=True)
     assert played.finish() == URL
     first, second = (deferral.trigger.serialize()[1]["deadline"] for deferral in played.deferrals)
@@ -314,10 +318,10 @@ def test_a_task_woken_too_early_goes_on_waiting_until_the_same_deadline(wire: Wi
     ],
 )
 def test_an_event_that_does_not_hold_defers_again_and_the_next_comes_later(
-    wire: Wire, status: str, delays: list[tuple[float | None, float]]
+    server: ScriptedServer, status: str, delays: list[tuple[float | None, float]]
 ) -> None:
     """As where triggerer and worker have other clocks or connections: neither a failure, nor a worker each moment."""
-    wire.script = [QUEUED]
+    server.script = [QUEUED]
     played = play(deferrable=True, timeout=600)
     with pytest.raises(TaskDeferred) as first:
         played.start()
@@ -335,21 +339,21 @@ def test_an_event_that_does_not_hold_defers_again_and_the_next_comes_later(
 
 
 def test_the_hook_is_made_once_and_asks_anew_after_a_rejected_key(
-    wire: Wire, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sensor = play().make()
     assert sensor.hook is sensor.hook
-    wire.script = [reply(401, "no"), READY]
+    server.script = [reply(401, "no"), READY]
     context: Any = {"ti": play()}
     assert sensor.poke(context) is False
-    connect(wire.url, password="sk-rotated-" + "x" * 20, max_attempts=1)
+    connect(server.url, password="sk-rotated-" + "x" * 20, max_attempts=1)
     assert sensor.poke(context)
-    assert [request.headers["authorization"] for request in wire.requests][1] == "Bearer sk-rotated-" + "x" * 20
+    assert [request.headers["authorization"] for request in server.requests][1] == "Bearer sk-rotated-" + "x" * 20
 
 
 @pytest.mark.parametrize("policy", [60.0, timedelta(minutes=1)])
-def test_an_interval_set_by_a_cluster_policy_is_obeyed(wire: Wire, policy: Any) -> None:
-    wire.script = [QUEUED]
+def test_an_interval_set_by_a_cluster_policy_is_obeyed(server: ScriptedServer, policy: Any) -> None:
+    server.script = [QUEUED]
     sensor = VideoReadySensor(task_id="ready", request_id=ID, deferrable=True)
     sensor.poke_interval = policy
     with pytest.raises(TaskDeferred) as deferral:
@@ -358,8 +362,8 @@ def test_an_interval_set_by_a_cluster_policy_is_obeyed(wire: Wire, policy: Any) 
 
 
 @pytest.mark.parametrize("duration", [90, timedelta(seconds=90)])
-def test_durations_are_seconds_or_timedelta(wire: Wire, duration: Any) -> None:
-    wire.script = [QUEUED]
+def test_durations_are_seconds_or_timedelta(server: ScriptedServer, duration: Any) -> None:
+    server.script = [QUEUED]
     sensor = VideoReadySensor(task_id="ready", request_id=ID, deferrable=True, poke_interval=duration, timeout=duration)
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute({"ti": play()})  # type: ignore[typeddict-item]
@@ -368,8 +372,8 @@ def test_durations_are_seconds_or_timedelta(wire: Wire, duration: Any) -> None:
     assert kwargs["deadline"] - kwargs["submitted_at"] == 90.0
 
 
-def test_no_key_and_no_link_in_the_logs(wire: Wire, said: Callable[[], str]) -> None:
-    wire.script = [QUEUED, READY]
+def test_no_key_and_no_link_in_the_logs(server: ScriptedServer, said: Callable[[], str]) -> None:
+    server.script = [QUEUED, READY]
     played = play(deferrable=True)
     played.finish()
     told = said() + repr(played.make()) + repr(played.deferrals[0].trigger)

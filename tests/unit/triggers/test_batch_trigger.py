@@ -27,8 +27,8 @@ from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
 #: Seconds after which a test counts as hung.
 PATIENCE = 20.0
-#: Seconds after which the sandbox has made any video.
-MADE = 600
+#: Seconds after which the sandbox has finished any video.
+FINISHED_AFTER = 600
 STATE = {"rows": [{"index": 0}], "pending": {}}
 Videos = dict[str, list[float]]
 
@@ -62,14 +62,14 @@ async def event_of(trigger: VideoBatchTrigger) -> dict[str, Any]:
     return dict(event)
 
 
-def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
+def test_the_first_poll_comes_after_the_executor_has_reported_the_deferral() -> None:
     assert MIN_DEFERRAL_SECONDS >= 10
     # A ready video waits for others, but its bytes are to be safe within a minute.
     assert batch.COALESCE_SECONDS < MAX_READY_AGE <= 45
 
 
 async def test_all_that_ended_come_in_one_event(sandbox: Sandbox, videos: Videos) -> None:
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
     assert event["state"] == STATE
@@ -81,7 +81,7 @@ async def test_each_says_how_it_ended(sandbox: Sandbox, videos: Videos, monkeypa
     failed, rejected, *ready = videos
     sandbox.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0, match=failed))
     sandbox.script(Fault("status", "answer", status=404, body='"no"', times=0, match=rejected))
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     event = await event_of(trigger(videos))
     assert event["ended"] == {failed: "failed", rejected: "rejected", **dict.fromkeys(ready, "ready")}
 
@@ -89,7 +89,7 @@ async def test_each_says_how_it_ended(sandbox: Sandbox, videos: Videos, monkeypa
 @pytest.mark.parametrize("kind", ["unauthorized", "payment_required", "forbidden", "not_found"])
 async def test_one_rejected_poll_of_each_is_no_end(sandbox: Sandbox, videos: Videos, kind: str) -> None:
     sandbox.script(Fault("status", kind, times=len(videos)))
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     event = await event_of(trigger(videos))
     assert event["ended"] == dict.fromkeys(videos, "ready")
 
@@ -97,7 +97,7 @@ async def test_one_rejected_poll_of_each_is_no_end(sandbox: Sandbox, videos: Vid
 async def test_what_passes_is_no_end(sandbox: Sandbox, videos: Videos) -> None:
     faults = ("rate_limited", "overloaded", "bad_gateway", "reset", "not_json")
     sandbox.script(*(Fault("status", kind) for kind in faults))
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     event = await event_of(trigger(videos))
     assert sorted(event["ended"]) == sorted(videos)
 
@@ -113,7 +113,7 @@ async def test_the_poller_is_loaded_once_for_all(
         return poller
 
     monkeypatch.setattr(batch, "load_poller", load_poller)
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     await event_of(trigger(videos))
     assert loaded == [poller]
 
@@ -134,14 +134,14 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
 ) -> None:
     """All are seen to be ready at once, and told when it is time."""
     monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.5)
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     before = time.time()
     event = await event_of(trigger(videos))
     assert time.time() >= before + 0.5
     assert sorted(event["ended"]) == sorted(videos)
 
 
-async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once(
+async def test_a_video_that_was_polled_of_late_is_not_polled_again_at_once(
     sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task has last_polled, or the trigger before this one."""
@@ -149,7 +149,7 @@ async def test_a_video_that_was_looked_at_of_late_is_not_looked_at_again_at_once
     monkeypatch.setattr(batch, "MAX_READY_AGE", 0.5)
     now = time.time()
     fresh, *old = videos
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     since = {request_id: [now - 1000] * 2 for request_id in old} | {fresh: [now - 1000, now]}
     event = await event_of(trigger(since, poke_interval=PATIENCE + 10))
     assert set(event["ended"]) <= set(old)

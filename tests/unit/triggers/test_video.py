@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.polling.decision import WaitStatus
 from airflow_provider_siliconflow.triggers.events import WaitEvent
 from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
 from tests.unit.hooks.fixtures import Connect
-from tests.unit.hooks.wire import KEY, PATIENCE, Script, Step, Wire, reply
+from tests.unit.hooks.scripted_server import KEY, PATIENCE, Script, ScriptedServer, Step, reply
 
 ID = "gs6fhi8yrhxt"
 READY = reply(200, {"status": "Succeed", "results": {"videos": [{"url": "https://s3/c.mp4?Signature=s3cr3t"}]}})
@@ -29,13 +29,13 @@ BLOCKED = 0.05
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, wire: Wire) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedServer) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.2)
-    connect(wire.url, max_backoff=0, requests_per_minute=60_000)
+    connect(server.url, max_backoff=0, requests_per_minute=60_000)
 
 
 def trigger(request_id: str = ID, seconds: float = 60.0, **kwargs: Any) -> VideoReadyTrigger:
@@ -47,7 +47,7 @@ async def events(of: VideoReadyTrigger) -> list[TriggerEvent]:
         return [event async for event in of.run()]
 
 
-def test_the_first_look_comes_when_the_executor_has_said_its_word() -> None:
+def test_the_first_poll_comes_after_the_executor_has_reported_the_deferral() -> None:
     assert MIN_DEFERRAL_SECONDS >= 10
 
 
@@ -85,8 +85,10 @@ def test_what_is_kept_and_shown_is_plain_and_secret_of_nobody() -> None:
         ([reply(404, "404 page not found")], WaitStatus.REJECTED),
     ],
 )
-async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list[Script], status: WaitStatus) -> None:
-    wire.script = list(steps)
+async def test_one_event_of_plain_fields_for_each_end(
+    server: ScriptedServer, steps: list[Script], status: WaitStatus
+) -> None:
+    server.script = list(steps)
     first = trigger()
     (event,) = await events(first)
     assert event.payload == WaitEvent(status, ID, first.deadline).encode()
@@ -94,17 +96,19 @@ async def test_one_event_of_plain_facts_on_every_way_out(wire: Wire, steps: list
 
 
 @pytest.mark.parametrize("seconds", [-5.0, 0.0, 0.3])
-async def test_the_deadline_ends_the_wait(wire: Wire, seconds: float) -> None:
-    wire.script = [QUEUED]
+async def test_the_deadline_ends_the_wait(server: ScriptedServer, seconds: float) -> None:
+    server.script = [QUEUED]
     (event,) = await events(trigger(seconds=seconds))
     assert event.payload["status"] == "timed_out"
-    # Even one that comes late has been looked at.
-    assert wire.requests
+    # Even one that comes late has been polled.
+    assert server.requests
 
 
-async def test_a_deadline_at_which_no_look_has_come_back(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deadline_at_which_no_poll_has_returned(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video._LATE", 0.1)
-    wire.script = [Step.HANG]
+    server.script = [Step.HANG]
     (event,) = await events(trigger(seconds=0.0))
     assert event.payload["status"] == "timed_out"
 
@@ -125,7 +129,9 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_cancelled_trigger_leaves_no_session_and_no_event(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cancelled_trigger_leaves_no_session_and_no_event(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sessions = []
     make = aiohttp.ClientSession
 
@@ -134,10 +140,10 @@ async def test_a_cancelled_trigger_leaves_no_session_and_no_event(wire: Wire, mo
         return sessions[-1]
 
     monkeypatch.setattr("aiohttp.ClientSession", session)
-    wire.script = [QUEUED]
+    server.script = [QUEUED]
     task = asyncio.create_task(events(trigger()))
     async with asyncio.timeout(PATIENCE):
-        await until(lambda: len(wire.requests) >= 3)
+        await until(lambda: len(server.requests) >= 3)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -175,16 +181,16 @@ def slow_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     gc.unfreeze()
 
 
-async def test_two_hundred_triggers_never_block_their_loop(wire: Wire, slow_turns: list[str]) -> None:
+async def test_two_hundred_triggers_never_block_their_loop(server: ScriptedServer, slow_turns: list[str]) -> None:
     # The first trigger of a process imports, once, HTTP libraries and what Airflow looks connections up with.
-    wire.script = [READY]
+    server.script = [READY]
     await events(trigger("first"))
     slow_turns.clear()
-    wire.script = [*[QUEUED] * 600, READY]
+    server.script = [*[QUEUED] * 600, READY]
     async with asyncio.timeout(2 * PATIENCE):
-        found = await asyncio.gather(*(events(trigger(f"id{place}")) for place in range(200)))
+        found = await asyncio.gather(*(events(trigger(f"id{number}")) for number in range(200)))
     assert {event.payload["status"] for (event,) in found} == {"ready"}
-    assert len(wire.requests) >= 800
+    assert len(server.requests) >= 800
     assert slow_turns == []
 
 

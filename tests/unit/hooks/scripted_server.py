@@ -12,7 +12,7 @@ from types import TracebackType
 
 from tests.proxies.messages import Request, reply, reset
 
-__all__ = ["KEY", "PATIENCE", "Drip", "Request", "Script", "Step", "Wire", "reply"]
+__all__ = ["KEY", "PATIENCE", "Drip", "Request", "Script", "ScriptedServer", "Step", "reply"]
 
 KEY = "sk-" + "k3y" * 16
 #: Seconds until a test that hangs is given up.
@@ -48,7 +48,7 @@ Script = bytes | str | Drip | Callable[[Request], bytes]
 
 
 @dataclass
-class Wire:
+class ScriptedServer:
     """
     Serve on a free loopback port, one request for each connection.
 
@@ -60,7 +60,7 @@ class Wire:
     requests: list[Request] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> ScriptedServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
