@@ -1,9 +1,21 @@
-"""The look-up of a connection from an event loop, without blocking it or deadlocking it."""
+"""Airflow's hooks, and the look-up of a connection from an event loop, without blocking it or deadlocking it."""
 
 from __future__ import annotations
 
-from airflow.sdk import BaseHook, Connection
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Connection
 from asgiref.sync import sync_to_async
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseHook
+else:
+    try:
+        from airflow.sdk import BaseHook
+    except ImportError:  # Airflow 3.0
+        from airflow.hooks.base import BaseHook
+
+__all__ = ["BaseHook", "get_async_connection"]
 
 
 async def get_async_connection(conn_id: str) -> Connection:

@@ -10,8 +10,8 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
-from airflow.sdk import BaseHook
 
+from airflow_provider_siliconflow._airflow.connections import BaseHook
 from airflow_provider_siliconflow.client import endpoints
 from airflow_provider_siliconflow.client.endpoints import Endpoint
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus

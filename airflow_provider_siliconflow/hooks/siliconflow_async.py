@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import tenacity
-from airflow.sdk import BaseHook
 
-from airflow_provider_siliconflow._airflow.connections import get_async_connection
+from airflow_provider_siliconflow._airflow.connections import BaseHook, get_async_connection
 from airflow_provider_siliconflow.client import endpoints
 from airflow_provider_siliconflow.client.endpoints import Endpoint
 from airflow_provider_siliconflow.client.models import VideoStatus
