@@ -12,17 +12,16 @@ from typing import Any, TypeVar
 
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive.body import Downloaded
-from airflow_provider_siliconflow.archive.claim import Claim, ForeignClaimError
+from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError
 from airflow_provider_siliconflow.archive.destination import Destination, understand
-from airflow_provider_siliconflow.archive.download import download, utc_now
+from airflow_provider_siliconflow.archive.download import Downloaded, download
 from airflow_provider_siliconflow.archive.errors import shorten
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
-from airflow_provider_siliconflow.archive.leftovers import sweep
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
+from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.publish import publish
-from airflow_provider_siliconflow.archive.staging import staging
-from airflow_provider_siliconflow.archive.storage import DownloadOptions
+from airflow_provider_siliconflow.archive.staging import staging, sweep
+from airflow_provider_siliconflow.archive.url_source import utc_now
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import DestinationError, VideoFailedPermanentlyError
 
@@ -58,7 +57,12 @@ class VideoFacts:
     trace_ids: tuple[str, ...] = ()
 
     def with_status(self, seen: VideoStatus) -> VideoFacts:
-        """Return these facts and those that a poll of the video told."""
+        """
+        Return these facts and those that a poll of the video told.
+
+        :param seen: What the poll told.
+        :return: A copy.
+        """
         return replace(
             self,
             seed=seen.seed,

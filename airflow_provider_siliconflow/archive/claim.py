@@ -1,25 +1,29 @@
 """
-A claim on a destination: who is about to publish there, told to all others before they pay.
+Take, check and release the claim on a destination.
 
-A claim is a small hidden JSON file beside the destination, created exclusively and removed when the video is published.
-Its owner is a task instance whatever its try, so a retry takes its own claim again; each time it is taken it gets a new
-token, and only the holder of the last token publishes.
+The owner of a claim is a task instance whatever its try, so a retry takes its own claim again; each time it is taken it
+gets a new token, and only the holder of the last token publishes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import secrets
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.archive import stores
+from airflow_provider_siliconflow.archive.claim_file import (
+    Claim,
+    ForeignClaimError,
+    claim_path,
+    describe_owner,
+    foreign_claim,
+    read_claim,
+)
 from airflow_provider_siliconflow.archive.destination import S3
 from airflow_provider_siliconflow.archive.errors import destination_error
-from airflow_provider_siliconflow.archive.owner import describe_owner, is_sibling
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import DestinationError
@@ -31,56 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Age after which a claim that its owner has not taken again is open to others. Every try, resumption and archiving
-#: takes it again, so its owner has neither run nor been retried for that long. Long enough for a task that failed on
-#: a Friday to be retried after the weekend and a holiday; its video's URL has expired many times over by then.
-CLAIM_EXPIRES_AFTER = timedelta(days=7)
-_VERSION = 1
-_LIMIT = 1 << 16
 #: Times that a claim is tried for while others take and release it.
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class Claim:
-    """
-    The content of a claim.
-
-    :param owner: ``dag_id/run_id/task_id/map_index``.
-    :param token: New each time that the claim is taken.
-    :param claimed_at: ISO 8601, UTC.
-    :param destination: The name of the video, for people who find the file.
-    :param is_renewed: Whether its owner had it before it was taken last.
-    """
-
-    owner: str
-    token: str
-    claimed_at: str
-    destination: str
-    is_renewed: bool = False
-
-    def to_json(self) -> str:
-        """Return the content of its file."""
-        names = ("owner", "token", "claimed_at", "destination")
-        return json.dumps({"version": _VERSION} | {name: getattr(self, name) for name in names})
-
-    def is_expired(self) -> bool:
-        """Tell whether others may take it over; a claim of which the age is not known never expires."""
-        try:
-            claimed_at = datetime.fromisoformat(self.claimed_at)
-            return datetime.now(UTC) - claimed_at > CLAIM_EXPIRES_AFTER
-        except (ValueError, TypeError):
-            return False
-
-
-class ForeignClaimError(Exception):
-    """Raised when another owner holds the claim on a destination; says so in the user's words."""
-
-
-def claim_path(path: ObjectStoragePath) -> ObjectStoragePath:
-    """Return where the claim on a destination is: of a fixed length, so that it fits wherever the video's name does."""
-    digest = hashlib.sha256(path.name.encode("utf-8", "surrogatepass")).hexdigest()
-    return path.parent / f".siliconflow-{digest[:16]}.claim"
 
 
 def take(path: ObjectStoragePath, owner: str) -> Claim:
@@ -88,7 +44,7 @@ def take(path: ObjectStoragePath, owner: str) -> Claim:
     Claim a destination, or take a claim of the same owner again.
 
     :param path: Where the video goes.
-    :param owner: Who will publish.
+    :param owner: Who will publish (``dag_id/run_id/task_id/map_index``).
     :return: The claim, with a new token.
     :raises ForeignClaimError: if another owner holds it.
     :raises DestinationError: if it cannot be read or written.
@@ -110,10 +66,12 @@ def check(path: ObjectStoragePath, claim: Claim) -> None:
     """
     Check that a claim is still ours, right before publishing.
 
+    :param path: Where the video goes.
+    :param claim: As it was taken.
     :raises DestinationError: if it is not: another try of the same task has it, or another task took it over.
     """
     try:
-        found = _read(path)
+        found = read_claim(path)
     except ForeignClaimError as unreadable:
         raise DestinationError(str(unreadable)) from None
     if found is None or found.token != claim.token:
@@ -128,11 +86,12 @@ def check_unclaimed(path: ObjectStoragePath) -> None:
     """
     Check that no other owner is about to publish, for a writer without a name of its own.
 
+    :param path: Where the video goes.
     :raises ForeignClaimError: if somebody holds a claim that has not expired.
     """
-    found = _read(path)
+    found = read_claim(path)
     if found and not found.is_expired():
-        raise ForeignClaimError(_held(path, found, ""))
+        raise foreign_claim(path, found, "")
 
 
 def release_quietly(path: ObjectStoragePath, owner: str, token: str | None = None) -> None:
@@ -147,7 +106,7 @@ def release_quietly(path: ObjectStoragePath, owner: str, token: str | None = Non
         if not stores.exists(claim_path(path)):
             return
         with stores.folder_lock(path):
-            if (found := _read(path)) and found.owner == owner and token in (None, found.token):
+            if (found := read_claim(path)) and found.owner == owner and token in (None, found.token):
                 stores.remove(claim_path(path))
     except Exception as error:
         log.warning("The claim on %s was not released: %s", path, describe_error(error))
@@ -163,14 +122,14 @@ def _take_once(path: ObjectStoragePath, claim: Claim) -> Claim | None:
             try:
                 stores.create(file, beside)
             except FileExistsError:
-                found = _read(path)
+                found = read_claim(path)
                 if found is None:
                     return None
                 is_renewed = found.owner == claim.owner and found.token != claim.token
                 if found.token != claim.token and not _take_from(path, found, claim, file):
                     return None
         # Not every store keeps two writers apart: the one that reads its own token has it.
-        found = _read(path)
+        found = read_claim(path)
         return replace(claim, is_renewed=is_renewed) if found and found.token == claim.token else None
 
 
@@ -178,7 +137,7 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
     """Replace the claim of the same owner, or an expired one; return False if it changed meanwhile."""
     if found.owner != claim.owner:
         if not found.is_expired():
-            raise ForeignClaimError(_held(path, found, claim.owner))
+            raise foreign_claim(path, found, claim.owner)
         log.warning(
             "Taking over the claim on %s: %s has held it since %s without trying again. If that task has a video that"
             " is paid and not archived, it must archive it elsewhere.",
@@ -188,7 +147,7 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
         )
     beside = claim_path(path)
     etag = _etag(beside)
-    current = _read(path)
+    current = read_claim(path)
     if current is None or current.token != found.token:
         return False
     try:
@@ -198,7 +157,7 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
     except Exception as error:
         if not etag:
             raise
-        if (current := _read(path)) and current.token != found.token:
+        if (current := read_claim(path)) and current.token != found.token:
             return False
         if not stores.is_unconditional(error):
             raise
@@ -209,42 +168,3 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
 def _etag(beside: ObjectStoragePath) -> str | None:
     etag = beside.fs.info(beside.path).get("ETag") if beside.protocol in S3 else None
     return etag if isinstance(etag, str) else None
-
-
-def _read(path: ObjectStoragePath) -> Claim | None:
-    """
-    Read the claim on a destination.
-
-    :return: None if there is none.
-    :raises ForeignClaimError: if the file is something else: what cannot be read is not an absent claim.
-    """
-    beside = claim_path(path)
-    text = stores.read_small(beside, _LIMIT)
-    if text is None:
-        return None
-    try:
-        found: Any = json.loads(text)
-        return Claim(
-            owner=str(found["owner"]),
-            token=str(found["token"]),
-            claimed_at=str(found["claimed_at"]),
-            destination=str(found["destination"]),
-        )
-    except (ValueError, TypeError, KeyError):
-        raise ForeignClaimError(
-            f"{beside}, the claim on {path}, cannot be read. If no task is about to publish there, remove that file."
-        ) from None
-
-
-def _held(path: ObjectStoragePath, found: Claim, owner: str) -> str:
-    hint = ""
-    if is_sibling(owner, found.owner):
-        hint = (
-            " It is another mapped instance of this very task: give each a destination of its own, for example with"
-            " {{ ti.map_index }} in it, or a folder."
-        )
-    return (
-        f"{path} is claimed by {describe_owner(found.owner)} since {found.claimed_at}, which is about to archive a"
-        f" video there.{hint} Give another destination; or let that task finish, retry or clear it; or, if it will"
-        f" never run again, remove {claim_path(path)}."
-    )

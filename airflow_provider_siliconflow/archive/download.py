@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,9 +14,9 @@ import aiohttp
 import tenacity
 
 from airflow_provider_siliconflow.archive import media_types
-from airflow_provider_siliconflow.archive.body import Body, Downloaded
+from airflow_provider_siliconflow.archive.options import DownloadOptions, TimeLimit
 from airflow_provider_siliconflow.archive.storage import (
-    DownloadOptions,
+    Body,
     Storage,
     TransientDownloadError,
     connection_error,
@@ -24,9 +24,8 @@ from airflow_provider_siliconflow.archive.storage import (
     is_rejection,
     is_transient,
 )
-from airflow_provider_siliconflow.archive.time_limit import TimeLimit
 from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
-from airflow_provider_siliconflow.archive.url_source import FreshUrl, RefreshableUrl
+from airflow_provider_siliconflow.archive.url_source import FreshUrl, RefreshableUrl, utc_now
 from airflow_provider_siliconflow.archive.writer import FileWriter
 from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import VideoIntegrityError
@@ -34,9 +33,21 @@ from airflow_provider_siliconflow.exceptions import VideoIntegrityError
 log = logging.getLogger(__name__)
 
 
-def utc_now() -> datetime:
-    """Return the time, aware."""
-    return datetime.now(UTC)
+@dataclass(frozen=True)
+class Downloaded:
+    """
+    What is known of a whole video that was downloaded.
+
+    :param size: Bytes.
+    :param sha256: In hexadecimal.
+    :param content_type: The storage's, or what the bytes tell where it says nothing of a video.
+    :param url: The URL it came from, masked.
+    """
+
+    size: int
+    sha256: str
+    content_type: str
+    url: str
 
 
 async def download(
@@ -48,7 +59,7 @@ async def download(
     clock: Callable[[], datetime] = utc_now,
 ) -> Downloaded:
     """
-    Download a video.
+    Download a video to a file, which is synced to the disk.
 
     :param url: Its signed URL, used byte for byte; None to ask for one first.
     :param path: An existing, empty local file.
@@ -91,7 +102,6 @@ class _Download:
         self._url = ""
         self._body = Body()
         self._content_type = ""
-        self._resumed = 0
         self._limit = TimeLimit(options)
         #: Whether this storage has answered to each Range as it should.
         self._trusts_ranges = True
@@ -106,7 +116,7 @@ class _Download:
         except TimeoutError:
             if not self._limit.has_expired:
                 raise
-            came = f"{self._writer.size} of {_count(self._body.total)} bytes"
+            came = f"{self._writer.size} of {media_types.count(self._body.total)}"
             raise connection_error(self._url, f"{came} came within {self._limit}") from None
 
     async def _run(self) -> Downloaded:
@@ -119,14 +129,10 @@ class _Download:
         )
         await retrying(self._attempt)
         return Downloaded(
-            path=self._path,
             size=self._writer.size,
             sha256=await self._writer.finish(),
             content_type=self._content_type,
-            etag=self._body.etag,
             url=signed_urls.mask(self._url),
-            url_expires_at=self._source.expires_at(),
-            resumed=self._resumed,
         )
 
     def _log_retry(self, state: tenacity.RetryCallState) -> None:
@@ -137,7 +143,7 @@ class _Download:
     async def _attempt(self) -> None:
         while True:
             await self._take_url()
-            async with self._storage.get(self._url, self._headers()) as response:
+            async with self._storage.get(self._url, self._body.headers_from(self._writer.size)) as response:
                 if not is_rejection(response.status):
                     await self._accept(response)
                     return
@@ -149,12 +155,6 @@ class _Download:
         if not (self._trusts_ranges and self._body.is_resumable):
             # Nothing would tell whether the rest is the rest of this very body.
             await self._start_over()
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept-Encoding": "identity"}
-        if self._writer.size:
-            headers |= {"Range": f"bytes={self._writer.size}-", "If-Range": self._body.etag or ""}
-        return headers
 
     async def _start_over(self) -> None:
         self._body = Body()
@@ -191,7 +191,6 @@ class _Download:
         if total is None:
             await self._refuse_part("it answered with another range than was asked for")
         self._body = replace(self._body, total=total)
-        self._resumed += 1
         log.info("Resuming %s at byte %d", signed_urls.mask(self._url), size)
 
     async def _refuse_part(self, why: str) -> NoReturn:
@@ -226,16 +225,11 @@ class _Download:
 
     def _check_is_video(self, response: aiohttp.ClientResponse) -> None:
         # Bytes are believed before headers.
-        told = response.headers.get("Content-Type", "").partition(";")[0].strip()
         seen = media_types.video_type(self._writer.head)
         if seen is None:
-            kind = media_types.describe(self._writer.head)
-            encoding = response.headers.get("Content-Encoding", "")[:40]
-            raise VideoIntegrityError(
-                f"What {signed_urls.mask(self._url)} gave is no video: it is {kind}"
-                f" (content type {told[:80] or 'not given'}{f', content encoding {encoding}' if encoding else ''},"
-                f" {_count(self._body.total)} bytes)."
-            )
+            what = media_types.describe_body(self._writer.head, response.headers, self._body.total)
+            raise VideoIntegrityError(f"What {signed_urls.mask(self._url)} gave is no video: it is {what}.")
+        told = media_types.told_type(response.headers)
         self._content_type = told if told.startswith("video/") else seen
 
     async def _check_is_whole(self) -> None:
@@ -245,7 +239,3 @@ class _Download:
             raise TransientDownloadError(
                 VideoIntegrityError(f"The video from {signed_urls.mask(self._url)} is not whole: {missing}.")
             )
-
-
-def _count(total: int | None) -> str:
-    return "an unknown number of" if total is None else str(total)

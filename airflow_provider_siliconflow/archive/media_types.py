@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,14 +22,48 @@ def video_type(head: bytes) -> str | None:
     Return the media type of a video, or None for what is none.
 
     :param head: Its first bytes, :data:`ENOUGH` of them if it has so many.
+    :return: As the header ``Content-Type`` has it.
     """
     if head[4:8] == b"ftyp":
         return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
     return "video/webm" if head.startswith(_EBML) else None
 
 
-def describe(head: bytes) -> str:
-    """Say in a word or two what a body that is no video looks like; never quote it."""
+def describe_body(head: bytes, headers: Mapping[str, str], total: int | None) -> str:
+    """
+    Say what a body that is no video looks like; never quote it.
+
+    :param head: Its first bytes, if any.
+    :param headers: Those of the answer, of any casing.
+    :param total: Its bytes, if known.
+    :return: A word or two, and what the headers tell.
+    """
+    encoding = headers.get("Content-Encoding", "")[:40]
+    told = f"content type {told_type(headers)[:80] or 'not given'}"
+    return f"{_kind(head)} ({told}{f', content encoding {encoding}' if encoding else ''}, {count(total)})"
+
+
+def told_type(headers: Mapping[str, str]) -> str:
+    """
+    Return the media type that an answer tells.
+
+    :param headers: The answer's.
+    :return: Without parameters; empty if there is none.
+    """
+    return headers.get("Content-Type", "").partition(";")[0].strip()
+
+
+def count(total: int | None) -> str:
+    """
+    Return a number of bytes in words.
+
+    :param total: None if it is not known.
+    :return: With its unit.
+    """
+    return f"{'an unknown number of' if total is None else total} bytes"
+
+
+def _kind(head: bytes) -> str:
     if not head:
         return "empty"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -1,31 +1,57 @@
-"""Local files that are filled before they are published."""
+"""
+Local files that are filled before they are published, and the removal of what killed tasks left behind.
+
+Left behind are staging files, checks, manifests that wait for their video, and unfinished uploads.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import functools
 import hashlib
+import logging
 import os
 import re
 import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.destination import is_local
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, is_local
 from airflow_provider_siliconflow.archive.errors import destination_error
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
+log = logging.getLogger(__name__)
+
 #: What the check before paying makes in a folder has this after a hidden name.
 PROBE_SUFFIX = ".probe"
+#: Seconds after which a file of another machine is taken as left behind. More than any download and upload may take by
+#: their defaults: 4 GiB at 64 KiB/s are 18 hours.
+ABANDONED_AFTER = 24 * 3600.0
+#: Seconds after which a manifest that waits for its video is of no use: its task has had no retry for as long as claims
+#: are respected.
+WAITING_AFTER = 7 * 24 * 3600.0
+#: Seconds for which a file may be one that is not locked yet, or a check that is under way.
+_FRESH = 60.0
+#: Names checked in one folder at most, and seconds for that.
+_MOST_NAMES, _MOST_SECONDS = 20_000, 2.0
+_STAGED = re.compile(r"\.siliconflow-([0-9a-f]{6})[0-9a-f]{10}\.part(\.\w{1,8})?")
+_WAITING = re.compile(r"\.siliconflow-[0-9a-f]{16}\.manifest")
 
 
 def hidden_name() -> str:
-    """Return a new name ``.siliconflow-<6 hex digits of this machine><10 random ones>.part``."""
+    """
+    Return a new name of a hidden file.
+
+    :return: ``.siliconflow-<6 hex digits of this machine><10 random ones>.part``.
+    """
     return f".siliconflow-{machine()}{secrets.token_hex(5)}.part"
 
 
@@ -35,7 +61,7 @@ def staging(path: ObjectStoragePath) -> Iterator[Path]:
     Give an empty local file to fill for a destination, and remove it on every way out.
 
     It is locked (``flock``) meanwhile. A SIGKILL leaves it behind, hidden and unlocked, for
-    :func:`~airflow_provider_siliconflow.archive.leftovers.sweep`.
+    :func:`sweep`.
 
     :param path: The destination. A local one is staged in its own folder (folders on the way are made), another one
         in the folder for temporary files, with the destination's suffix.
@@ -66,10 +92,104 @@ def staging(path: ObjectStoragePath) -> Iterator[Path]:
 
 @functools.cache
 def machine() -> str:
-    """Return six hexadecimal digits that are the same for all processes of this kernel, and of no other."""
+    """
+    Return what tells this machine from others.
+
+    :return: Six hexadecimal digits, the same for all processes of this kernel, and of no other.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
     except OSError:
         # Elsewhere no two processes count as of one machine, so age alone decides.
         boot = secrets.token_bytes(16)
     return hashlib.sha256(boot).hexdigest()[:6]
+
+
+def sweep(path: ObjectStoragePath) -> None:
+    """
+    Remove what killed tasks left where a destination is staged; bounded, and never raises.
+
+    A local staging file is left behind if nobody holds its lock: at once if it is of this machine, whose locks are
+    certain; after :data:`ABANDONED_AFTER` if it is of another one, for network file systems may not share locks.
+
+    :param path: The destination.
+    """
+    folder = Path(path.path).parent if is_local(path) else Path(tempfile.gettempdir())
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in _bounded(entries):
+            with suppress(OSError):
+                _remove_if_abandoned(Path(entry.path))
+    if not is_local(path) and path.protocol not in OBJECT_STORES:
+        with suppress(Exception):
+            _sweep_remotely(path)
+
+
+def abort_uploads(path: ObjectStoragePath) -> None:
+    """
+    Abort unfinished multipart uploads to a key of S3; bounded to one page of them, and never raises.
+
+    :param path: A destination of which we hold the claim, or whose video is published: nobody else may finish one.
+    """
+    if path.protocol not in S3:
+        return
+    with suppress(Exception):
+        bucket, _, key = path.path.partition("/")
+        fs = path.fs
+        for upload in fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads", []):
+            if upload["Key"] == key:
+                fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload["UploadId"])
+                log.info("Aborted an unfinished upload to %s, which a killed task left behind.", path)
+
+
+def _bounded(entries: Iterable[os.DirEntry[str]]) -> Iterable[os.DirEntry[str]]:
+    end = time.monotonic() + _MOST_SECONDS
+    for _, entry in zip(range(_MOST_NAMES), entries, strict=False):
+        if time.monotonic() > end:
+            return
+        yield entry
+
+
+def _remove_if_abandoned(file: Path) -> None:
+    found = _STAGED.fullmatch(file.name)
+    if found and file.name.endswith(PROBE_SUFFIX):
+        if _age(file.stat()) > _FRESH:
+            shutil.rmtree(file)
+    elif found:
+        _remove_if_unlocked(file, is_of_here=found[1] == machine())
+    elif _WAITING.fullmatch(file.name) and _age(file.stat()) > WAITING_AFTER:
+        file.unlink()
+
+
+def _remove_if_unlocked(file: Path, *, is_of_here: bool) -> None:
+    opened = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(opened)
+        least = ABANDONED_AFTER if not is_of_here else 0.0 if found.st_size else _FRESH
+        if _age(found) >= least:
+            file.unlink()
+            log.info("Removed %s (%d bytes), which a killed task left behind.", file, found.st_size)
+    finally:
+        os.close(opened)
+
+
+def _age(found: os.stat_result) -> float:
+    return time.time() - found.st_mtime
+
+
+def _sweep_remotely(path: ObjectStoragePath) -> None:
+    """Remove hidden uploads from a folder of SFTP and the like, which tell no locks."""
+    fs = path.fs
+    for entry in fs.ls(path.parent.path, detail=True)[:_MOST_NAMES]:
+        name = entry["name"].rstrip("/").rpartition("/")[2]
+        least = ABANDONED_AFTER if _STAGED.fullmatch(name) else WAITING_AFTER if _WAITING.fullmatch(name) else None
+        changed = _seconds(entry.get("mtime") or entry.get("modified") or entry.get("created"))
+        if least and changed is not None and time.time() - changed > least:
+            fs.rm(entry["name"], recursive=entry.get("type") == "directory")
+            log.info("Removed %s, which a killed task left behind.", entry["name"])
+
+
+def _seconds(told: Any) -> float | None:
+    if isinstance(told, datetime):
+        return told.timestamp()
+    return float(told) if isinstance(told, int | float) else None

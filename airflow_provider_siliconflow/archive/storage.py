@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from ssl import SSLContext
+from dataclasses import dataclass
 from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
 
+from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.url_policy import SsrfGuard, UrlPolicy
 from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.client.masking import describe_error, excerpt
@@ -30,43 +30,8 @@ _TRANSIENT = (408, 416, 425, 429)
 _READ_BUFFER = 1 << 19
 #: Bytes of a rejection that are read for its reason.
 _EXCERPT = 4096
-
-
-@dataclass(frozen=True)
-class DownloadOptions:
-    """
-    How URLs are fetched, and within which limits.
-
-    :param api_base_url: The API's base URL: URLs may be http, or lead to private addresses, only if it does.
-    :param proxy: URL of an HTTP proxy, or None for what the environment says.
-    :param ssl: A TLS context, True for the system's, False to trust any server.
-    :param max_attempts: Connections for one download, resumed ones included.
-    :param max_backoff: Seconds between two of them at most.
-    :param stall_timeout: Seconds without a byte until a connection is given up.
-    :param max_bytes: Size of a video at most.
-    :param expiry_margin: Seconds before its expiry from which on a fresh URL is asked for.
-    :param timeout: Seconds that a download may take whatever its size.
-    :param min_rate: Bytes a second that a video must come with; its size by this is added to ``timeout``.
-    """
-
-    api_base_url: str
-    proxy: str | None = field(default=None, repr=False)
-    ssl: SSLContext | bool = True
-    max_attempts: int = 5
-    max_backoff: float = 30.0
-    stall_timeout: float = 60.0
-    max_bytes: int = 4 << 30
-    expiry_margin: float = 15.0
-    timeout: float = 300.0
-    min_rate: float = 65536.0
-
-    def time_for(self, size: int) -> float:
-        """
-        Return the seconds that one download may take, resumptions and pauses included.
-
-        :param size: Bytes of the video, as far as is known.
-        """
-        return self.timeout + size / self.min_rate
+#: Content encodings that leave the bytes as they are; the last one is of an upload, and some storages keep it.
+_PLAIN = {"", "identity", "aws-chunked"}
 
 
 class TransientDownloadError(Exception):
@@ -156,6 +121,74 @@ def _redirected(url: str, location: str) -> str:
         ) from None
 
 
+@dataclass(frozen=True)
+class Body:
+    """
+    A whole body, as its first answer told of it.
+
+    :param total: Its size in bytes, if known.
+    :param etag: Its ETag, if any.
+    :param last_modified: Its Last-Modified, if any.
+    :param is_plain: Whether it is not encoded, by its headers.
+    """
+
+    total: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    is_plain: bool = True
+
+    @classmethod
+    def of(cls, response: aiohttp.ClientResponse) -> Body:
+        """
+        Return what an answer tells of its body.
+
+        :param response: With status 200.
+        :return: The whole body.
+        """
+        headers = response.headers
+        total = None if headers.get("Transfer-Encoding") else response.content_length
+        return cls(total, headers.get("ETag"), headers.get("Last-Modified"), _is_plain(response))
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether a later part can be told to be of this body: only a strong ETag vouches for bytes."""
+        etag = self.etag or ""
+        return self.is_plain and len(etag) > 2 and etag.startswith('"') and etag.endswith('"')
+
+    def headers_from(self, start: int) -> dict[str, str]:
+        """
+        Return the headers of a request for the body.
+
+        :param start: The first byte that is wanted; above 0 only if the body is resumable.
+        :return: Without ``Range`` for the whole body.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        return headers | {"Range": f"bytes={start}-", "If-Range": self.etag or ""} if start else headers
+
+    def total_by_part(self, response: aiohttp.ClientResponse, start: int) -> int | None:
+        """
+        Return the size of the whole body as a partial answer tells it.
+
+        :param response: With status 206.
+        :param start: The byte that was asked for.
+        :return: None if the answer is not the rest of this body from that byte on.
+        """
+        headers = response.headers
+        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
+        if not found:
+            return None
+        begin, end, total = (int(text) for text in found.groups())
+        fits = (
+            begin == start <= end < total
+            and self.total in (None, total)
+            and response.content_length in (None, end + 1 - begin)
+            and headers.get("ETag") == self.etag
+            and headers.get("Last-Modified") in (None, self.last_modified)
+            and _is_plain(response)
+        )
+        return total if fits else None
+
+
 def is_transient(status: int) -> bool:
     """Tell whether an HTTP status may be gone at the next attempt."""
     return status >= 500 or status in _TRANSIENT
@@ -176,3 +209,9 @@ async def explain(response: aiohttp.ClientResponse) -> str:
 def connection_error(url: str, what: str) -> SiliconFlowConnectionError:
     """Make the error for a storage that gave no whole answer."""
     return SiliconFlowConnectionError(what, host=signed_urls.mask(url))
+
+
+def _is_plain(response: aiohttp.ClientResponse) -> bool:
+    """Tell whether a body is not encoded, by its headers."""
+    told = ",".join(response.headers.getall("Content-Encoding", []))
+    return {token.strip().lower() for token in told.split(",")} <= _PLAIN

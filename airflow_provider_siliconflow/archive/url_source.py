@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoExpiredError
@@ -12,6 +12,15 @@ from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoExpir
 log = logging.getLogger(__name__)
 
 FreshUrl = Callable[[], Awaitable[str | None]]
+
+
+def utc_now() -> datetime:
+    """
+    Return the time.
+
+    :return: Aware, in UTC.
+    """
+    return datetime.now(UTC)
 
 
 class RefreshableUrl:
@@ -66,7 +75,11 @@ class RefreshableUrl:
             raise VideoExpiredError(self._describe_expired(said), made_at=signed_urls.made_at(self._url or ""))
 
     def expires_at(self) -> datetime | None:
-        """Return when the URL in use expires, if it tells."""
+        """
+        Return when the URL in use expires.
+
+        :return: None if it does not tell.
+        """
         return signed_urls.expires_at(self._url) if self._url else None
 
     def _expires_soon(self) -> bool:

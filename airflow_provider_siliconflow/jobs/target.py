@@ -32,6 +32,6 @@ class Target:
         :return: The manifest of what is there, where that means that there is nothing to pay for.
         :raises DestinationError: if a video could not be archived.
         """
-        from airflow_provider_siliconflow.archive.publish import prepare_destination
+        from airflow_provider_siliconflow.archive.prepare import prepare_destination
 
         return prepare_destination(self.destination, owner=self.owner, if_exists=self.if_exists, probe=self.probe)

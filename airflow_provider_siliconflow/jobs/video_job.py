@@ -199,7 +199,7 @@ class VideoJob:
     def release(self) -> None:
         """Give the destination free, where no video came of the job."""
         if self.target:
-            from airflow_provider_siliconflow.archive.publish import release_claim
+            from airflow_provider_siliconflow.archive.prepare import release_claim
 
             release_claim(self.target.destination, owner=self.target.owner)
 

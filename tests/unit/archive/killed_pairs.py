@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive.claim import ForeignClaimError
+from airflow_provider_siliconflow.archive.claim_file import ForeignClaimError
 from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.archive.existing import resolve_existing
 from airflow_provider_siliconflow.archive.publish import publish

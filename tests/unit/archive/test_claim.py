@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive import publish as publishing
-from airflow_provider_siliconflow.archive.claim import claim_path
+from airflow_provider_siliconflow.archive import prepare as preparing
+from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError, claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import pending_manifest
-from airflow_provider_siliconflow.archive.publish import find_archived, prepare_destination, publish, release_claim
+from airflow_provider_siliconflow.archive.prepare import prepare_destination, release_claim
+from airflow_provider_siliconflow.archive.publish import find_archived, publish
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.moto_s3 import IS_INSTALLED, NEEDS_MOTO, new_bucket, s3_server
@@ -154,7 +155,7 @@ def test_a_retry_takes_its_claim_again_on_a_store_that_cannot_replace_on_conditi
     claims.take(path, ONE)
     monkeypatch.setattr(store, "put_file", put_without_match)
     assert claims.take(path, ONE).is_renewed
-    with pytest.raises(claims.ForeignClaimError):
+    with pytest.raises(ForeignClaimError):
         claims.take(path, TWO)
 
 
@@ -176,7 +177,7 @@ def test_a_claim_that_a_slow_store_gives_too_late_is_given_back(
 
     monkeypatch.setattr(claims, "take", take_late)
     monkeypatch.setattr(claims, "release_quietly", note)
-    monkeypatch.setattr(publishing, "PREPARE_TIMEOUT", 0.05)
+    monkeypatch.setattr(preparing, "PREPARE_TIMEOUT", 0.05)
     with pytest.raises(DestinationError, match="did not answer within"):
         prepare(path)
     late.set()
@@ -384,7 +385,7 @@ def test_of_many_that_take_over_an_old_claim_one_has_it(place: Place) -> None:
         prepare(path)
         age(path, 8)
         outcomes = race(*(lambda owner=owner: claims.take(path, owner) for owner in owners))  # noqa: B023
-        holders = [outcome for outcome in outcomes if isinstance(outcome, claims.Claim)]
+        holders = [outcome for outcome in outcomes if isinstance(outcome, Claim)]
         valid = []
         for claim in holders:
             with suppress(DestinationError):

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_siliconflow.archive.body import Downloaded
-from airflow_provider_siliconflow.archive.download import download
-from airflow_provider_siliconflow.archive.storage import DownloadOptions
+from airflow_provider_siliconflow.archive.download import Downloaded, download
+from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
@@ -50,17 +49,16 @@ async def fetch(origin: Origin, stage: Path, **changes: object) -> Downloaded:
 
 def assert_is_body(got: Downloaded, stage: Path) -> None:
     assert read(stage) == BODY
-    assert (got.size, got.sha256, got.path) == (len(BODY), SHA256, stage)
+    assert (got.size, got.sha256) == (len(BODY), SHA256)
 
 
 async def test_tells_what_was_downloaded(stage: Path) -> None:
     async with Origin() as origin:
         got = await fetch(origin, stage)
     assert_is_body(got, stage)
-    assert (got.content_type, got.etag, got.resumed) == ("video/mp4", ETAG, 0)
+    assert got.content_type == "video/mp4"
     assert got.url == f"http://127.0.0.1:{origin.port}/v%2Fclip.mp4?***"
-    assert got.url_expires_at is not None
-    assert got.url_expires_at.timestamp() == 4_000_000_000
+    assert len(origin.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -100,7 +98,7 @@ async def test_resumes_where_the_body_broke_off(stage: Path, end: str) -> None:
     async with Origin([cut(100_000, end)]) as origin:  # type: ignore[arg-type]
         got = await fetch(origin, stage, stall_timeout=0.5)
     assert_is_body(got, stage)
-    assert got.resumed == len(origin.requests) - 1 == 1
+    assert len(origin.requests) == 2
     again = origin.requests[1].headers
     start = int(again["range"].removeprefix("bytes=").removesuffix("-"))
     # A reset may destroy bytes that were on their way.
@@ -123,7 +121,7 @@ async def test_resumes_over_many_blocks(stage: Path) -> None:
         got = await fetch(origin, stage)
     assert got.sha256 == hashlib.sha256(body).hexdigest()
     assert read(stage) == body
-    assert got.resumed == 2
+    assert ["range" in request.headers for request in origin.requests] == [False, True, True]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
@@ -158,7 +156,6 @@ async def test_starts_over_when_the_rest_is_not_to_be_had(stage: Path, second: R
     async with Origin([cut(50_000), second]) as origin:
         got = await fetch(origin, stage)
     assert_is_body(got, stage)
-    assert got.resumed == 0
     assert origin.requests[1].headers["range"] == "bytes=50000-"
     assert all("range" not in request.headers for request in origin.requests[2:])
 
@@ -202,7 +199,7 @@ async def test_encodings_that_change_nothing_are_none(stage: Path, encoding: str
     async with Origin([cut(50_000, Content_Encoding=encoding), part(50_000, Content_Encoding=encoding)]) as origin:
         got = await fetch(origin, stage)
     assert_is_body(got, stage)
-    assert got.resumed == 1
+    assert origin.requests[1].headers["range"] == "bytes=50000-"
 
 
 async def test_bytes_are_believed_before_headers(stage: Path) -> None:

@@ -19,7 +19,8 @@ from airflow_provider_siliconflow.archive import publish as publishing
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import resolve_existing
 from airflow_provider_siliconflow.archive.manifest import write_manifest
-from airflow_provider_siliconflow.archive.publish import prepare_destination, publish, release_claim
+from airflow_provider_siliconflow.archive.prepare import prepare_destination, release_claim
+from airflow_provider_siliconflow.archive.publish import publish
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.archive.stores import create, replace
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError

@@ -17,7 +17,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
-from airflow_provider_siliconflow.archive import publish, stores, threads
+from airflow_provider_siliconflow.archive import prepare, stores, threads
 from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
 from airflow_provider_siliconflow.archive.threads import bounded, run_archive
 from airflow_provider_siliconflow.archive.writer import FileWriter
@@ -173,10 +173,10 @@ def test_many_run_at_once_in_one_loop(origin: Origin, tmp_path: Path) -> None:
 
 def test_a_store_that_does_not_answer_is_told_before_paying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(publish, "PREPARE_TIMEOUT", 0.1)
-    monkeypatch.setattr(publish, "check_writable", lambda *_, **__: go_on.wait(60))
+    monkeypatch.setattr(prepare, "PREPARE_TIMEOUT", 0.1)
+    monkeypatch.setattr(prepare, "check_writable", lambda *_, **__: go_on.wait(60))
     with pytest.raises(DestinationError, match=r"clip\.mp4: the store did not answer within"):
-        publish.prepare_destination(f"{tmp_path}/clip.mp4", owner=OWNER, if_exists="fail")
+        prepare.prepare_destination(f"{tmp_path}/clip.mp4", owner=OWNER, if_exists="fail")
     go_on.set()
 
 

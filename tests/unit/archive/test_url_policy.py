@@ -19,7 +19,7 @@ from yarl import URL
 
 from airflow_provider_siliconflow.archive.download import download
 from airflow_provider_siliconflow.archive.ip_ranges import special_purpose
-from airflow_provider_siliconflow.archive.storage import DownloadOptions
+from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.url_policy import SsrfGuard, UrlPolicy, is_public
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, UnsafeUrlError
 from tests.unit.archive.origin import SECRET, Origin, Reply, honest

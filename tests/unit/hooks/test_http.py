@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.archive.download import utc_now
-from airflow_provider_siliconflow.archive.storage import DownloadOptions
-from airflow_provider_siliconflow.archive.url_source import RefreshableUrl
+from airflow_provider_siliconflow.archive.options import DownloadOptions
+from airflow_provider_siliconflow.archive.url_source import RefreshableUrl, utc_now
 from airflow_provider_siliconflow.client.endpoints import Endpoint
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.client.parsing import read_balance

@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time import comms
 
-from airflow_provider_siliconflow.archive.publish import prepare_destination, release_claim
+from airflow_provider_siliconflow.archive.prepare import prepare_destination, release_claim
 from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,

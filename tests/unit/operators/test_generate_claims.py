@@ -110,7 +110,7 @@ def test_the_check_of_a_store_can_be_turned_off(sandbox: Sandbox, clip: Path, pr
         asked.append(probe)
         raise DestinationError("as if it could not be written to")
 
-    monkeypatch.setattr("airflow_provider_siliconflow.archive.publish.prepare_destination", prepare)
+    monkeypatch.setattr("airflow_provider_siliconflow.archive.prepare.prepare_destination", prepare)
     assert generating(clip, probe_destination=probe).finish().state == "up_for_retry"
     assert asked == [probe]
     assert sandbox.ledger().billed == 0

@@ -16,9 +16,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_siliconflow.archive.destination import understand
-from airflow_provider_siliconflow.archive.leftovers import ABANDONED_AFTER, WAITING_AFTER, abort_uploads, sweep
-from airflow_provider_siliconflow.archive.publish import prepare_destination
-from airflow_provider_siliconflow.archive.staging import hidden_name, machine, staging
+from airflow_provider_siliconflow.archive.prepare import prepare_destination
+from airflow_provider_siliconflow.archive.staging import (
+    ABANDONED_AFTER,
+    WAITING_AFTER,
+    abort_uploads,
+    hidden_name,
+    machine,
+    staging,
+    sweep,
+)
 from tests.unit.archive.moto_s3 import IS_INSTALLED, NEEDS_MOTO, new_bucket, s3_server
 from tests.unit.archive.published import put
 from tests.unit.archive.stores import Store

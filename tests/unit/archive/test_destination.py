@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.archive.destination import as_folder, understand
-from airflow_provider_siliconflow.archive.publish import prepare_destination, release_claim
+from airflow_provider_siliconflow.archive.prepare import prepare_destination, release_claim
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.unit.archive.published import put
 from tests.unit.archive.stores import FailingStore, Store

@@ -20,7 +20,7 @@ from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.archive import archiver
 from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
-from airflow_provider_siliconflow.archive.claim import Claim
+from airflow_provider_siliconflow.archive.claim_file import Claim
 from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.archive.writer import FileWriter
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
