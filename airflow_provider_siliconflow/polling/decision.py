@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.masking import describe_error, excerpt
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
@@ -16,6 +19,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAuthenticationError,
     SiliconFlowBalanceError,
     SiliconFlowConfigError,
+    SiliconFlowConnectionError,
     SiliconFlowError,
     SiliconFlowPermissionError,
     VideoFailedError,
@@ -190,6 +194,22 @@ def grace_for(error: SiliconFlowError) -> float | None:
     if is_account_error(error) or classify_failure(Route.FREE, error) is FailureKind.RETRY:
         return None
     return REJECTION_GRACE
+
+
+def failed_poll(error: Exception, secrets: Iterable[str] = ()) -> SiliconFlowError:
+    """
+    Make an error of this package from any that a poll raised: it must not end the wait for a paid video by itself.
+
+    :param error: What was raised.
+    :param secrets: What must not be shown of it.
+    :return: The error itself if it is of this package, else one that is waited out.
+    """
+    if isinstance(error, SiliconFlowError):
+        return error
+    if isinstance(error, AirflowNotFoundException):
+        # Airflow reports an outage of its database, vault or API in the same way.
+        return SiliconFlowConfigError(f"The Airflow connection is not found: {excerpt(str(error), secrets)}")
+    return SiliconFlowConnectionError(describe_error(error, secrets))
 
 
 def timeout_error(request_id: str, last: PollResult | None, deadline: float | None) -> VideoTimeoutError:

@@ -22,6 +22,7 @@ class PollJob:
     :param interval: A fixed number of seconds between polls, instead of the estimated ones.
     :param polls: How many there were.
     :param failures: How many of the last polls failed in a row.
+    :param is_rejected: Whether the last was rejected for the key or the account.
     """
 
     request_id: str
@@ -32,13 +33,19 @@ class PollJob:
     interval: float | None
     polls: int = 0
     failures: int = 0
+    is_rejected: bool = False
 
     @property
     def _is_unpolled(self) -> bool:
         return self.timeline.last_polled <= self.timeline.since
 
     def due(self, threshold: float) -> float:
-        """Return when to poll next, if a poll is worth so many seconds of delay."""
+        """
+        Return when to poll next.
+
+        :param threshold: Seconds of delay that a poll must be worth.
+        :return: The time.
+        """
         last = self.timeline.last_polled
         if self.interval is not None:
             pause = 0.0 if self._is_unpolled else self.interval * threshold / POLL_COST
@@ -54,7 +61,12 @@ class PollJob:
         return min(max(last + pause, self.not_before), self.deadline)
 
     def expected_gain(self, now: float) -> float:
-        """Return what a poll now is worth, in seconds of delay."""
+        """
+        Return what a poll is worth.
+
+        :param now: When it would be made.
+        :return: Seconds of delay.
+        """
         if now < self.not_before:
             return 0.0
         last = self.timeline.last_polled

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import Settings
+from airflow_provider_siliconflow.hooks.shared_session import OpenHook, SharedSession
 from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
-from airflow_provider_siliconflow.polling import session
-from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, is_account_error
+from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, failed_poll
 from airflow_provider_siliconflow.polling.estimator import Estimators
 from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 from airflow_provider_siliconflow.polling.scheduler import PollScheduler
-from airflow_provider_siliconflow.polling.session import OpenHook, Session
-from airflow_provider_siliconflow.polling.watcher import Decide, Watcher
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+#: Says what a poll means: what to return to the caller who waits, or None to go on. The second argument tells, when
+#: called, after how many seconds the video is as likely ready as not.
+Decide: TypeAlias = Callable[[PollResult, Callable[[], float]], T | None]
 #: Polls under way at the same time.
 IN_FLIGHT = 64
 #: Seconds to the next try of a look-up that failed; doubled each time, up to the second figure.
 _REOPEN, _MAX_REOPEN = 2.0, 60.0
+#: Seconds between two look-ups of a connection whose key or account is rejected.
+RENEWAL = 10.0
 
 
 class Poller:
     """
-    Poll videos for as long as anybody waits. Ends with the last who does.
+    Polls of one connection, for as long as anybody waits.
 
     :param conn_id: The Airflow connection.
     :param estimators: What past videos of the connection took; they learn.
@@ -39,50 +46,72 @@ class Poller:
     def __init__(self, conn_id: str, estimators: Estimators, open_hook: OpenHook) -> None:
         self._conn_id = conn_id
         self._loop = asyncio.get_running_loop()
-        # Not the context of the trigger that happens to come first.
+        # Not the context of the trigger that happens to come first: Airflow tells log lines apart by it.
         self._context = contextvars.Context()
-        self._session = Session(conn_id, open_hook)
+        self._session = SharedSession(conn_id, open_hook)
         self._settings: Settings | None = None
         self._scheduler = PollScheduler(RateLimit(Settings.requests_per_minute, Settings.max_backoff), estimators)
-        self._watchers: dict[PollJob, Watcher[Any]] = {}
+        # For each video that is waited for, what its next poll returns.
+        self._results: dict[PollJob, asyncio.Future[PollResult]] = {}
         self._polls: dict[PollJob, asyncio.Task[None]] = {}
-        # Whose last poll was rejected for the key or the account.
-        self._rejected: set[PollJob] = set()
+        # The key or the account was rejected.
+        self._rejection = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._opening = self._loop.create_task(self._open(), context=self._context)
-        self._renewing: asyncio.Task[None] | None = None
+        self._keeper = self._start(self._keep_session())
 
     def __len__(self) -> int:
-        return len(self._watchers)
+        return len(self._results)
 
     async def watch(self, decide: Decide[T], request: WaitRequest) -> T:
         """
         Poll a video until a poll is decisive.
 
-        :param decide: Says what a poll means; called with each, in the caller's context.
+        :param decide: Says what a poll means; called with each.
         :param request: The video, and how to poll it.
         :return: What ``decide`` returned.
         :raises Exception: what ``decide`` raised.
         """
         job = self._scheduler.add(request, now=self._loop.time())
-        watcher = Watcher(decide)
-        self._watchers[job] = watcher
+        self._results[job] = self._loop.create_future()
+
+        def seconds_left() -> float:
+            return job.estimator.seconds_left(job.timeline, self._loop.time())
+
         try:
             self._pump()
-            return await watcher.done
+            while (found := decide(await self._results[job], seconds_left)) is None:
+                self._results[job] = self._loop.create_future()
+            return found
         finally:
             await self._leave(job)
 
     async def _leave(self, job: PollJob) -> None:
-        del self._watchers[job]
+        del self._results[job]
         self._scheduler.discard(job)
-        self._rejected.discard(job)
         if task := self._polls.pop(job, None):
             task.cancel()
-        if self._watchers:
+        if self._results:
             self._pump()
-        else:
-            await self._end()
+            return
+        del _state(self._loop).pollers[self._conn_id]
+        if self._timer:
+            self._timer.cancel()
+        self._scheduler.rate_limit.leave(self._scheduler)
+        closing = self._start(self._close())
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+        # Another cancellation does not stop it.
+        await asyncio.shield(closing)
+
+    async def _close(self) -> None:
+        self._keeper.cancel()
+        try:
+            await asyncio.wait([self._keeper])
+        finally:
+            await self._session.close()
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._loop.create_task(coroutine, context=self._context)
 
     def _pump(self) -> None:
         """Start the polls that are due, and set the timer for the next."""
@@ -90,7 +119,7 @@ class Poller:
         next_wakeup: float | None = None
         if self._settings and len(self._polls) < IN_FLIGHT:
             while job := self._scheduler.pop_due(now):
-                self._polls[job] = self._loop.create_task(self._poll(job), context=self._context)
+                self._polls[job] = self._start(self._poll(job))
                 if len(self._polls) == IN_FLIGHT:
                     break
             else:
@@ -99,9 +128,9 @@ class Poller:
             if self._timer.when() == next_wakeup:
                 return
             self._timer.cancel()
-        self._timer = (
-            self._loop.call_at(next_wakeup, self._fire, context=self._context) if next_wakeup is not None else None
-        )
+        self._timer = None
+        if next_wakeup is not None:
+            self._timer = self._loop.call_at(next_wakeup, self._fire, context=self._context)
 
     def _fire(self) -> None:
         self._timer = None
@@ -110,88 +139,71 @@ class Poller:
     async def _poll(self, job: PollJob) -> None:
         try:
             sent = self._loop.time()
-            result = await self._session.poll(job.request_id)
-            self._apply_settings()
+            result = await self._call(job.request_id)
             self._scheduler.record_poll(job, result, sent=sent, now=self._loop.time())
-            self._note_rejection(job, is_account_error(result))
-            if not self._tell(job, result):
-                self._scheduler.requeue(job)
+            if job.is_rejected:
+                self._rejection.set()
+            self._tell(job, result)
         except asyncio.CancelledError:
-            if job not in self._watchers:
-                raise
             # Not by the caller who waits: a session that is closed cancels what waits for its connections.
-            self._scheduler.requeue(job)
+            if job not in self._results:
+                raise
         except Exception as error:
             # A mistake ends the one wait it was made for, and no other.
-            self._watchers[job].fail(error)
+            if not self._results[job].done():
+                self._results[job].set_exception(error)
+        self._scheduler.requeue(job)
         self._polls.pop(job, None)
         self._pump()
 
-    def _note_rejection(self, job: PollJob, is_rejected: bool) -> None:
-        if not is_rejected:
-            self._rejected.discard(job)
-            return
-        self._rejected.add(job)
-        if self._renewing is None or self._renewing.done():
-            self._renewing = self._loop.create_task(self._renew(), context=self._context)
+    async def _call(self, request_id: str) -> PollResult:
+        hook = self._session.hook
+        assert hook, "looked up before"
+        try:
+            return await hook.get_video_status(request_id, attempts=1)
+        except SiliconFlowError as error:
+            return error
+        except Exception as error:
+            log.exception("Polling video %s failed", request_id)
+            return failed_poll(error, hook.settings.secrets)
 
-    def _tell(self, job: PollJob, result: PollResult) -> bool:
-        """Tell a watcher what a poll returned; return whether its wait has ended."""
-        return self._watchers[job].tell(result, lambda: job.estimator.seconds_left(job.timeline, self._loop.time()))
+    def _tell(self, job: PollJob, result: PollResult) -> None:
+        if not self._results[job].done():
+            self._results[job].set_result(result)
 
-    async def _open(self) -> None:
-        """Look the connection up until it can be used; report each failure to the waits, which decide when to stop."""
+    async def _keep_session(self) -> None:
+        """Look the connection up until it can be used, and again while its key or its account is rejected."""
         pause = _REOPEN
-        while failure := await self._session.open():
-            for job in list(self._watchers):
+        while failure := await self._look_up():
+            # Those who wait decide for how long.
+            for job in self._results:
                 self._tell(job, failure)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _MAX_REOPEN)
-        self._apply_settings()
-        self._pump()
+        while await self._rejection.wait():
+            while any(job.is_rejected for job in self._results):
+                await self._look_up()
+                await asyncio.sleep(RENEWAL)
+            self._rejection.clear()
 
-    async def _renew(self) -> None:
-        """Look the connection up again and again while its key or its account is rejected."""
-        while self._rejected:
-            await asyncio.sleep(session.RENEWAL)
-            await self._session.renew()
-            self._apply_settings()
-            self._pump()
-
-    def _apply_settings(self) -> None:
-        settings = self._session.settings
-        if settings is self._settings or not settings:
-            return
-        self._settings = settings
-        limit = _rate_limit(self._loop, settings)
-        limit.join(self._scheduler, settings.requests_per_minute, settings.max_backoff)
-        if limit is not self._scheduler.rate_limit:
-            self._scheduler.rate_limit.leave(self._scheduler)
-            self._scheduler.rate_limit = limit
-        # What failed may have failed for the old key.
-        self._scheduler.retry_failed(self._loop.time())
-
-    async def _end(self) -> None:
-        """Close everything; the last watcher has left. A second cancellation does not stop that."""
-        pollers = _of(self._loop).pollers
-        if pollers.get(self._conn_id) is self:
-            del pollers[self._conn_id]
-        if self._timer:
-            self._timer.cancel()
-        self._scheduler.rate_limit.leave(self._scheduler)
-        closing = self._loop.create_task(self._close(), context=self._context)
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
-        await asyncio.shield(closing)
-
-    async def _close(self) -> None:
-        tasks = [self._opening, *self._polls.values(), *([self._renewing] if self._renewing else [])]
-        for task in tasks:
-            task.cancel()
+    async def _look_up(self) -> SiliconFlowError | None:
         try:
-            await asyncio.gather(*tasks, return_exceptions=True)
-        finally:
-            await self._session.close()
+            await self._session.look_up()
+        except Exception as error:
+            failure = failed_poll(error)
+            log.warning("Looking up Airflow connection %r failed, trying again: %s", self._conn_id, failure)
+            return failure
+        assert self._session.hook
+        settings = self._session.hook.settings
+        if settings is not self._settings:
+            self._settings = settings
+            self._scheduler.rate_limit.leave(self._scheduler)
+            self._scheduler.rate_limit = _rate_limit(self._loop, settings)
+            self._scheduler.rate_limit.join(self._scheduler, settings.requests_per_minute, settings.max_backoff)
+            # What failed may have failed for the old key.
+            self._scheduler.retry_failed(self._loop.time())
+            self._pump()
+        return None
 
 
 @dataclass
@@ -207,13 +219,13 @@ _closing: set[asyncio.Task[None]] = set()
 _estimators: dict[str, Estimators] = {}
 
 
-def _of(loop: asyncio.AbstractEventLoop) -> _LoopState:
+def _state(loop: asyncio.AbstractEventLoop) -> _LoopState:
     return _loops.setdefault(loop, _LoopState())
 
 
 def _rate_limit(loop: asyncio.AbstractEventLoop, settings: Settings) -> RateLimit:
+    limits = _state(loop).rate_limits
     account = (urlsplit(settings.base_url).netloc.lower(), settings.api_key)
-    limits = _of(loop).rate_limits
     if (limit := limits.get(account)) is None:
         limit = limits[account] = RateLimit(settings.requests_per_minute, settings.max_backoff, settings.base_url)
     return limit
@@ -224,8 +236,9 @@ def poller_of(conn_id: str) -> Poller:
     Return the poller of a connection on the running event loop, for :meth:`Poller.watch` without any await between.
 
     :param conn_id: The Airflow connection.
+    :return: The poller; it lives as long as anybody waits.
     """
-    pollers = _of(asyncio.get_running_loop()).pollers
+    pollers = _state(asyncio.get_running_loop()).pollers
     if conn_id not in pollers:
         pollers[conn_id] = Poller(conn_id, _estimators.setdefault(conn_id, Estimators()), SiliconFlowAsyncHook)
     return pollers[conn_id]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
@@ -27,8 +27,8 @@ _MIN_INTERVAL = 0.01
 _BACKOFF, _MAX_BACKOFF = 5.0, 60.0
 #: Doublings beyond this many change nothing.
 _DOUBLINGS = 10
-#: Seconds of delay that a poll must be worth at most. What was learned is not so certain that anybody should be kept
-#: waiting for longer on its account: from there on, each comes in turn.
+#: Seconds of delay that a poll must be worth at most: estimates are not so certain that anybody should be kept waiting
+#: for longer on their account.
 MAX_THRESHOLD = 30.0
 #: Weight of one poll in the running threshold.
 _LEARNING = 0.1
@@ -38,13 +38,14 @@ _EARLY = 0.5
 _LATE = 1.0
 #: Jobs put off in one go at most, so that the event loop is not held up.
 _MAX_MOVES = 50
+#: Entries of a heap at most that are of nobody any more.
+_MAX_STALE = 50
 
 
-@dataclass(slots=True, order=True)
-class _Entry:
+class _Entry(NamedTuple):
     due: float
     number: int
-    job: PollJob | None
+    job: PollJob
 
 
 class PollScheduler:
@@ -63,15 +64,15 @@ class PollScheduler:
         self.rate_limit = rate_limit
         self.threshold = POLL_COST
         self._estimators = estimators
-        self._numbers = count()
-        # Everybody who waits, and None for those who are being polled.
-        self._entries: dict[PollJob, _Entry | None] = {}
+        self._count = count()
+        # Everybody who waits, with the number of the one entry that is valid; None for those who are being polled.
+        self._numbers: dict[PollJob, int | None] = {}
         # By when a poll is worth its cost, and from then on by when it reaches the threshold.
         self._later: list[_Entry] = []
         self._now: list[_Entry] = []
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._numbers)
 
     def add(self, request: WaitRequest, *, now: float) -> PollJob:
         """
@@ -82,8 +83,8 @@ class PollScheduler:
         :return: What the other methods know the wait by.
         """
         since = now - max(0.0, request.waited)
-        not_before = now + request.first * (1 + SPREAD * intervals.chance(request.request_id, 0))
         last = since if request.last_polled is None else max(since, now - max(0.0, request.last_polled))
+        not_before = now + request.first * (1 + SPREAD * intervals.chance(request.request_id, 0))
         job = PollJob(
             request.request_id,
             self._estimators.of(request.model),
@@ -92,63 +93,63 @@ class PollScheduler:
             deadline=max(now + request.left, not_before),
             interval=None if request.interval is None else max(request.interval, _MIN_INTERVAL),
         )
-        self._push(self._later, job, POLL_COST)
+        self._push(self._later, job, job.due(POLL_COST))
         return job
 
     def discard(self, job: PollJob) -> None:
-        """Wait for a video no more, if it was waited for."""
-        if job not in self._entries:
-            return
-        if entry := self._entries.pop(job):
-            entry.job = None
-        if len(self._later) + len(self._now) > 2 * len(self._entries) + _MAX_MOVES:
-            for heap in (self._later, self._now):
-                heap[:] = [entry for entry in heap if entry.job]
-                heapq.heapify(heap)
+        """
+        Wait for a video no more, if it was waited for.
 
-    def _push(self, heap: list[_Entry], job: PollJob, threshold: float) -> None:
-        entry = _Entry(job.due(threshold), next(self._numbers), job)
-        self._entries[job] = entry
-        heapq.heappush(heap, entry)
+        :param job: The wait.
+        """
+        self._numbers.pop(job, None)
+        for heap in (self._later, self._now):
+            if len(heap) > len(self._numbers) + _MAX_STALE:
+                heap[:] = filter(self._is_valid, heap)
+                heapq.heapify(heap)
 
     def pop_due(self, now: float) -> PollJob | None:
         """
         Return the video to poll now, and spend a call on it.
 
+        :param now: The time.
         :return: None if nobody is due or no call may be made now; :meth:`next_wakeup` tells when to ask again. The
             caller gives a job back by :meth:`record_poll` and :meth:`requeue`, or by :meth:`discard`.
         """
         if self.rate_limit.next(now, self) > now:
             return None
         for _ in range(_MAX_MOVES):
-            if (entry := _top(self._later)) and entry.due <= now:
+            if (entry := self._top(self._later)) and entry.due <= now:
                 heapq.heappop(self._later)
-                if entry.job and self.threshold > POLL_COST:
-                    entry.due = entry.job.due(self.threshold)
-                heapq.heappush(self._now, entry)
+                due = entry.job.due(self.threshold) if self.threshold > POLL_COST else entry.due
+                heapq.heappush(self._now, entry._replace(due=due))
                 continue
-            if not (entry := _top(self._now)):
+            if not (entry := self._top(self._now)):
                 return None
             heapq.heappop(self._now)
             job = entry.job
-            assert job
             is_crowded = self.threshold > POLL_COST or now > entry.due + _LATE
             gain = job.expected_gain(now) if is_crowded else POLL_COST
-            if gain < self.threshold * _EARLY and job.due(self.threshold) > max(now, entry.due):
+            if gain < self.threshold * _EARLY and (due := job.due(self.threshold)) > max(now, entry.due):
                 # It was put here when the threshold was lower.
-                self._push(self._now, job, self.threshold)
+                self._push(self._now, job, due)
                 continue
             self.rate_limit.spend(now, self)
-            self._entries[job] = None
+            self._numbers[job] = None
             self.threshold = min(MAX_THRESHOLD, max(POLL_COST, self.threshold + _LEARNING * (gain - self.threshold)))
             return job
         return None
 
     def next_wakeup(self, now: float) -> float | None:
-        """Return when to call :meth:`pop_due` next, or None if nobody waits to be polled."""
-        if _top(self._now):
+        """
+        Return when to call :meth:`pop_due` next.
+
+        :param now: The time.
+        :return: None if nobody waits to be polled.
+        """
+        if self._top(self._now):
             return max(now, self.rate_limit.next(now, self))
-        entry = _top(self._later)
+        entry = self._top(self._later)
         return max(now, entry.due, self.rate_limit.next(now, self)) if entry else None
 
     def record_poll(self, job: PollJob, result: PollResult, *, sent: float, now: float) -> None:
@@ -161,6 +162,7 @@ class PollScheduler:
         :param now: When it was answered.
         """
         job.polls += 1
+        job.is_rejected = is_account_error(result)
         if isinstance(result, VideoStatus):
             job.failures = 0
             self.rate_limit.on_success()
@@ -170,32 +172,43 @@ class PollScheduler:
         job.not_before = now + intervals.jitter(backoff, job.request_id, job.polls)
         job.failures = min(job.failures + 1, _DOUBLINGS)
         is_crowded = isinstance(result, (SiliconFlowRateLimitError, SiliconFlowOverloadedError))
-        if is_crowded or isinstance(result, SiliconFlowConnectionError) or is_account_error(result):
+        if is_crowded or job.is_rejected or isinstance(result, SiliconFlowConnectionError):
             retry_after = getattr(result, "retry_after", None)
             self.rate_limit.on_throttled(now, sent, retry_after, slower=is_crowded)
         else:
             self.rate_limit.on_success()
 
     def requeue(self, job: PollJob) -> None:
-        """Go on waiting for a video that was polled."""
-        if job in self._entries:
-            self._push(self._later, job, POLL_COST)
+        """
+        Go on waiting for a video that was polled, if it is still waited for.
+
+        :param job: The wait.
+        """
+        if job in self._numbers:
+            self._push(self._later, job, job.due(POLL_COST))
 
     def retry_failed(self, now: float) -> None:
-        """Let those whose last poll failed come now: what it failed for has changed."""
-        for job, entry in list(self._entries.items()):
+        """
+        Let those whose last poll failed come now: what it failed for has changed.
+
+        :param now: The time.
+        """
+        for job, number in self._numbers.items():
             if job.failures:
                 job.failures, job.not_before = 0, min(job.not_before, now)
-                if entry:
-                    entry.job = None
+                if number is not None:
                     # As one who is polled for the first time: the time of its last poll tells nothing.
-                    again = _Entry(now, next(self._numbers), job)
-                    self._entries[job] = again
-                    heapq.heappush(self._later, again)
+                    self._push(self._later, job, now)
 
+    def _push(self, heap: list[_Entry], job: PollJob, due: float) -> None:
+        self._numbers[job] = number = next(self._count)
+        heapq.heappush(heap, _Entry(due, number, job))
 
-def _top(heap: list[_Entry]) -> _Entry | None:
-    """Return the first entry of somebody who still waits."""
-    while heap and heap[0].job is None:
-        heapq.heappop(heap)
-    return heap[0] if heap else None
+    def _is_valid(self, entry: _Entry) -> bool:
+        return self._numbers.get(entry.job) == entry.number
+
+    def _top(self, heap: list[_Entry]) -> _Entry | None:
+        """Return the first valid entry."""
+        while heap and not self._is_valid(heap[0]):
+            heapq.heappop(heap)
+        return heap[0] if heap else None

@@ -43,7 +43,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     package = "airflow_provider_siliconflow"
     monkeypatch.setattr(f"{package}.triggers.batch.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr(f"{package}.triggers.batch.COALESCE_SECONDS", 0.0)
-    monkeypatch.setattr(f"{package}.polling.session.RENEWAL", 0.05)
+    monkeypatch.setattr(f"{package}.polling.poller.RENEWAL", 0.05)
     monkeypatch.setattr(f"{package}.polling.decision.REJECTION_GRACE", 0.4)
     for name in ("scheduler._BACKOFF", "worker._FAILED_PAUSE"):
         monkeypatch.setattr(f"{package}.polling.{name}", 0.0)

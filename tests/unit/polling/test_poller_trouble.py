@@ -24,7 +24,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowServerError,
 )
 from airflow_provider_siliconflow.polling.decision import PollResult
-from airflow_provider_siliconflow.polling.session import RENEWAL
+from airflow_provider_siliconflow.polling.poller import RENEWAL
 from tests.unit.polling.fakes import Service, now, run, status
 from tests.unit.polling.watching import FIRST, cancelled, final, pollers, ready_after, until, watch
 

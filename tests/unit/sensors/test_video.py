@@ -76,7 +76,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedSe
     # How long the poller rests after a failed poll is its own tests' matter.
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
     for name in ("REJECTION_GRACE", "CONNECTION_GRACE"):
         monkeypatch.setattr(f"airflow_provider_siliconflow.polling.decision.{name}", 0.2)
     for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):

@@ -37,7 +37,7 @@ Videos = dict[str, list[float]]
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
 
 
 @pytest.fixture

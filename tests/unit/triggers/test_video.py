@@ -33,7 +33,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedSe
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.session.RENEWAL", 0.05)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.2)
     connect(server.url, max_backoff=0, requests_per_minute=60_000)
 
