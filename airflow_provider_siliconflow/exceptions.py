@@ -29,6 +29,7 @@ The errors of this provider, by cause.
     ├── VideoNotArchivedError             a paid video could not be archived; a retry re-attaches to it
     ├── VideoExpiredError                 the URL of a video has expired and no fresh one was to be had
     ├── VideoIntegrityError               what was downloaded is not a whole video
+    ├── VideoLabelError                   a video cannot be labelled as asked; it is not published unlabelled
     ├── UnsafeUrlError                    a URL of a video leads where no video of the service can be
     └── DestinationError                  the destination cannot be read or written
         └── DestinationRefusedError   *   … or holds another video, or cannot hold one
@@ -321,6 +322,10 @@ class VideoExpiredError(SiliconFlowError):
 
 class VideoIntegrityError(SiliconFlowError):
     """Raised when what was downloaded is not a whole video; nothing was published."""
+
+
+class VideoLabelError(SiliconFlowError):
+    """Raised when a video cannot be labelled as asked for; it is not published under its name without the label."""
 
 
 class UnsafeUrlError(SiliconFlowError):

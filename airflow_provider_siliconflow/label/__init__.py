@@ -1,0 +1,5 @@
+"""Labels of AI-generated videos: in the metadata (GB 45438-2025), on the picture, and signed (C2PA)."""
+
+from airflow_provider_siliconflow.label.settings import ContentCredentials, VideoLabel, VisibleLabel
+
+__all__ = ["ContentCredentials", "VideoLabel", "VisibleLabel"]
