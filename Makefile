@@ -54,7 +54,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(UV) '.[dev,sandbox]'
+	$(UV) '.[dev,sandbox,label,c2pa]'
 	@touch $@
 
 $(SYSTEM): $(READY)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.exceptions import VideoLabelError
 from airflow_provider_siliconflow.label import credentials, implicit
 from airflow_provider_siliconflow.label.apply import has_c2pa, require
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def show(path: Path) -> dict[str, Any]:

@@ -7,13 +7,15 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.exceptions import VideoLabelError
 from airflow_provider_siliconflow.label import credentials as c2pa
 from airflow_provider_siliconflow.label import implicit, visible
-from airflow_provider_siliconflow.label.credentials import SigningKey
-from airflow_provider_siliconflow.label.settings import VideoLabel
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.label.credentials import SigningKey
+    from airflow_provider_siliconflow.label.settings import VideoLabel
 
 HOW_TO_INSTALL = "pip install 'airflow-provider-siliconflow[label]'"
 #: Where an MP4 file keeps content credentials: a uuid box of this type (C2PA specification, annex A.5).

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.exceptions import VideoLabelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOW_TO_INSTALL = "pip install 'airflow-provider-siliconflow[c2pa]'"
 #: https://cv.iptc.org/newscodes/digitalsourcetype/, the term that the C2PA specification names for model output.

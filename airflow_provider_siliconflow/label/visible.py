@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.exceptions import VideoLabelError
@@ -10,6 +9,7 @@ from airflow_provider_siliconflow.label import fonts, implicit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from av import Packet, VideoFrame
     from av.container import InputContainer, OutputContainer
@@ -54,7 +54,7 @@ def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel)
     picture = given.streams.video[0]
     encoder = _encoder(picture, made, visible)
     others = {stream.index: made.add_stream_from_template(stream) for stream in given.streams if stream.type != "video"}
-    overlay = _overlay(picture.codec_context.width, picture.codec_context.height, visible)
+    shown = overlay(picture.codec_context.width, picture.codec_context.height, visible)
     count = 0
     for packet in given.demux():
         if packet.stream.index in others:
@@ -64,7 +64,7 @@ def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel)
         elif packet.stream.index == picture.index:
             for frame in _frames(packet):
                 count += 1
-                made.mux(encoder.encode(_labelled(frame, overlay, visible.seconds)))
+                made.mux(encoder.encode(_labelled(frame, shown, visible.seconds)))
     made.mux(encoder.encode(None))
     return count
 
@@ -88,7 +88,7 @@ def _frames(packet: Packet[Any]) -> Iterator[VideoFrame]:
             yield frame
 
 
-def _labelled(frame: VideoFrame, overlay: PilImage, seconds: float | None) -> VideoFrame:
+def _labelled(frame: VideoFrame, shown: PilImage, seconds: float | None) -> VideoFrame:
     """Return the frame, with the text on it while that is to show."""
     from av import VideoFrame
     from av.video.frame import PictureType
@@ -97,7 +97,7 @@ def _labelled(frame: VideoFrame, overlay: PilImage, seconds: float | None) -> Vi
         frame.pict_type = PictureType.NONE
         return frame
     image: PilImage = frame.to_image().convert("RGBA")  # type: ignore[no-untyped-call]
-    image.alpha_composite(overlay)
+    image.alpha_composite(shown)
     drawn: VideoFrame = VideoFrame.from_image(image.convert("RGB"))  # type: ignore[no-untyped-call]
     made: VideoFrame = drawn.reformat(
         format="yuv420p", dst_colorspace=frame.colorspace, dst_color_range=frame.color_range
@@ -106,14 +106,23 @@ def _labelled(frame: VideoFrame, overlay: PilImage, seconds: float | None) -> Vi
     return made
 
 
-def _overlay(width: int, height: int, visible: VisibleLabel) -> PilImage:
-    """Return a transparent picture with the text on a dark plate in its corner."""
+def overlay(width: int, height: int, visible: VisibleLabel) -> PilImage:
+    """
+    Return a transparent picture with the text on a dark plate in its corner.
+
+    :param width: Of the video, in pixels.
+    :param height: Of the video, in pixels.
+    :param visible: The text, and how it is to look.
+    :return: What is laid over each frame.
+    :raises VideoLabelError: if the text does not fit, or if no font has its characters.
+    """
     from PIL import Image, ImageDraw
 
     least = round(min(width, height) * visible.height)
     font = fonts.find(visible.text, visible.font, least)
-    # A font's size is more than the height of its signs: enlarged until the signs themselves are high enough.
-    while _height(font.getbbox(visible.text)) < least:
+    # A font's size is more than the height of its signs, whose outermost rows may be all but transparent: enlarged
+    # until the signs are higher than asked for.
+    while _height(font.getbbox(visible.text)) <= least + 1:
         font = font.font_variant(size=font.size + 1)
     left, top, right, bottom = font.getbbox(visible.text)
     pad, margin = least // 2, least // 2
@@ -122,11 +131,11 @@ def _overlay(width: int, height: int, visible: VisibleLabel) -> PilImage:
         raise VideoLabelError(f"The visible label {visible.text!r} is wider than the video ({width} pixels).")
     x = margin if visible.corner.endswith("left") else width - plate[0] - margin
     y = margin if visible.corner.startswith("top") else height - plate[1] - margin
-    overlay = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(overlay)
+    shown = Image.new("RGBA", (width, height), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(shown)
     draw.rounded_rectangle((x, y, x + plate[0], y + plate[1]), radius=pad // 2, fill=(0, 0, 0, 150))
     draw.text((x + pad - left, y + pad - top), visible.text, font=font, fill=(255, 255, 255, 255))
-    return overlay
+    return shown
 
 
 def _height(box: tuple[float, float, float, float]) -> float:

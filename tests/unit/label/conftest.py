@@ -20,7 +20,7 @@ from airflow_provider_siliconflow.sandbox.render import Scene, render
 
 @pytest.fixture(scope="session")
 def clip_bytes() -> bytes:
-    return render(Scene("a red fox", "720x1280", 1, frames=48))
+    return render(Scene("a red fox", "720x1280", 1, frames=40))
 
 
 @pytest.fixture

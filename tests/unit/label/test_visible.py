@@ -26,39 +26,52 @@ def _differs(one: Image.Image, other: Image.Image, box: tuple[int, int, int, int
     return float(ImageStat.Stat(difference).mean[0])
 
 
-@pytest.mark.parametrize("corner", ["top-left", "top-right", "bottom-left", "bottom-right"])
-def test_the_text_shows_in_its_corner_for_its_seconds(clip: Path, tmp_path: Path, corner: str, latin_font: str) -> None:
+@pytest.mark.parametrize(
+    ("corner", "box"),
+    [
+        ("top-left", (0, 0, 360, 640)),
+        ("top-right", (360, 0, 720, 640)),
+        ("bottom-left", (0, 640, 360, 1280)),
+        ("bottom-right", (360, 640, 720, 1280)),
+    ],
+)
+def test_the_text_stands_in_its_corner(corner: str, box: tuple[int, int, int, int], latin_font: str) -> None:
+    label = VisibleLabel.model_validate({"text": "AI", "corner": corner, "font": latin_font})
+    shown = visible.overlay(720, 1280, label).getbbox()
+    assert shown
+    assert box[0] < shown[0] < shown[2] < box[2]
+    assert box[1] < shown[1] < shown[3] < box[3]
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (1280, 720), (960, 960)])
+def test_the_text_is_as_high_as_the_standard_asks_for(size: tuple[int, int], latin_font: str) -> None:
+    shown = visible.overlay(*size, VisibleLabel(text="AI", height=0.05, font=latin_font))
+    white = shown.convert("RGB").convert("L").point(lambda value: 255 if value > 200 else 0).getbbox()
+    assert white
+    assert white[3] - white[1] >= 0.05 * min(size)
+
+
+def test_the_text_shows_for_its_seconds_and_no_frame_is_lost(clip: Path, tmp_path: Path, latin_font: str) -> None:
     target = tmp_path / "labelled.mp4"
-    visible.write(
-        clip, target, VisibleLabel.model_validate({"text": "AI", "corner": corner, "font": latin_font}), LABEL
-    )
+    visible.write(clip, target, VisibleLabel(text="AI", font=latin_font), LABEL)
     before, after = _frames(clip), _frames(target)
     assert [time for time, _ in after] == [time for time, _ in before]
-    width, height = before[0][1].size
-    boxes = {
-        "top-left": (0, 0, 120, 90),
-        "top-right": (width - 120, 0, width, 90),
-        "bottom-left": (0, height - 90, 120, height),
-        "bottom-right": (width - 120, height - 90, width, height),
-    }
-    for (time, given), (_, made) in zip(before, after, strict=True):
-        marked = {name for name, box in boxes.items() if _differs(given, made, box) > 12}
-        assert marked == ({corner} if time <= 2.0 else set()), time
-
-
-def test_the_text_is_as_high_as_the_standard_asks_for(clip: Path, tmp_path: Path, latin_font: str) -> None:
-    target = tmp_path / "labelled.mp4"
-    visible.write(clip, target, VisibleLabel(text="AI", font=latin_font, height=0.05), LABEL)
-    first = _frames(target)[0][1].convert("L").crop((0, 0, 200, 120))
-    rows = [y for y in range(first.height) if max(first.getpixel((x, y)) for x in range(first.width)) > 235]  # type: ignore[operator,type-var]
-    assert max(rows) - min(rows) + 1 >= 0.05 * 720
+    marked = [
+        time
+        for (time, given), (_, made) in zip(before, after, strict=True)
+        if _differs(given, made, (0, 0, 120, 90)) > 12
+    ]
+    assert marked == [time for time, _ in before if time <= 2.0] != []
+    assert max(time for time, _ in before) > 2.0
+    assert all(
+        _differs(given, made, (300, 300, 720, 1280)) < 12 for (_, given), (_, made) in zip(before, after, strict=True)
+    )
 
 
 def test_the_whole_video_can_be_marked(clip: Path, tmp_path: Path, latin_font: str) -> None:
     target = tmp_path / "labelled.mp4"
-    visible.write(clip, target, VisibleLabel(text="AI", font=latin_font, seconds=None), LABEL)
-    last = zip(_frames(clip), _frames(target), strict=True)
-    assert all(_differs(given, made, (0, 0, 120, 90)) > 12 for (_, given), (_, made) in last)
+    visible.write(clip, target, VisibleLabel(text="AI", seconds=None, font=latin_font), LABEL)
+    assert _differs(_frames(clip)[-1][1], _frames(target)[-1][1], (0, 0, 120, 90)) > 12
 
 
 def test_sound_and_implicit_label_are_there(clip_with_sound: Path, tmp_path: Path, latin_font: str) -> None:
