@@ -25,7 +25,7 @@ SETTINGS = Settings(base_url="https://api.siliconflow.cn/v1", api_key="sk-a-key-
 FIELDS = {"model": "a-model", "prompt": "a very secret prompt", "image_size": "1280x720"}
 
 #: What the service does with a POST.
-SERVICE = ("accepted", "refused", "lost, accepted", "lost, refused")
+SERVICE = ("accepted", "rejected", "lost, accepted", "lost, rejected")
 #: What the store cannot do. "… late": it raises, but has done it.
 STORE_FAULTS = ("get", "set intent", "set intent late", "set id", "set id late", "delete", "delete late")
 
@@ -34,13 +34,13 @@ class Killed(BaseException):
     """Stand for SIGKILL."""
 
 
-class LawBrokenError(BaseException):
+class InvariantBrokenError(BaseException):
     """Raised within the code under test, which takes what else is raised there for a failure of the service."""
 
 
-def hold(law: str, *, broken: bool) -> None:
+def hold(invariant: str, *, broken: bool) -> None:
     if broken:
-        raise LawBrokenError(f"LAW: {law}")
+        raise InvariantBrokenError(f"INVARIANT: {invariant}")
 
 
 @dataclass
@@ -110,7 +110,7 @@ class FakeHook:
         self.step()
         if "lost" in self.service:
             raise SubmitOutcomeUnknownError("the answer is lost.")
-        if self.service == "refused":
+        if self.service == "rejected":
             raise SiliconFlowRateLimitError("slow down", status_code=429).with_billing(Billing.REJECTED)
         return SubmittedVideo(request_id, "trace", SETTINGS.base_url)
 
@@ -144,7 +144,7 @@ class DyingTask:
     def _intend(self) -> None:
         self.billed: list[str] = []
         self.is_lost = False
-        self.has_doubt = False
+        self.may_be_unknown = False
         self.known: SubmitRecord | None = None
 
     def live(self, steps: int) -> None:
@@ -175,10 +175,10 @@ class DyingTask:
         except (Killed, SubmitOutcomeUnknownError, SubmitRecordError, SiliconFlowRateLimitError) as raised:
             error = raised
         self.billed += hook.billed
-        assert len(self.billed) <= 1, "LAW: one intended video is billed once"
+        assert len(self.billed) <= 1, "INVARIANT: one intended video is billed once"
         if error:
             self._ends_badly(error, failing, known)
-        self.has_doubt |= bool(failing) or isinstance(error, Killed) or "lost" in service
+        self.may_be_unknown |= bool(failing) or isinstance(error, Killed) or "lost" in service
         self.is_lost |= bool(hook.posts) and isinstance(error, SubmitOutcomeUnknownError)
 
     def _submit(self, hook: FakeHook, store: FakeStore) -> SubmitRecord:
@@ -193,19 +193,21 @@ class DyingTask:
         hold("what may be paid for is not submitted again", broken=self.is_lost)
 
     def _ends_well(self, record: SubmitRecord, hook: FakeHook, known: SubmitRecord | None) -> None:
-        assert record.request_id in [*self.billed, *hook.billed], "LAW: a try goes on with the video that is intended"
-        assert not known or record.request_id == known.request_id, "LAW: a retry re-attaches to its own video"
+        assert record.request_id in [*self.billed, *hook.billed], (
+            "INVARIANT: a try continues with the video that is intended"
+        )
+        assert not known or record.request_id == known.request_id, "INVARIANT: a retry re-attaches to its own video"
 
     def _ends_badly(self, error: BaseException, failing: str, known: SubmitRecord | None) -> None:
-        assert isinstance(error, Killed) or failing or not known, "LAW: an id once kept is never lost"
+        assert isinstance(error, Killed) or failing or not known, "INVARIANT: an id once kept is never lost"
         if isinstance(error, SubmitOutcomeUnknownError):
-            assert error.billing is Billing.UNKNOWN, "LAW: a lost id ends in an error that says so"
-            hidden = "LAW: an outcome is unknown only where something went wrong"
-            assert self.has_doubt or "was sent to" in str(error), hidden
+            assert error.billing is Billing.UNKNOWN, "INVARIANT: a lost id ends in an error that says so"
+            hidden = "INVARIANT: an outcome is unknown only where something went wrong"
+            assert self.may_be_unknown or "was sent to" in str(error), hidden
         elif isinstance(error, SiliconFlowRateLimitError):
-            assert not self.billed, "LAW: a refusal is told only where nothing is paid"
+            assert not self.billed, "INVARIANT: a rejection is reported only where nothing is paid"
         elif isinstance(error, SubmitRecordError):
-            assert failing in ("get", "set intent", "set intent late"), "LAW: a store that works is no error"
+            assert failing in ("get", "set intent", "set intent late"), "INVARIANT: a store that works is no error"
 
     def is_cleared(self) -> None:
         """Clear the task."""

@@ -1,4 +1,4 @@
-"""What a try may do, given the record of the tries before it: laws."""
+"""What a try may do, given the record of the tries before it: invariants."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def user_cleared(record: SubmitRecord, intent: SubmitRecord) -> bool:
     return record.max_tries != intent.max_tries
 
 
-# --- laws -------------------------------------------------------------------------------------------------------------
+# --- invariants -------------------------------------------------------------------------------------------------------
 
 
 @QUICK
@@ -138,14 +138,14 @@ def test_a_conflict_names_the_video_that_was_paid_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "way"),
+    ("policy", "hint"),
     [
         (ResubmitPolicy(), "Clear the task to submit"),
         (ResubmitPolicy(reuse_on_clear=True), "Set on_unknown_submit='resubmit' for the next try to submit"),
     ],
 )
-def test_a_conflict_names_a_way_that_leads_out(policy: ResubmitPolicy, way: str) -> None:
-    with pytest.raises(SubmitConflictError, match=way):
+def test_a_conflict_says_what_to_do(policy: ResubmitPolicy, hint: str) -> None:
+    with pytest.raises(SubmitConflictError, match=hint):
         decide(changed(WITH_ID, fingerprint="other"), INTENT, policy)
 
 

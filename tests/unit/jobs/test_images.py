@@ -25,7 +25,7 @@ from airflow_provider_siliconflow.jobs.images import image_field
 
 KINDS = ("png", "jpeg", "webp", "gif")
 I2V = "Wan-AI/Wan2.2-I2V-A14B"
-#: Characters of the longest refusal: our own words and 80 of the user's.
+#: Characters of the longest error: our own words and 80 of the user's.
 LONGEST = 400
 
 
@@ -46,7 +46,7 @@ def cat(tmp_path: Path) -> Path:
     return path
 
 
-def refusal(image: Any, folders: list[str] | None = None) -> str:
+def rejection(image: Any, folders: list[str] | None = None) -> str:
     """Return the message with which an image is refused, after checking what holds for all of them."""
     with pytest.raises(InvalidVideoRequestError) as caught:
         image_field(image, folders)
@@ -65,8 +65,8 @@ def refusal(image: Any, folders: list[str] | None = None) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_is_known_by_its_first_bytes_not_by_its_name(cat: Path, kind: str) -> None:
     cat.write_bytes(make_image(kind))
-    for place in (str(cat), f"file://{cat}", f"FILE://localhost{cat}", f"local://{cat}", f" {cat}\n"):
-        field = image_field(place)
+    for path in (str(cat), f"file://{cat}", f"FILE://localhost{cat}", f"local://{cat}", f" {cat}\n"):
+        field = image_field(path)
         head, _, body = field.partition(",")
         assert head == f"data:image/{kind};base64"
         assert base64.b64decode(body, validate=True) == make_image(kind)
@@ -117,7 +117,7 @@ def test_urls_and_data_uris_stay_as_they_are(url: str, no_network: None) -> None
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make any attempt to reach a host fail the test, whoever makes it and whatever becomes of the error."""
+    """Make any attempt to reach a host fail the test, in whatever code and whatever becomes of the error."""
 
     def forbidden(*args: Any, **_: Any) -> None:
         pytest.fail(f"reaches out to {args}")
@@ -141,8 +141,8 @@ def test_a_file_above_5_mb_is_sent_with_a_warning(cat: Path) -> None:
     cat.write_bytes(PNG + bytes(LARGE_IMAGE))
     video = VideoRequest(I2V, "it moves", "960x960", image=image_field(str(cat)))
     assert video.validate() == []
-    (doubt,) = video.warnings()
-    assert "larger than 5 MB" in doubt
+    (warning,) = video.warnings()
+    assert "larger than 5 MB" in warning
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_a_file_above_5_mb_is_sent_with_a_warning(cat: Path) -> None:
     ],
 )
 def test_what_is_no_text_is_named(image: object, named: str) -> None:
-    message = refusal(image)
+    message = rejection(image)
     assert named in message
     assert "PNG" not in message
 
@@ -174,7 +174,7 @@ def test_what_is_no_text_is_named(image: object, named: str) -> None:
     ids=[*KINDS, "1 MiB of anything", "in lines"],
 )
 def test_base64_without_a_head_is_named(content: str) -> None:
-    message = refusal(content)
+    message = rejection(content)
     assert "base64" in message
     assert "data:image/png;base64," in message
     assert content[:20] not in message
@@ -204,7 +204,7 @@ SECRET = b"root:$6$salt$hash:19000:0:99999:7:::"
 )
 def test_what_is_no_image_is_refused_by_its_kind_alone(cat: Path, content: bytes, named: str) -> None:
     cat.write_bytes(content)
-    message = refusal(str(cat))
+    message = rejection(str(cat))
     assert named in message
     assert "cat.txt" in message
     assert "salt" not in message
@@ -230,7 +230,7 @@ def test_what_is_no_image_is_refused_by_its_kind_alone(cat: Path, content: bytes
     ],
 )
 def test_data_uris_are_checked(uri: str, named: str) -> None:
-    assert named in refusal(uri)
+    assert named in rejection(uri)
 
 
 @pytest.mark.parametrize(
@@ -249,19 +249,19 @@ def test_data_uris_are_checked(uri: str, named: str) -> None:
     ],
 )  # fmt: skip
 def test_only_declared_stores_are_read(image: str, no_network: None) -> None:
-    refusal(image)
+    rejection(image)
 
 
 @pytest.mark.parametrize("image", ["http:/h/x.png", "http:h", "http:\\\\h\\x.png", "//h/x.png", "http", ""])
 def test_what_only_looks_like_a_url_is_a_file_that_is_not_there(image: str, no_network: None) -> None:
-    refusal(image)
+    rejection(image)
 
 
 def test_a_chain_in_a_path_object_is_refused(no_network: None) -> None:
     from upath import UPath
 
     for image in (UPath("simplecache::http://h/x"), UPath("memory://b/cat.png"), UPath("http://h/x.png")):
-        refusal(image)
+        rejection(image)
 
 
 # --- files that are no plain files -----------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_a_folder_a_device_a_fifo_a_socket_and_a_broken_link(
         monkeypatch.chdir(tmp_path)
         server.bind("sock")
         said = {
-            str(path): refusal(str(path), folders)
+            str(path): rejection(str(path), folders)
             for folders in (None, ["/"])
             for path in (tmp_path, fifo, listening, broken, circle, "/dev/zero", "/dev/stdin", "/dev/tty", "/dev/full")
         }
@@ -330,23 +330,23 @@ def test_a_fifo_that_takes_the_place_of_a_file_does_not_hang(
         return real(path, flags, *args, **kwargs)
 
     monkeypatch.setattr(os, "open", swapped)
-    assert "not a regular file" in refusal(str(cat), folders)
+    assert "not a regular file" in rejection(str(cat), folders)
 
 
 @pytest.mark.parametrize("path", ["/proc/self/environ", "/proc/self/cmdline", "/proc/self/mem", "/proc/kmsg"])
 def test_files_of_the_kernel_are_not_read(path: str, bytes_read: Callable[[], int]) -> None:
-    refusal(path)
+    rejection(path)
     assert bytes_read() == 0
 
 
 def test_an_empty_file_is_named(cat: Path) -> None:
     cat.write_bytes(b"")
-    assert "is empty" in refusal(str(cat))
+    assert "is empty" in rejection(str(cat))
 
 
 def test_a_large_file_is_refused_before_it_is_read(cat: Path, bytes_read: Callable[[], int]) -> None:
     os.truncate(cat, 1 << 40)
-    assert "32 MiB" in refusal(str(cat))
+    assert "32 MiB" in rejection(str(cat))
     assert bytes_read() == 0
 
 
@@ -354,7 +354,7 @@ def test_the_limit_is_the_last_size_that_is_taken(cat: Path) -> None:
     os.truncate(cat, MAX_IMAGE_BYTES)
     assert image_field(str(cat)).startswith("data:image/png;base64,")
     os.truncate(cat, MAX_IMAGE_BYTES + 1)
-    refusal(str(cat))
+    rejection(str(cat))
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(
@@ -369,7 +369,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
         return status
 
     monkeypatch.setattr(os, "fstat", before_it_grew)
-    assert "32 MiB" in refusal(str(cat))
+    assert "32 MiB" in rejection(str(cat))
     assert 0 < bytes_read() <= MAX_IMAGE_BYTES + 1
 
 
@@ -383,7 +383,7 @@ def test_a_file_that_cannot_be_opened_is_refused(
         raise OSError(number, os.strerror(number), str(path))
 
     monkeypatch.setattr(os, "open", failing)
-    assert word in refusal(str(cat))
+    assert word in rejection(str(cat))
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.EAGAIN])
@@ -399,13 +399,13 @@ def test_a_disk_that_fails_can_be_retried(cat: Path, number: int, monkeypatch: p
 
 @pytest.mark.parametrize("path", ["x" * 2_800_000, "a/" * 3000 + "cat.png", "half \ud83d an emoji.png", "nul\0.png"])
 def test_no_message_is_longer_than_it_needs(path: str) -> None:
-    refusal(path)
-    refusal(path, ["/tmp"])
+    rejection(path)
+    rejection(path, ["/tmp"])
 
 
 def test_no_message_shows_what_may_be_a_secret() -> None:
     for image in ("s3://AKIA:s3cr3t@bucket", "nowhere://me:s3cr3t@h/x?X-Amz-Signature=s3cr3t", "/x?token=s3cr3t"):
-        assert "s3cr3t" not in refusal(image)
+        assert "s3cr3t" not in rejection(image)
 
 
 # --- the folders that a connection allows ----------------------------------------------------------------------------
@@ -428,16 +428,16 @@ def test_with_folders_only_files_in_them_are_read(tmp_path: Path) -> None:
         assert image_field(Path(f"{tmp_path}/{path}"), [str(tmp_path / "alias") + "/"]) == PNG_FIELD
         assert image_field(ObjectStoragePath(f"file://{tmp_path}/{path}"), folders) == PNG_FIELD
     for path in ("allowed-not/cat.png", "allowed/out.png", "allowed/out/cat.png", "allowed/../allowed-not/cat.png"):
-        assert "image_folders" in refusal(f"{tmp_path}/{path}", folders)
-        assert "image_folders" in refusal(f"file://{tmp_path}/{path}", folders)
-        assert "image_folders" in refusal(ObjectStoragePath(f"{tmp_path}/{path}"), folders)
-    assert "image_folders" in refusal(f"{tmp_path}/allowed/in.png", [])
+        assert "image_folders" in rejection(f"{tmp_path}/{path}", folders)
+        assert "image_folders" in rejection(f"file://{tmp_path}/{path}", folders)
+        assert "image_folders" in rejection(ObjectStoragePath(f"{tmp_path}/{path}"), folders)
+    assert "image_folders" in rejection(f"{tmp_path}/allowed/in.png", [])
 
 
 def test_outside_of_the_folders_nothing_tells_whether_a_file_exists(tmp_path: Path, cat: Path) -> None:
     (tmp_path / "allowed").mkdir()
     folders = [str(tmp_path / "allowed")]
-    there, absent = refusal(str(cat), folders), refusal(str(cat.with_name("dog.txt")), folders)
+    there, absent = rejection(str(cat), folders), rejection(str(cat.with_name("dog.txt")), folders)
     assert there.replace("cat.txt", "") == absent.replace("dog.txt", "")
 
 
@@ -469,7 +469,7 @@ def test_a_link_that_is_put_in_place_after_the_check_is_not_followed(
         return found
 
     monkeypatch.setattr(os.path, "realpath", resolve)
-    refusal(str(allowed / "a" / "cat.png"), [str(allowed)])
+    rejection(str(allowed / "a" / "cat.png"), [str(allowed)])
 
 
 # --- whatever a conf may hold ----------------------------------------------------------------------------------------

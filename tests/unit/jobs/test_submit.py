@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.jobs import record, submit
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore
-from tests.unit.jobs.dying_task import FIELDS, DyingTask, FakeHook, FakeStore, Killed, LawBrokenError, once
+from tests.unit.jobs.dying_task import FIELDS, DyingTask, FakeHook, FakeStore, InvariantBrokenError, Killed, once
 
 PRICE = "2.00 CNY"
 QUICK = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -80,7 +80,7 @@ def test_nothing_is_sent_if_the_intent_cannot_be_kept() -> None:
     assert hook.posts == 0
 
 
-def test_the_try_goes_on_if_the_id_cannot_be_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_try_continues_if_the_id_cannot_be_kept(caplog: pytest.LogCaptureFixture) -> None:
     store, fake = store_of(failing="set id")
     record = once(store, FakeHook())
     assert f"Video {record.request_id} is paid for, but this try alone knows its request id" in caplog.text
@@ -97,17 +97,17 @@ def test_what_fails_before_the_money_leaves_no_trace(monkeypatch: pytest.MonkeyP
     assert hook.posts == 0
 
 
-def test_a_refused_submit_leaves_no_trace() -> None:
+def test_a_rejected_submit_leaves_no_trace() -> None:
     store, fake = store_of()
     with pytest.raises(SiliconFlowError, match="slow down"):
-        once(store, FakeHook("refused"))
+        once(store, FakeHook("rejected"))
     assert not fake.kept
 
 
 def test_an_intent_that_cannot_be_dropped_stays_and_is_an_unknown_outcome(caplog: pytest.LogCaptureFixture) -> None:
     store, _ = store_of(failing="delete")
     with pytest.raises(SiliconFlowError, match="slow down"):
-        once(store, FakeHook("refused"))
+        once(store, FakeHook("rejected"))
     assert "cannot be deleted" in caplog.text
     with pytest.raises(SubmitOutcomeUnknownError):
         once(store, FakeHook())
@@ -183,8 +183,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lives
 
 
-def breaks_a_law(play: Callable[[], None], law: str) -> None:
-    with pytest.raises((AssertionError, LawBrokenError), match=f"LAW: {law}"):
+def breaks(play: Callable[[], None], invariant: str) -> None:
+    with pytest.raises((AssertionError, InvariantBrokenError), match=f"INVARIANT: {invariant}"):
         play()
 
 
@@ -243,14 +243,14 @@ def test_the_model_finds_that_the_intent_write_is_missing(
     play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop_intents(monkeypatch)
-    breaks_a_law(play, "what (is|may be) paid for is not submitted again")
+    breaks(play, "what (is|may be) paid for is not submitted again")
 
 
 def test_the_model_finds_that_the_id_write_is_missing(
     play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop_ids(monkeypatch)
-    breaks_a_law(play, "an outcome is unknown only where something went wrong")
+    breaks(play, "an outcome is unknown only where something went wrong")
 
 
 def test_telling_unreadable_from_absent_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ def test_telling_unreadable_from_absent_is_needed(play: Callable[[], None], monk
             return None
 
     monkeypatch.setattr(SubmitStore, "read", lenient)
-    breaks_a_law(play, "what is paid for is not submitted again")
+    breaks(play, "what is paid for is not submitted again")
 
 
 def test_keeping_the_intent_of_a_lost_answer_is_needed(
@@ -277,14 +277,16 @@ def test_keeping_the_intent_of_a_lost_answer_is_needed(
             raise
 
     monkeypatch.setattr("tests.unit.jobs.dying_task.once", forgetful)
-    breaks_a_law(play, "what is paid for is not submitted again")
+    breaks(play, "what is paid for is not submitted again")
 
 
-def test_dropping_the_intent_of_a_refusal_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropping_the_intent_of_a_rejection_is_needed(
+    play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(SubmitStore, "forget", lambda self: None)
-    breaks_a_law(play, "an outcome is unknown only where something went wrong")
+    breaks(play, "an outcome is unknown only where something went wrong")
 
 
 def test_closing_a_failed_video_is_needed(play: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SubmitStore, "close", lambda self, record, why: None)
-    breaks_a_law(play, "a try goes on with the video that is intended")
+    breaks(play, "a try continues with the video that is intended")

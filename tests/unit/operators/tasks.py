@@ -11,8 +11,8 @@ from airflow_provider_siliconflow.operators.video import GenerateVideoOperator, 
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.worker import MODEL, Report, TaskRun, in_dag
 
-#: Seconds after which the sandbox has made any video.
-MADE = 600
+#: Seconds after which the sandbox has finished any video.
+FINISHED_AFTER = 600
 FAILS = "a cat [fail: too dark]"
 REQUEST: dict[str, Any] = {"prompt": "a {{ params.what }}", "model": MODEL, "image_size": "1280x720"}
 
@@ -21,15 +21,15 @@ def submitting(**arguments: Any) -> TaskRun:
     return TaskRun(in_dag(SubmitVideoOperator, **REQUEST | {"retries": 3} | arguments))
 
 
-def generating(place: Path | str, **arguments: Any) -> TaskRun:
-    given = {"destination": str(place), "poke_interval": 0.01, "retries": 2}
+def generating(path: Path | str, **arguments: Any) -> TaskRun:
+    given = {"destination": str(path), "poke_interval": 0.01, "retries": 2}
     return TaskRun(in_dag(GenerateVideoOperator, **REQUEST | given | arguments))
 
 
-def made(run: TaskRun, sandbox: Sandbox) -> Report:
+def run_to_end(run: TaskRun, sandbox: Sandbox) -> Report:
     """Run a task to the end of its try, with a video that gets ready while it waits."""
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     return run.finish()
 
 

@@ -41,8 +41,8 @@ def video(sandbox: Sandbox, prompt: str = "a cat") -> VideoStatus:
     return hook.get_video_status(request_id)
 
 
-def archiving(place: Path | str, **arguments: Any) -> TaskRun:
-    return TaskRun(in_dag(ArchiveVideoOperator, destination=str(place), **{"retries": 2} | arguments))
+def archiving(destination: Path | str, **arguments: Any) -> TaskRun:
+    return TaskRun(in_dag(ArchiveVideoOperator, destination=str(destination), **{"retries": 2} | arguments))
 
 
 # --- id and URL -------------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_id_or_url_or_both(sandbox: Sandbox, clip: Path, gives_id: bool, gives_u
     assert sandbox.ledger().key_leaks == 0
 
 
-def test_no_signature_is_shown_of_a_link(sandbox: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_signature_is_shown_of_a_url(sandbox: Sandbox, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ready = video(sandbox)
     run = archiving(clip, request_id=ready.request_id, url=ready.url)
     assert run.finish().state == "success"
@@ -93,14 +93,14 @@ def test_no_url_is_shown_however_it_is_spelled(clip: Path, spelled: str) -> None
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_neither_id_nor_link_is_told_and_not_retried(sandbox: Sandbox, clip: Path, nothing: str | None) -> None:
+def test_neither_id_nor_url_is_told_and_not_retried(sandbox: Sandbox, clip: Path, nothing: str | None) -> None:
     report = archiving(clip, request_id=nothing, url=nothing).finish()
     assert report.state == "failed"
     assert isinstance(report.error, InvalidArgumentError)
     assert str(report.error).endswith("both request_id and url are empty. Did the tasks before this one run?")
 
 
-def test_an_expired_link_is_changed_for_a_fresh_one(sandbox: Sandbox, clip: Path) -> None:
+def test_an_expired_url_is_changed_for_a_fresh_one(sandbox: Sandbox, clip: Path) -> None:
     ready = video(sandbox)
     sandbox.advance(4000)
     run = archiving(clip, request_id=ready.request_id, url=ready.url)
@@ -116,7 +116,7 @@ def test_an_expired_link_is_changed_for_a_fresh_one(sandbox: Sandbox, clip: Path
     ],
     indirect=["sandbox"],
 )
-def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
+def test_a_url_that_expired_for_good_carries_what_is_known_and_a_hint(
     sandbox: Sandbox, clip: Path, gives_id: bool, outcome: str
 ) -> None:
     ready = video(sandbox)
@@ -130,12 +130,12 @@ def test_a_link_that_is_dead_for_good_carries_facts_and_advice(
     assert type(report.error) is VideoExpiredError
     said = str(report.error)
     assert ready.expires_at
-    made = ready.expires_at - timedelta(seconds=600)
-    for fact in (ready.expires_at.isoformat(), "Request has expired", outcome, f"It was made {made.isoformat()}"):
+    finished = ready.expires_at - timedelta(seconds=600)
+    for fact in (ready.expires_at.isoformat(), "Request has expired", outcome, f"It was made {finished.isoformat()}"):
         assert fact in said
     assert re.search(r"This try of the task started at 20\S+, when the URL had waited for it for 3[3-9]\d\d s\.", said)
-    for advice in ("priority_weight", "pool", "GenerateVideoOperator"):
-        assert said.count(advice) == 1
+    for hint in ("priority_weight", "pool", "GenerateVideoOperator"):
+        assert said.count(hint) == 1
     assert "Signature" not in said
     assert not clip.exists()
 
@@ -196,10 +196,10 @@ def test_a_path_of_any_type(sandbox: Sandbox, clip: Path, kind: type) -> None:
     assert run.xcoms["return_value"] == str(clip)
 
 
-@pytest.mark.parametrize("place", [7, None, b"clip.mp4"])
-def test_what_is_no_path_is_named(sandbox: Sandbox, place: Any) -> None:
+@pytest.mark.parametrize("destination", [7, None, b"clip.mp4"])
+def test_what_is_no_path_is_named(sandbox: Sandbox, destination: Any) -> None:
     ready = video(sandbox)
-    report = TaskRun(in_dag(ArchiveVideoOperator, destination=place, request_id=ready.request_id)).finish()
+    report = TaskRun(in_dag(ArchiveVideoOperator, destination=destination, request_id=ready.request_id)).finish()
     assert report.state == "failed"
     assert isinstance(report.error, DestinationError)
     assert re.search("destination is (of type|empty)", str(report.error))
@@ -259,7 +259,7 @@ def test_what_is_not_a_whole_video_is_not_published(
     assert run.retry().state == "success"
 
 
-def test_a_video_that_failed_is_no_link(sandbox: Sandbox, clip: Path) -> None:
+def test_a_video_that_failed_has_no_url(sandbox: Sandbox, clip: Path) -> None:
     failed = video(sandbox, "a cat [fail: too dark]")
     report = archiving(clip, request_id=failed.request_id).finish()
     assert report.state == "failed"

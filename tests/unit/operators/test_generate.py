@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
-from tests.unit.operators.tasks import MADE, generating, is_archived, made
+from tests.unit.operators.tasks import FINISHED_AFTER, generating, is_archived, run_to_end
 from tests.unit.worker import MODEL, TaskRun
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -35,7 +35,7 @@ def test_from_prompt_to_file_in_two_worker_processes(sandbox: Sandbox, clip: Pat
     (job,) = sandbox.ledger().jobs
     assert first.message.trigger_kwargs["request_id"] == job["request_id"]
     assert "cat" not in repr(first.message)
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.work().state == "success"
     assert is_archived(clip, sandbox)
     ledger = sandbox.ledger()
@@ -65,18 +65,18 @@ def test_a_worker_that_waits_does_not_sleep_beyond_the_deadline(sandbox: Sandbox
     assert clock.now == pytest.approx(began + 50)
 
 
-def test_a_refused_submit_waits_in_the_triggerer_first(sandbox: Sandbox, clock: Clock, clip: Path) -> None:
+def test_a_rejected_submit_waits_in_the_triggerer_first(sandbox: Sandbox, clock: Clock, clip: Path) -> None:
     sandbox.script(Fault("submit", "rate_limited"))
     run = generating(clip)
     assert run.work().message.classpath.endswith("SubmitRetryTrigger")
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert is_archived(clip, sandbox)
     assert (sandbox.ledger().submit_calls, sandbox.ledger().billed) == (2, 1)
 
 
 def test_a_folder_gets_a_file_named_after_the_video(sandbox: Sandbox, tmp_path: Path) -> None:
     run = generating(tmp_path)
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     (job,) = sandbox.ledger().jobs
     assert run.xcoms["return_value"] == str(tmp_path / f"{job['request_id']}.mp4")
 
@@ -84,26 +84,26 @@ def test_a_folder_gets_a_file_named_after_the_video(sandbox: Sandbox, tmp_path: 
 # --- before anything is paid ------------------------------------------------------------------------------------------
 
 
-def file_in_the_way(folder: Path) -> Path:
+def blocking_file(folder: Path) -> Path:
     clip = folder / "clip.mp4"
     clip.write_bytes(b"something of value")
     return clip
 
 
 @pytest.mark.parametrize(
-    ("make_place", "arguments", "words"),
+    ("make_destination", "arguments", "words"),
     [
-        pytest.param(file_in_the_way, {}, "holds a file of unknown origin already", id="exists"),
-        pytest.param(lambda folder: file_in_the_way(folder) / "clip.mp4", {}, "Cannot archive", id="below a file"),
+        pytest.param(blocking_file, {}, "holds a file of unknown origin already", id="exists"),
+        pytest.param(lambda folder: blocking_file(folder) / "clip.mp4", {}, "Cannot archive", id="below a file"),
         pytest.param(lambda folder: Path("/proc/nobody/may/write/clip.mp4"), {}, "Cannot archive", id="no rights"),
         pytest.param(lambda folder: folder / "clip.json", {}, "is no name for a video", id="the manifest's name"),
         pytest.param(lambda folder: "  ", {}, "destination is empty", id="empty"),
     ],
 )
 def test_a_place_that_cannot_be_used_is_found_before_paying(
-    sandbox: Sandbox, tmp_path: Path, make_place: Any, arguments: dict[str, str], words: str
+    sandbox: Sandbox, tmp_path: Path, make_destination: Any, arguments: dict[str, str], words: str
 ) -> None:
-    run = generating(make_place(tmp_path), **arguments)
+    run = generating(make_destination(tmp_path), **arguments)
     report = run.finish()
     assert isinstance(report.error, DestinationError)
     assert words in str(report.error)
@@ -113,7 +113,7 @@ def test_a_place_that_cannot_be_used_is_found_before_paying(
 
 
 def test_skip_pays_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    clip = file_in_the_way(tmp_path)
+    clip = blocking_file(tmp_path)
     run = generating(clip, if_exists="skip")
     assert run.finish().state == "success"
     assert clip.read_bytes() == b"something of value"
@@ -123,8 +123,8 @@ def test_skip_pays_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_overwrite_replaces_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
-    clip = file_in_the_way(tmp_path)
-    assert made(generating(clip, if_exists="overwrite"), sandbox).state == "success"
+    clip = blocking_file(tmp_path)
+    assert run_to_end(generating(clip, if_exists="overwrite"), sandbox).state == "success"
     assert is_archived(clip, sandbox)
 
 
@@ -143,7 +143,7 @@ def test_an_event_ahead_of_the_service_waits_again(sandbox: Sandbox, clip: Path)
     again = run.resume(event_for(run, status="ready"))
     assert again.state == "deferred"
     assert again.message.trigger_kwargs["deadline"] == deadline
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.work().state == "success"
     assert sandbox.ledger().billed == 1
 
@@ -155,7 +155,7 @@ def test_an_event_that_cannot_be_read_is_deferred_again_and_loses_nothing(
     run = generating(clip, retries=0)
     run.work()
     assert run.resume(event).state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.work().state == "success"
     assert sandbox.ledger().billed == 1
 
@@ -168,7 +168,7 @@ def test_on_kill_tells_the_truth_before_and_after_the_resume(
 ) -> None:
     run = generating(clip)
     waiting = run.work().task
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     resumed = run.work().task
     (job,) = sandbox.ledger().jobs
     calls = sandbox.ledger().status_calls

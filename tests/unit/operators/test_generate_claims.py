@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.operators.video import GenerateVideoOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.archive.files import names
-from tests.unit.operators.tasks import FAILS, MADE, REQUEST, is_archived
+from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, REQUEST, is_archived
 from tests.unit.worker import DiesBefore, TaskRun, in_dag
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -35,7 +35,7 @@ def test_the_second_of_two_mapped_tasks_pays_nothing(sandbox: Sandbox, clip: Pat
     assert isinstance(report.error, DestinationRefusedError)
     assert re.search(r"DAG a_dag, run run, task video, map index 0 since .*ti\.map_index", str(report.error))
     assert sandbox.ledger().billed == 1
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert first.finish().state == "success"
     assert is_archived(clip, sandbox)
 
@@ -48,12 +48,12 @@ def test_a_task_that_may_wait_is_retried(sandbox: Sandbox, clip: Path, if_exists
     assert report.state == "up_for_retry"
     assert isinstance(report.error, DestinationError)
     assert sandbox.ledger().billed == 1
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert first.finish().state == "success"
 
     second.next_try()
     if second.work().state == "deferred":
-        sandbox.advance(MADE)
+        sandbox.advance(FINISHED_AFTER)
         assert second.finish().state == "success"
 
     assert sandbox.ledger().billed == billed
@@ -66,7 +66,7 @@ def test_a_killed_task_keeps_its_destination_for_its_retry(sandbox: Sandbox, cli
     assert first.work().state == "killed"
     assert second.finish().state == "failed"
     assert sandbox.ledger().billed == 1
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert first.retry().state == "success"
     assert is_archived(clip, sandbox)
 
@@ -86,7 +86,7 @@ def test_an_invalid_request_leaves_the_destination_free(sandbox: Sandbox, clip: 
 def test_a_failed_video_leaves_the_destination_free(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, 0, prompt=FAILS, retries=0)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.finish().state == "failed"
     assert names(clip.parent) == []
 
@@ -97,7 +97,7 @@ def test_a_cleared_task_has_its_destination_again(sandbox: Sandbox, clip: Path) 
     run.max_tries = run.try_number + run.retries
     run.next_try()
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.finish().state == "success"
     assert is_archived(clip, sandbox, 1)
 

@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs.record import warn_of_no_store
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.operators.tasks import FAILS, MADE, generating, is_archived, made
+from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, is_archived, run_to_end
 from tests.unit.worker import DiesBefore, Killed
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -36,12 +36,14 @@ pytestmark = pytest.mark.usefixtures("first_poll_at_once")
         pytest.param(DiesBefore(comms.SucceedTask), id="before success"),
     ],
 )
-def test_a_retry_takes_up_its_own_video_after_any_death(sandbox: Sandbox, clip: Path, dies: DiesBefore | None) -> None:
+def test_a_retry_reattaches_to_its_own_video_after_any_death(
+    sandbox: Sandbox, clip: Path, dies: DiesBefore | None
+) -> None:
     run = generating(clip)
     on_resume = dies is not None and dies.kind is comms.GetTaskStateStore
     run.before = dies if dies and not on_resume else run.before
     if run.work().state == "deferred":
-        sandbox.advance(MADE)
+        sandbox.advance(FINISHED_AFTER)
         if dies:
             run.before = dies
             assert run.work().state == "killed"
@@ -49,10 +51,10 @@ def test_a_retry_takes_up_its_own_video_after_any_death(sandbox: Sandbox, clip: 
 
     run.before = lambda message: None
     run.next_try()
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     report = run.work()
     if report.state == "deferred":
-        sandbox.advance(MADE)
+        sandbox.advance(FINISHED_AFTER)
         report = run.work()
 
     assert report.state == "success"
@@ -75,7 +77,7 @@ def test_a_death_around_the_final_name_leaves_a_whole_video_or_none(
     run = generating(clip)
     with monkeypatch.context() as patch:
         patch.setattr("airflow_provider_siliconflow.archive.archiver.publish", die)
-        assert made(run, sandbox).state == "killed"
+        assert run_to_end(run, sandbox).state == "killed"
     assert clip.exists() == (when == "after publish")
 
     assert run.retry().state == "success"
@@ -98,7 +100,7 @@ def test_what_is_archived_is_done_even_if_the_service_has_forgotten_it(
 ) -> None:
     run = generating(clip, timeout=0)
     run.work()
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.before = DiesBefore(comms.SetXCom, "'manifest'")
     assert run.work().state == "killed"
     sandbox.script(forgets)
@@ -115,14 +117,14 @@ def test_a_triggerer_that_is_lost_costs_nothing(sandbox: Sandbox, clip: Path) ->
     run = generating(clip)
     run.work()
     assert run.fail_deferral().state == "up_for_retry"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.retry().state == "success"
     assert sandbox.ledger().billed == 1
 
 
 def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
-    made(run, sandbox)
+    run_to_end(run, sandbox)
     report = run.clear()
     assert report.state == "failed"
     assert isinstance(report.error, DestinationError)
@@ -131,7 +133,7 @@ def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(sandbox
     run.task.if_exists = "overwrite"
     run.max_tries += 1
     run.next_try()
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert sandbox.ledger().billed == 2
     assert is_archived(clip, sandbox, job=1)
 
@@ -153,7 +155,7 @@ def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(sandbox: Sandb
 
     assert type(report.error) is VideoTimeoutError
     assert run.record["request_id"] == paid
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.retry().state == "success"
     assert sandbox.ledger().billed == 1
 
@@ -171,7 +173,7 @@ def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, clip: Path, caplo
     run = generating(clip)
     run.has_store = False
     warn_of_no_store.cache_clear()
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert is_archived(clip, sandbox)
     assert run.xcoms["manifest"]["trace_ids"] == [run.xcoms["video"]["trace_id"]]
     assert caplog.text.count("no task state store") == 1
@@ -180,4 +182,4 @@ def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, clip: Path, caplo
 def test_without_a_store_a_failure_is_told_all_the_same(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, prompt=FAILS)
     run.has_store = False
-    assert type(made(run, sandbox).error) is VideoFailedError
+    assert type(run_to_end(run, sandbox).error) is VideoFailedError

@@ -22,7 +22,7 @@ from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
-from tests.unit.operators.tasks import FAILS, MADE, generating, is_archived, made
+from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, is_archived, run_to_end
 from tests.unit.worker import Report, TaskRun
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -34,7 +34,7 @@ def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(
 ) -> None:
     run = generating(clip, prompt=FAILS, deferrable=deferrable, poke_interval=0.01 if deferrable else 15)
 
-    report = made(run, sandbox) if deferrable else run.work()
+    report = run_to_end(run, sandbox) if deferrable else run.work()
 
     assert report.state == "up_for_retry"
     assert type(report.error) is VideoFailedError
@@ -48,7 +48,7 @@ def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(
 
     run.task.prompt = "a dog"
     run.next_try()
-    assert (made(run, sandbox) if deferrable else run.work()).state == "success"
+    assert (run_to_end(run, sandbox) if deferrable else run.work()).state == "success"
     assert sandbox.ledger().billed == 2
     assert run.record["request_id"] != first
     assert is_archived(clip, sandbox, job=1)
@@ -63,7 +63,7 @@ def test_a_failure_is_told_even_if_its_record_cannot_be_closed(
 
     run = generating(clip, prompt=FAILS)
     run.work()
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.before = fail
     assert type(run.work().error) is VideoFailedError
     assert f"The record of video {run.record['request_id']} cannot be closed" in caplog.text
@@ -74,7 +74,7 @@ def test_a_failure_is_told_even_if_its_record_cannot_be_closed(
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
+def test_a_late_video_stays_on_record_and_a_retry_waits_for_it(
     sandbox: Sandbox, clock: Clock, clip: Path, deferrable: bool
 ) -> None:
     waits = {"timeout": 0} if deferrable else {"timeout": 45, "poke_interval": 15}
@@ -92,7 +92,7 @@ def test_a_late_video_stays_on_record_and_a_retry_goes_on_waiting(
     ):
         assert fact in str(report.error)
     assert not run.record["closed"]
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.retry().state == "success"
     assert sandbox.ledger().billed == 1
     assert is_archived(clip, sandbox)
@@ -111,7 +111,7 @@ def test_a_place_that_is_taken_meanwhile_is_told_with_the_money(sandbox: Sandbox
     run = generating(clip)
     run.work()
     clip.write_bytes(b"something of value")
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     report = run.work()
     assert report.state == "up_for_retry", "a paid video is never given up"
     assert isinstance(report.error, VideoNotArchivedError)
@@ -129,7 +129,7 @@ def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
 
     run = generating(clip)
     run.work()
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.before = fail
     assert run.work().state == "success"
     assert is_archived(clip, sandbox)
@@ -151,7 +151,7 @@ def test_a_key_that_is_no_longer_good_ends_no_wait(
     run = generating(clip, retries=0)
     run.work()
     sandbox.change_key("cn", "sk-renewed")
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert woken(run, status).state == "deferred"
 
     connection = {"conn_type": "siliconflow", "password": "sk-renewed", "host": sandbox.base_url}
@@ -167,7 +167,7 @@ def test_an_account_that_is_rejected_ends_no_wait(sandbox: Sandbox, clip: Path, 
     run = generating(clip, retries=0)
     run.work()
     assert woken(run, "rejected").state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.finish().state == "success"
     assert sandbox.ledger().billed == 1
 
@@ -183,7 +183,7 @@ def test_a_video_that_the_service_does_not_know_for_long_is_told_with_the_money(
     assert said in str(report.error)
     assert "A retry of this task re-attaches to it, which costs nothing" in str(report.error)
     sandbox.clear_faults()
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.retry().state == "success"
     assert sandbox.ledger().billed == 1
 
@@ -199,7 +199,7 @@ def test_a_worker_that_waits_asks_again_where_the_service_does_not_know_the_vide
 def test_a_storage_that_is_down_keeps_the_record(sandbox: Sandbox, clip: Path) -> None:
     sandbox.script(Fault("download", "storage_down", times=0))
     run = generating(clip)
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert report.state == "up_for_retry"
     assert report.error.billing is Billing.RUNNING  # type: ignore[union-attr]
     assert report.error.request_id == run.record["request_id"]  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.operators.tasks import MADE, generating, is_archived, made, submitting
+from tests.unit.operators.tasks import FINISHED_AFTER, generating, is_archived, run_to_end, submitting
 from tests.unit.worker import Report, TaskRun
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -57,7 +57,7 @@ def test_a_connection_that_is_broken_as_the_task_resumes(
 
 def resumed(run: TaskRun, sandbox: Sandbox, wake: str, change: Any) -> Report:
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.deferral
     kwargs: Any = run.deferral.trigger_kwargs
     change()
@@ -103,7 +103,7 @@ def test_an_argument_that_is_another_one_in_the_next_try(sandbox: Sandbox, clip:
     run = generating(clip)
     run.work()
     paid = sandbox.ledger().jobs[0]["request_id"]
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     vars(run.task).update(change)
     report = run.retry()
     assert sandbox.ledger().billed == 1
@@ -113,7 +113,7 @@ def test_an_argument_that_is_another_one_in_the_next_try(sandbox: Sandbox, clip:
 def test_a_record_outlives_the_xcom_that_names_it(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.xcoms.clear()
     report = run.fail_deferral()
     assert report.state == "success", report.error
@@ -124,7 +124,7 @@ def test_a_record_outlives_the_xcom_that_names_it(sandbox: Sandbox, clip: Path) 
 def test_the_record_outweighs_an_xcom_that_was_edited(sandbox: Sandbox, clip: Path, odd: Any) -> None:
     run = generating(clip)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.xcoms["submission"] = odd
     report = run.work()
     assert report.state == "success", report.error
@@ -139,7 +139,7 @@ def test_a_mistake_while_archiving_is_told_with_the_money(
         raise kind("oops")
 
     monkeypatch.setattr(VideoJob, "archive", fail)
-    report = made(generating(clip), sandbox)
+    report = run_to_end(generating(clip), sandbox)
     tells_the_paid_video(report, sandbox.ledger().jobs[0]["request_id"])
     assert "oops" in str(report.error)
 
@@ -172,7 +172,7 @@ def test_a_time_out_as_the_id_is_written_keeps_the_id(sandbox: Sandbox, clip: Pa
     run = generating(clip)
     run.before = alarm
     assert run.work().state == "up_for_retry"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     report = run.retry()
     assert report.state == "success", report.error
     assert sandbox.ledger().billed == 1

@@ -137,10 +137,10 @@ def test_a_host_where_nobody_listens_costs_nothing(sandbox: Sandbox, connect: Co
     assert "Nothing was submitted, nothing is billed." in str(report.error)
 
 
-@pytest.mark.parametrize("place", ["{folder}/cat", "file://{folder}/cat"])
-def test_an_image_reaches_the_service(connected: Sandbox, tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("path", ["{folder}/cat", "file://{folder}/cat"])
+def test_an_image_reaches_the_service(connected: Sandbox, tmp_path: Path, path: str) -> None:
     (tmp_path / "cat").write_bytes(GIF)
-    report = submitting(model=I2V, image=place.format(folder=tmp_path)).finish()
+    report = submitting(model=I2V, image=path.format(folder=tmp_path)).finish()
     assert (report.state, report.error) == ("success", None)
     ledger = connected.ledger()
     assert (ledger.accepted, ledger.jobs[0]["model"]) == (1, I2V)

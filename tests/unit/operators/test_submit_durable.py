@@ -132,7 +132,7 @@ def test_a_clear_submits_anew_and_says_that_it_pays_again(sandbox: Sandbox, capl
     assert f"submits anew and pays the price of a video again. On record was video {first}" in caplog.text
 
 
-def test_a_clear_takes_up_the_video_if_it_is_told_to(sandbox: Sandbox) -> None:
+def test_a_clear_reattaches_to_the_video_if_it_is_told_to(sandbox: Sandbox) -> None:
     run = submitting(reuse_on_clear=True)
     run.finish()
     first = run.xcoms["return_value"]

@@ -36,7 +36,7 @@ def test_a_store_that_is_down_costs_nothing_and_is_left_to_a_retry(sandbox: Sand
     assert not isinstance(report.error, AirflowFailException)
     assert "Nothing was submitted, nothing is billed" in str(report.error)
     assert sandbox.ledger().submit_calls == 0
-    # No intent: the next try has no doubt to tell of.
+    # No intent: the next try has no unknown outcome to report.
     assert run.record is None
 
     store.failure = None

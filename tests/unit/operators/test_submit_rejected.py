@@ -37,7 +37,7 @@ LIMIT = Fault("submit", "rate_limited", retry_after=42)
         pytest.param(Fault("submit", "busy", retry_after=70), 70, 70, id="503 busy with Retry-After"),
     ],
 )
-def test_a_refusal_defers_until_it_is_worth_another_try(
+def test_a_temporary_rejection_defers_until_another_try_is_due(
     sandbox: Sandbox, clock: Clock, fault: Fault, least: float, most: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sandbox.script(fault)
@@ -81,14 +81,14 @@ def test_a_host_that_refuses_connections_defers_too(
     assert sandbox.ledger().billed == 1
 
 
-def test_a_503_of_a_proxy_between_is_no_refusal(sandbox: Sandbox) -> None:
+def test_a_503_of_a_proxy_between_is_no_rejection(sandbox: Sandbox) -> None:
     sandbox.script(Fault("submit", "answer", status=503, body="<html>", content_type="text/html"))
     report = submitting().finish()
     assert report.state == "failed"
     assert isinstance(report.error, SubmitOutcomeUnknownError)
 
 
-def test_facts_are_kept_from_one_refusal_to_the_next(sandbox: Sandbox, clock: Clock) -> None:
+def test_what_is_known_is_kept_from_one_rejection_to_the_next(sandbox: Sandbox, clock: Clock) -> None:
     sandbox.script(Fault("submit", "rate_limited", times=4))
     run = submitting()
     began = clock.now
@@ -127,7 +127,7 @@ def test_a_wait_beyond_the_timeout_is_not_begun(sandbox: Sandbox, clock: Clock) 
     assert clock.sleeps == []
 
 
-def test_a_final_refusal_fails_at_once(sandbox: Sandbox) -> None:
+def test_a_final_rejection_fails_at_once(sandbox: Sandbox) -> None:
     sandbox.script(Fault("submit", "empty_balance"))
     run = submitting()
     report = run.finish()

@@ -62,7 +62,7 @@ def test_every_field_that_names_something_is_a_template(kind: Any) -> None:
 
 @KINDS
 @pytest.mark.usefixtures("_no_connection")
-def test_a_task_is_made_from_anything_and_nothing_is_looked_at(kind: Any) -> None:
+def test_a_task_is_made_from_anything_and_nothing_is_read(kind: Any) -> None:
     for value in ("", "{{ no_such_name }}", None, 7, ["a"], "s3://nowhere/nothing"):
         in_dag(kind, **dict.fromkeys(TEMPLATED[kind], value))
 
@@ -130,7 +130,7 @@ def test_one_mapped_task_makes_and_archives_a_video_for_each_prompt(sandbox: San
     sandbox.advance(600)
 
     for run in runs:
-        run.next_try()  # As after a death: each takes up its own.
+        run.next_try()  # As after a death: each re-attaches to its own.
         assert run.finish().state == "success"
 
     assert [run.xcoms["manifest"]["prompt"] for run in runs] == ["a cat", "a dog"]

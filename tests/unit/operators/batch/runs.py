@@ -9,31 +9,31 @@ from airflow_provider_siliconflow.operators.video import GenerateVideoBatchOpera
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.worker import MODEL, Report, TaskRun, in_dag
 
-#: Seconds after which the sandbox has made any video.
-MADE = 600
+#: Seconds after which the sandbox has finished any video.
+FINISHED_AFTER = 600
 FAILS = "a cat [fail: too dark]"
 
 
-def batching(place: Path, requests: Any, **arguments: Any) -> TaskRun:
+def batching(folder: Path, requests: Any, **arguments: Any) -> TaskRun:
     defaults = {"model": MODEL, "image_size": "1280x720", "retries": 3, "poke_interval": 0.01}
     return TaskRun(
-        in_dag(GenerateVideoBatchOperator, requests=requests, destination=str(place), **defaults | arguments)
+        in_dag(GenerateVideoBatchOperator, requests=requests, destination=str(folder), **defaults | arguments)
     )
 
 
-def made(run: TaskRun, sandbox: Sandbox) -> Report:
+def run_to_end(run: TaskRun, sandbox: Sandbox) -> Report:
     """Run a task to the end of its try, with videos that get ready while it waits."""
     for _ in range(10):
         report = run.work()
         if report.state != "deferred":
             return report
-        sandbox.advance(MADE)
+        sandbox.advance(FINISHED_AFTER)
     raise AssertionError("the try does not end")
 
 
 def retried(run: TaskRun, sandbox: Sandbox) -> Report:
     run.next_try()
-    return made(run, sandbox)
+    return run_to_end(run, sandbox)
 
 
 def woken(run: TaskRun, ended: list[str] | dict[str, str] | None = None, **more: Any) -> Report:
@@ -63,8 +63,8 @@ def states(run: TaskRun) -> list[str]:
     return [row["state"] for row in result["videos"]]
 
 
-def archived(place: Path) -> set[str]:
-    return {path.stem for path in place.glob("*.mp4")}
+def archived(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.mp4")}
 
 
 def all_ids(sandbox: Sandbox) -> set[str]:

@@ -26,13 +26,13 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
 from tests.unit.operators.batch.runs import (
     FAILS,
-    MADE,
+    FINISHED_AFTER,
     all_ids,
     archived,
     batching,
     kwargs_of,
-    made,
     retried,
+    run_to_end,
     states,
     woken,
 )
@@ -44,9 +44,9 @@ def test_a_late_video_fails_the_task_once_the_others_are_safe(sandbox: Sandbox, 
     assert kwargs_of(run)["wake_at"] == kwargs_of(run)["deadline"] == patient.now + 60
     late = sandbox.ledger().jobs[1]["request_id"]
     sandbox.script(Fault("status", "answer", body='{"status": "InProgress"}', status=200, times=0, match=late))
-    patient.sleep(MADE)
+    patient.sleep(FINISHED_AFTER)
 
-    # Whatever the trigger saw, all are looked at once time is up.
+    # Whatever the trigger saw, all are polled once time is up.
     report = woken(run, [])
 
     assert isinstance(report.error, VideoTimeoutError)
@@ -62,7 +62,7 @@ def test_a_late_video_fails_the_task_once_the_others_are_safe(sandbox: Sandbox, 
 
 def test_videos_that_are_ready_at_once_need_no_trigger(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
-    run.before = lambda message: sandbox.advance(MADE) if sandbox.ledger().accepted == 2 else None
+    run.before = lambda message: sandbox.advance(FINISHED_AFTER) if sandbox.ledger().accepted == 2 else None
     assert run.work().state == "success"
     assert archived(tmp_path) == all_ids(sandbox)
 
@@ -74,15 +74,15 @@ def test_an_event_ahead_of_the_service_waits_again(sandbox: Sandbox, tmp_path: P
     assert set(kwargs_of(run)["videos"]) == all_ids(sandbox)
 
 
-def test_the_next_trigger_knows_when_each_video_was_looked_at(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_next_trigger_knows_when_each_video_was_last_polled(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     before = time.time()
     ended, other = sorted(all_ids(sandbox))
     woken(run, [ended], last_polled={ended: 2.0, other: 1.0})
-    looked = {request_id: times[1] for request_id, times in kwargs_of(run)["videos"].items()}
-    assert looked[other] == 1.0, "by the trigger before"
-    assert looked[ended] >= before, "by the task itself"
+    last_polled = {request_id: times[1] for request_id, times in kwargs_of(run)["videos"].items()}
+    assert last_polled[other] == 1.0, "by the trigger before"
+    assert last_polled[ended] >= before, "by the task itself"
 
 
 @pytest.mark.parametrize("fault", ["garbage", "cut"])
@@ -93,7 +93,7 @@ def test_a_video_that_cannot_be_archived_harms_no_other_and_is_retried(
     assert run.work().state == "deferred"
     bad = sandbox.ledger().jobs[1]["request_id"]
     sandbox.script(Fault("download", fault, times=0, match=bad, at_byte=100))
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
 
     report = run.work()
 
@@ -120,7 +120,7 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
 
     monkeypatch.setattr(jobs_archive, "archive_manifest", mistaken)
     run = batching(tmp_path, ["a", "b", "c"])
-    assert made(run, sandbox).state == "up_for_retry"
+    assert run_to_end(run, sandbox).state == "up_for_retry"
     assert states(run) == ["not_archived", "archived", "archived"]
     assert run.xcoms["manifest"]["videos"][0]["reason"].startswith("a mistake")
 
@@ -130,7 +130,7 @@ def test_a_rejected_key_is_waited_out_and_loses_no_paid_video(sandbox: Sandbox, 
     assert run.work().state == "deferred"
     sandbox.change_key("cn", "sk-another")
     assert woken(run, sorted(all_ids(sandbox))).state == "deferred"
-    patient.sleep(MADE)
+    patient.sleep(FINISHED_AFTER)
     report = woken(run)
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
@@ -147,7 +147,7 @@ def test_a_request_id_that_the_service_rejects_for_a_grace_period_is_retried(
     assert run.work().state == "deferred"
     lost = sandbox.ledger().jobs[0]["request_id"]
     sandbox.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=lost))
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert woken(run, sorted(all_ids(sandbox))).state == "deferred", "one rejected poll is none"
     report = woken(run, ended={lost: "rejected"})
     assert report.state == "up_for_retry"
@@ -160,7 +160,7 @@ def test_a_request_id_that_the_service_rejects_for_a_grace_period_is_retried(
 
 def test_a_video_that_is_safe_already_needs_no_service_any_more(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
-    assert made(run, sandbox).state == "up_for_retry"
+    assert run_to_end(run, sandbox).state == "up_for_retry"
     sandbox.script(Fault("status", "answer", status=404, body='"not found"', times=0, match=archived(tmp_path).pop()))
     run.task.requests = ["a"]
     assert retried(run, sandbox).state == "success"
@@ -189,7 +189,7 @@ def test_a_worker_that_waits_ends_at_the_deadline(sandbox: Sandbox, tmp_path: Pa
     (job,) = sandbox.ledger().jobs
     assert job["request_id"] in str(report.error)
     assert sum(patient.sleeps) <= 41
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert retried(run, sandbox).state == "success"
     assert sandbox.ledger().billed == 1
 
@@ -197,7 +197,7 @@ def test_a_worker_that_waits_ends_at_the_deadline(sandbox: Sandbox, tmp_path: Pa
 def test_a_trigger_that_fails_loses_no_video_that_is_ready(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"], retries=0)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.fail_deferral("no such class").state == "success"
     assert archived(tmp_path) == all_ids(sandbox)
 
@@ -207,49 +207,49 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
 ) -> None:
     order: list[str] = []
     at_once: list[int] = []
-    under_way = 0
-    link_of: dict[str, datetime] = {}
+    running = 0
+    expires_at: dict[str, datetime] = {}
 
     async def archive(hook: Any, destination: str, url: str | None, video: Any, *more: Any) -> dict[str, Any]:
-        nonlocal under_way
+        nonlocal running
         order.append(video.request_id)
-        under_way += 1
-        at_once.append(under_way)
+        running += 1
+        at_once.append(running)
         await asyncio.sleep(0)
-        under_way -= 1
+        running -= 1
         return {"path": video.request_id}
 
     monkeypatch.setattr(jobs_archive, "archive_manifest", archive)
     prompts = [f"video {number}" for number in range(12)]
     run = batching(tmp_path, prompts)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     ids = [job["request_id"] for job in sandbox.ledger().jobs]
     start = datetime(2026, 8, 1, tzinfo=UTC)
-    link_of |= {request_id: start - timedelta(seconds=number) for number, request_id in enumerate(ids[:-1])}
-    expires = property(lambda status: link_of.get(status.request_id))
+    expires_at |= {request_id: start - timedelta(seconds=number) for number, request_id in enumerate(ids[:-1])}
+    expires = property(lambda status: expires_at.get(status.request_id))
     monkeypatch.setattr("airflow_provider_siliconflow.client.models.VideoStatus.expires_at", expires)
     assert run.work().state == "success"
-    # The one whose link does not tell comes last.
+    # The one whose expiry is not known comes last.
     assert order == [*ids[-2::-1], ids[-1]]
     assert max(at_once) == batch_archive._ARCHIVES
 
 
-def test_few_looks_at_a_time(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock, under_way, at_once = threading.Lock(), 0, 0
-    look: Callable[..., Any] = SiliconFlowHook.poll
+def test_few_polls_at_a_time(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, running, at_once = threading.Lock(), 0, 0
+    poll: Callable[..., Any] = SiliconFlowHook.poll
 
     def counted(self: SiliconFlowHook, request_id: str) -> Any:
-        nonlocal under_way, at_once
+        nonlocal running, at_once
         with lock:
-            under_way += 1
-            at_once = max(at_once, under_way)
-        found = look(self, request_id)
+            running += 1
+            at_once = max(at_once, running)
+        found = poll(self, request_id)
         with lock:
-            under_way -= 1
+            running -= 1
         return found
 
     monkeypatch.setattr(SiliconFlowHook, "poll", counted)
     run = batching(tmp_path, [f"video {number}" for number in range(20)])
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert 1 <= at_once <= batch_archive._POLLS

@@ -12,12 +12,21 @@ from airflow.sdk.execution_time import comms
 from airflow_provider_siliconflow.exceptions import SubmitConflictError
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.operators.batch.runs import FAILS, MADE, all_ids, archived, batching, made, retried, states
+from tests.unit.operators.batch.runs import (
+    FAILS,
+    FINISHED_AFTER,
+    all_ids,
+    archived,
+    batching,
+    retried,
+    run_to_end,
+    states,
+)
 from tests.unit.worker import MODEL
 
 
-def prompts_of(place: Path) -> set[str]:
-    return {json.loads(path.read_text())["prompt"] for path in place.glob("*.json")}
+def prompts_of(folder: Path) -> set[str]:
+    return {json.loads(path.read_text())["prompt"] for path in folder.glob("*.json")}
 
 
 def test_in_another_order_the_records_are_their_own(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -26,7 +35,7 @@ def test_in_another_order_the_records_are_their_own(sandbox: Sandbox, tmp_path: 
     assert run.work().state == "deferred"
     good = sandbox.ledger().jobs[1]["request_id"]
     sandbox.script(Fault("download", "storage_down", times=0, match=good))
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.task.requests = ["good", FAILS]
 
     assert run.work().state == "up_for_retry"
@@ -43,8 +52,8 @@ def test_within_a_try_the_list_that_it_began_with_holds(sandbox: Sandbox, tmp_pa
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     run.task.requests = now
-    sandbox.advance(MADE)
-    assert made(run, sandbox).state == "success"
+    sandbox.advance(FINISHED_AFTER)
+    assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["archived"] * 2
     assert archived(tmp_path) == all_ids(sandbox)
     assert prompts_of(tmp_path) == {"a", "b"}
@@ -56,7 +65,7 @@ def test_a_list_that_renders_anew_with_each_resume_is_paid_for_once(sandbox: San
     renderings = iter(range(1, 100))
     state = run.work().state
     while state == "deferred":
-        sandbox.advance(MADE)
+        sandbox.advance(FINISHED_AFTER)
         run.task.requests = [f"{next(renderings)}", f"{next(renderings)}"]
         state = run.work().state
     assert state == "success"
@@ -122,7 +131,7 @@ def test_a_store_that_is_away_as_the_task_resumes_keeps_no_video_waiting(sandbox
 
     run = batching(tmp_path, ["a", "b"], retries=0)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.before = fail
     assert run.work().state == "success"
     assert archived(tmp_path) == all_ids(sandbox)
@@ -131,7 +140,7 @@ def test_a_store_that_is_away_as_the_task_resumes_keeps_no_video_waiting(sandbox
 def test_an_archived_video_is_done_though_the_service_says_failed_by_now(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"], fail_on_partial_error=True)
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.work().state == "success"
     sandbox.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0))
     assert retried(run, sandbox).state == "success"

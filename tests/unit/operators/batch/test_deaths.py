@@ -14,12 +14,12 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import (
     FAILS,
-    MADE,
+    FINISHED_AFTER,
     all_ids,
     archived,
     batching,
-    made,
     retried,
+    run_to_end,
     state_of,
     states,
     woken,
@@ -46,10 +46,10 @@ def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(sandbox: 
     intended = 2
     for death in range(1, 100):
         sandbox.reset()
-        place = tmp_path / str(death)
-        run = batching(place, ["a cat", "a cat"])
+        folder = tmp_path / str(death)
+        run = batching(folder, ["a cat", "a cat"])
         run.before = DiesAt(death)
-        report = made(run, sandbox)
+        report = run_to_end(run, sandbox)
         if report.state == "success":
             break
         assert report.state == "killed"
@@ -64,7 +64,7 @@ def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(sandbox: 
         # An intent without an id is the one thing that a record cannot decide: it is told, and not paid again.
         assert result["archived"] + result["unknown"] == intended, death
         assert result["unknown"] <= 1, death
-        assert {row["request_id"] for row in result["videos"] if row["state"] == "archived"} == archived(place), death
+        assert {row["request_id"] for row in result["videos"] if row["state"] == "archived"} == archived(folder), death
         assert ledger.billed - result["archived"] <= result["unknown"], death
     assert death > 12
 
@@ -87,19 +87,19 @@ def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(sandbox: Sand
     assert sandbox.ledger().billed == 3
 
 
-def test_a_death_while_deferred_takes_up_all(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_retry_after_a_death_while_deferred_reattaches_to_all(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
     assert run.fail_deferral("the triggerer is gone").state == "deferred"
-    sandbox.advance(MADE)
-    assert made(run, sandbox).state == "success"
+    sandbox.advance(FINISHED_AFTER)
+    assert run_to_end(run, sandbox).state == "success"
     assert archived(tmp_path) == all_ids(sandbox)
     assert sandbox.ledger().billed == 2
 
 
-def test_a_retry_looks_at_once_and_downloads_nothing_twice(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_retry_polls_at_once_and_downloads_nothing_twice(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
-    assert made(run, sandbox).state == "up_for_retry"
+    assert run_to_end(run, sandbox).state == "up_for_retry"
     assert sandbox.ledger().fetched == 1
     run.next_try()
     assert run.work().state == "deferred"  # the failed one alone
@@ -123,7 +123,7 @@ def test_a_clear_pays_again_unless_told_not_to(sandbox: Sandbox, tmp_path: Path)
     for reuse, billed in ((False, 4), (True, 2)):
         sandbox.reset()
         run = batching(tmp_path, ["a", "b"], reuse_on_clear=reuse)
-        assert made(run, sandbox).state == "success"
+        assert run_to_end(run, sandbox).state == "success"
         run.max_tries = run.try_number + run.retries
         assert retried(run, sandbox).state == "success"
         assert sandbox.ledger().billed == billed
@@ -132,7 +132,7 @@ def test_a_clear_pays_again_unless_told_not_to(sandbox: Sandbox, tmp_path: Path)
 def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS])
     run.has_store = False
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["archived", "failed"]
 
 

@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.image_store import URI, Store, store
-from tests.unit.operators.batch.runs import batching, made, retried, states
+from tests.unit.operators.batch.runs import batching, retried, run_to_end, states
 
 __all__ = ["store"]
 
@@ -19,7 +19,7 @@ REQUESTS = ["a cat", {"prompt": "it moves", "model": I2V, "image": URI}, "a dog"
 def test_a_store_that_is_down_keeps_its_own_request_back_alone(sandbox: Sandbox, store: Store, tmp_path: Path) -> None:
     store.failure = ConnectionRefusedError(111, "Connection refused")
     run = batching(tmp_path, REQUESTS)
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert report.state == "up_for_retry"
     assert not isinstance(report.error, AirflowFailException)
     for fact in ("2 of 3 videos are archived", "1 requests were not submitted", "ConnectionRefusedError"):
@@ -41,15 +41,15 @@ def test_after_the_last_try_a_store_that_is_down_counts_as_any_request_without_a
     """To fail then would invite a clear, which pays for the others again."""
     store.failure = TimeoutError()
     run = batching(tmp_path / "a", REQUESTS, retries=0)
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["archived", "not_submitted", "archived"]
     run = batching(tmp_path / "b", REQUESTS, retries=0, fail_on_partial_error=True)
-    assert made(run, sandbox).state == "failed"
+    assert run_to_end(run, sandbox).state == "failed"
     assert sandbox.ledger().billed == 4
 
 
 def test_an_object_that_is_not_there_is_a_rejected_request(sandbox: Sandbox, store: Store, tmp_path: Path) -> None:
     store.objects.clear()
     run = batching(tmp_path, REQUESTS)
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["archived", "rejected", "archived"]

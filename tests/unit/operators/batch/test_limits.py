@@ -10,12 +10,12 @@ from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
 from tests.unit.operators.batch.runs import (
-    MADE,
+    FINISHED_AFTER,
     all_ids,
     archived,
     batching,
     kwargs_of,
-    made,
+    run_to_end,
     state_of,
     states,
     woken,
@@ -37,7 +37,7 @@ def test_a_limit_in_mid_list_defers_and_loses_nothing(sandbox: Sandbox, patient:
     sandbox.clear_faults()
     assert woken(run).state == "deferred"
     assert [job["prompt"] for job in sandbox.ledger().jobs] == ["a", "b", "c"]
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert woken(run, sorted(all_ids(sandbox))).state == "success"
     assert archived(tmp_path) == all_ids(sandbox)
     assert sandbox.ledger().billed == 3
@@ -69,7 +69,7 @@ def test_what_the_service_asks_for_beyond_that_is_waited_for_in_the_triggerer(
     assert kwargs_of(run)["wake_at"] == pytest.approx(patient.now + 120)
 
 
-def test_refused_for_too_long_is_told_and_the_others_are_archived(
+def test_rejected_for_too_long_is_told_and_the_others_are_archived(
     sandbox: Sandbox, patient: Clock, tmp_path: Path
 ) -> None:
     sandbox.script(Fault("submit", "rate_limited", times=0, match="b"))
@@ -82,7 +82,7 @@ def test_refused_for_too_long_is_told_and_the_others_are_archived(
         report = woken(run)
         if len(state_of(run)["items"]) == 2:
             break
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert woken(run, sorted(all_ids(sandbox))).state == "success"
     assert states(run) == ["archived", "rejected", "rejected"]
     reasons = [row["reason"] for row in run.xcoms["return_value"]["videos"]]
@@ -95,7 +95,7 @@ def test_refused_for_too_long_is_told_and_the_others_are_archived(
 def test_what_the_account_may_not_do_stops_the_submits_at_once(sandbox: Sandbox, tmp_path: Path, status: int) -> None:
     sandbox.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0, match="b"))
     run = batching(tmp_path, ["a", "b", "c", "d"])
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["archived", "rejected", "rejected", "rejected"]
     assert sandbox.ledger().submit_calls == 2
 
@@ -108,7 +108,7 @@ def test_what_is_paid_is_reattached_though_submits_are_rejected(sandbox: Sandbox
     run.fail_deferral("gone")
     sandbox.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0))
     run.task.requests = ["b", "a"]
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.next_try()
     report = run.work()
     assert archived(tmp_path) == all_ids(sandbox)

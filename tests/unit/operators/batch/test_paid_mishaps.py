@@ -13,7 +13,16 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.operators.batch.runs import MADE, all_ids, archived, batching, made, retried, states, woken
+from tests.unit.operators.batch.runs import (
+    FINISHED_AFTER,
+    all_ids,
+    archived,
+    batching,
+    retried,
+    run_to_end,
+    states,
+    woken,
+)
 from tests.unit.worker import MODEL, Report
 
 CONN = "AIRFLOW_CONN_SILICONFLOW_DEFAULT"
@@ -46,7 +55,7 @@ def test_a_connection_that_is_broken_as_the_task_resumes(
     run = batching(tmp_path, ["a", "b"])
     run.has_store = has_store
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     before = os.environ[CONN]
     break_connection(monkeypatch, how)
     if wake == "event":
@@ -57,7 +66,7 @@ def test_a_connection_that_is_broken_as_the_task_resumes(
         tells_the_paid_videos(report, sandbox)
     monkeypatch.setenv(CONN, before)
     if report.state == "deferred":
-        assert made(run, sandbox).state == "success"
+        assert run_to_end(run, sandbox).state == "success"
         assert archived(tmp_path) == all_ids(sandbox)
         assert sandbox.ledger().billed == 2
 
@@ -75,8 +84,8 @@ def test_a_connection_that_is_broken_for_a_while_rejects_no_request(
     report = woken(run)
     assert report.state in ("deferred", "up_for_retry")
     monkeypatch.setenv(CONN, before)
-    sandbox.advance(MADE)
-    report = made(run, sandbox) if report.state == "deferred" else retried(run, sandbox)
+    sandbox.advance(FINISHED_AFTER)
+    report = run_to_end(run, sandbox) if report.state == "deferred" else retried(run, sandbox)
     if report.state == "up_for_retry":
         report = retried(run, sandbox)
     assert report.state == "success"
@@ -109,7 +118,7 @@ def test_an_argument_that_is_another_one_as_the_task_resumes(
     run = batching(tmp_path, ["a", "b"])
     run.has_store = has_store
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     vars(run.task).update(change)
     if wake == "event":
         report = woken(run, sorted(all_ids(sandbox)))
@@ -128,7 +137,7 @@ def test_an_argument_that_is_another_one_in_the_next_try(
 ) -> None:
     run = batching(tmp_path, ["a", "b"])
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     vars(run.task).update(change)
     report = retried(run, sandbox)
     assert sandbox.ledger().billed == 2
@@ -158,22 +167,22 @@ def test_a_paid_video_whose_long_image_is_gone_is_found_after_a_failed_deferral(
     run = batching(tmp_path, [{"prompt": "it moves", "model": I2V, "image": image()}, "a"])
     assert run.work().state == "deferred"
     assert sandbox.ledger().billed == 2
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run.task.requests = now
     report = run.fail_deferral("ValueError")
     if report.state == "deferred":
-        report = made(run, sandbox)
+        report = run_to_end(run, sandbox)
     assert archived(tmp_path) == all_ids(sandbox)
     assert report.state == "success"
 
 
-@pytest.mark.parametrize("place", ["None", "", "  ", None])
+@pytest.mark.parametrize("destination", ["None", "", "  ", None])
 def test_a_folder_that_renders_to_nothing_is_refused(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = batching(tmp_path, ["a"])
-    run.task.destination = place
+    run.task.destination = destination
     report = run.work()
     assert sandbox.ledger().billed == 0, list(tmp_path.rglob("*"))
     assert report.state == "failed"
@@ -193,7 +202,7 @@ def test_no_batch_with_paid_videos_says_that_nothing_is_billed(
 
     monkeypatch.setattr(video_job, "build", down)
     run = batching(tmp_path, ["a", "b"])
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert report.state == "up_for_retry"
     assert "nothing is billed" not in str(report.error)
     assert getattr(report.error, "billing", None) is not Billing.NOT_SUBMITTED
@@ -218,5 +227,5 @@ def test_a_field_of_a_request_that_renders_to_nothing_takes_the_default(
     sandbox: Sandbox, tmp_path: Path, absent: Any
 ) -> None:
     run = batching(tmp_path, [{"prompt": "a", "model": absent, "image_size": absent}])
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert sandbox.ledger().jobs[0]["model"] == MODEL

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.operators.batch.runs import MADE, all_ids, archived, batching, retried, states
+from tests.unit.operators.batch.runs import FINISHED_AFTER, all_ids, archived, batching, retried, states
 
 CONNECTION = "AIRFLOW_CONN_SILICONFLOW_DEFAULT"
 
@@ -31,7 +31,7 @@ def test_slow_urls_end_by_the_connections_limit(hasty: Sandbox, tmp_path: Path, 
     slow = [job["request_id"] for job in hasty.ledger().jobs][:5]
     for request_id in slow:
         hasty.script(Fault("download", kind, times=0, match=request_id, at_byte=100, rate=20, seconds=600))
-    hasty.advance(MADE)
+    hasty.advance(FINISHED_AFTER)
 
     report = run.work()
 

@@ -17,18 +17,18 @@ from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import (
     FAILS,
-    MADE,
+    FINISHED_AFTER,
     all_ids,
     batching,
-    made,
     retried,
+    run_to_end,
     states,
 )
 
 
 def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS], fail_on_partial_error=True)
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert isinstance(report.error, SiliconFlowError)
     assert report.state == "up_for_retry"
     assert "1 of 2 videos are archived: 1 failed" in str(report.error)
@@ -40,7 +40,7 @@ def test_a_failed_video_is_done_with_and_only_a_retry_pays_for_another(sandbox: 
 def test_a_record_that_cannot_be_closed_hides_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a", FAILS])
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
 
     def fail(message: Any) -> None:
         if isinstance(message, comms.GetTaskStateStore):
@@ -54,7 +54,7 @@ def test_a_record_that_cannot_be_closed_hides_nothing(sandbox: Sandbox, tmp_path
 def test_an_unknown_outcome_is_never_resubmitted_by_itself(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.script(Fault("submit", "reset", after=True, match="dog"))
     run = batching(tmp_path, ["a cat", "a dog"])
-    assert made(run, sandbox).state == "failed"
+    assert run_to_end(run, sandbox).state == "failed"
     assert retried(run, sandbox).state == "failed"
     assert states(run) == ["archived", "unknown"]
     assert sandbox.ledger().submit_calls == sandbox.ledger().billed == 2
@@ -66,7 +66,7 @@ def test_an_unknown_outcome_is_never_resubmitted_by_itself(sandbox: Sandbox, tmp
 def test_told_to_resubmit_a_retry_comes_about_and_does(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.script(Fault("submit", "reset", after=True, match="dog"))
     run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=1)
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert report.state == "up_for_retry"
     assert "A retry submits it anew and may pay twice" in str(report.error)
     assert retried(run, sandbox).state == "success"
@@ -77,7 +77,7 @@ def test_told_to_resubmit_a_retry_comes_about_and_does(sandbox: Sandbox, tmp_pat
 def test_told_to_resubmit_the_last_try_keeps_what_it_has_and_fails(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.script(Fault("submit", "reset", after=True, match="dog"))
     run = batching(tmp_path, ["a cat", "a dog"], on_unknown_submit="resubmit", retries=0)
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert report.state == "failed"
     assert isinstance(report.error, SubmitOutcomeUnknownError)
     assert states(run) == ["archived", "unknown"]

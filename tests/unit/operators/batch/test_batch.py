@@ -18,11 +18,11 @@ from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import (
     FAILS,
-    MADE,
+    FINISHED_AFTER,
     all_ids,
     batching,
     kwargs_of,
-    made,
+    run_to_end,
     states,
     woken,
 )
@@ -41,7 +41,7 @@ def test_one_trigger_and_one_resume_for_all(sandbox: Sandbox, tmp_path: Path) ->
         ("a dog", "960x960", MODEL),
     ]
     assert first.message.trigger_kwargs["model"] == MODEL
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.work().state == "success"
     ledger = sandbox.ledger()
     assert ledger.billed == ledger.fetched == 2
@@ -62,13 +62,13 @@ def test_bad_requests_never_cost_the_others(sandbox: Sandbox, tmp_path: Path) ->
     bad = [
         {"prompt": "a cat", "image_size": "1x1"},
         {"prompt": {1, 2}},
-        {"prompt": "a cat", "image": "/no/such/picture.png", "model": "Wan-AI/Wan2.2-I2V-A14B"},
+        {"prompt": "a cat", "image": "/no/such/image.png", "model": "Wan-AI/Wan2.2-I2V-A14B"},
         {"prompt": "a cat", "seed": "many"},
         {"prompt": "a cat", "model": ["a", "list"]},
     ]
     run = batching(tmp_path, [*bad[:2], "a good one", *bad[2:], FAILS])
 
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
 
     assert states(run) == ["rejected"] * 2 + ["archived"] + ["rejected"] * 3 + ["failed"]
     assert sandbox.ledger().submit_calls == sandbox.ledger().billed == 2
@@ -81,10 +81,10 @@ def test_bad_requests_never_cost_the_others(sandbox: Sandbox, tmp_path: Path) ->
     assert row[6]["request_id"] in all_ids(sandbox)
 
 
-def test_a_request_that_the_service_refuses_never_costs_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_request_that_the_service_rejects_never_costs_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.script(Fault("submit", "answer", status=400, body='{"code": 20015, "message": "no"}', match="bad"))
     run = batching(tmp_path, ["bad", "good"])
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["rejected", "archived"]
     assert sandbox.ledger().billed == 1
 
@@ -131,7 +131,7 @@ def test_images_are_read_once_however_often_the_task_resumes(
 
 def test_nothing_made_at_all_fails_and_pushes_the_manifest(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, [{"prompt": ""}, FAILS])
-    report = made(run, sandbox)
+    report = run_to_end(run, sandbox)
     assert report.state == "up_for_retry"
     assert "0 of 2 videos are archived: 1 failed at the service, 1 were rejected" in str(report.error)
     assert "return_value" not in run.xcoms
@@ -143,7 +143,7 @@ def test_what_travels_through_the_trigger_is_small_plain_and_secret_of_nobody(sa
     requests = [{"prompt": f"a very secret prompt {number}"} for number in range(count)]
     run = batching(tmp_path, [*requests, {"prompt": "a very secret prompt", "image_size": "1x1"}])
     assert run.work().state == "deferred"
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     before = woken(run, [job["request_id"] for job in sandbox.ledger().jobs[: count // 2]])
     assert before.state == "deferred"
     kwargs = kwargs_of(run)
