@@ -24,7 +24,7 @@ from airflow_provider_siliconflow.operators.video import (
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
-from tests.unit.operators.tasks import generating, is_archived, made, submitting
+from tests.unit.operators.tasks import generating, is_archived, run_to_end, submitting
 from tests.unit.worker import MODEL, TaskRun
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -66,7 +66,7 @@ def test_01_durations_may_be_timedeltas(sandbox: Sandbox, tmp_path: Path) -> Non
     given = {"timeout": timedelta(minutes=30), "poke_interval": timedelta(milliseconds=10)}
     for kind in ("generate", "batch"):
         run = task(kind, tmp_path, {**given, "submit_timeout": timedelta(hours=1)})
-        assert made(run, sandbox).state == "success"
+        assert run_to_end(run, sandbox).state == "success"
     assert sandbox.ledger().billed == 2
 
 
@@ -89,7 +89,7 @@ def test_03_a_prompt_of_an_empty_template_is_absent(sandbox: Sandbox, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["c" * 251 + ".mp4", "ü" * 125 + ".mp4"])
-def test_04_a_name_that_leaves_no_room_for_the_others_is_refused_before_money(
+def test_04_a_name_too_long_for_the_names_beside_it_is_rejected_before_money(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     run = generating(tmp_path / name)
@@ -104,7 +104,7 @@ def test_05_neighbours_have_manifests_of_their_own(sandbox: Sandbox, tmp_path: P
     clips = [tmp_path / name for name in names]
     runs = [generating(clip) for clip in clips]
     for run in runs:
-        assert made(run, sandbox).state == "success"
+        assert run_to_end(run, sandbox).state == "success"
         assert run.retry().state == "success"
     assert all(is_archived(clip, sandbox, index) for index, clip in enumerate(clips))
     assert sandbox.ledger().billed == 2
@@ -145,7 +145,7 @@ def test_10_11_a_connection_that_cannot_be_used_leaves_no_intent(
 @pytest.mark.parametrize("made_of", [Path, ObjectStoragePath, str])
 def test_12_a_destination_may_be_of_any_path_type(sandbox: Sandbox, clip: Path, made_of: Callable[[str], Any]) -> None:
     run = generating("", destination=made_of(str(clip)))
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert is_archived(clip, sandbox)
 
 
@@ -212,7 +212,7 @@ def test_17_a_video_that_is_there_is_taken(sandbox: Sandbox, clip: Path, word: s
 
 def test_19_an_empty_request_costs_no_other_of_its_list(sandbox: Sandbox, tmp_path: Path) -> None:
     run = task("batch", tmp_path, requests=["a", None, "b"], model=MODEL, image_size="1280x720", poke_interval=0.01)
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     states = [video["state"] for video in run.xcoms["return_value"]["videos"]]
     assert states == ["archived", "rejected", "archived"]
     assert sandbox.ledger().billed == 2

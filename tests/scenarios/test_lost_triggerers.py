@@ -1,4 +1,4 @@
-"""Deferrals that come to nothing, in Airflow's own worker code: what is ready is taken, what is said is true."""
+"""Deferrals that fail, in Airflow's own worker code: what is ready is taken, what is said is true."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 TIMEOUT, FAILURE = TriggerFailureReason.TRIGGER_TIMEOUT, TriggerFailureReason.TRIGGER_FAILURE
 REQUEST = {"model": MODEL, "image_size": "1280x720", "retries": 2}
 PACE = {"poke_interval": 0.01}
-WAYS = ("sensor", "one task")
+VARIANTS = ("sensor", "one task")
 
 
-def waiting(way: str, clip: Path, retries: int = 2) -> TaskRun:
+def waiting(variant: str, clip: Path, retries: int = 2) -> TaskRun:
     """Return a task that has left its worker to wait for its video."""
-    if way == "sensor":
+    if variant == "sensor":
         request_id = SiliconFlowHook().submit_video(VideoRequest(MODEL, "a cat", "1280x720")).request_id
         run = TaskRun(in_dag(VideoReadySensor, request_id=request_id, deferrable=True, **PACE, retries=retries))
     else:
@@ -46,9 +46,9 @@ def waiting(way: str, clip: Path, retries: int = 2) -> TaskRun:
 
 
 @pytest.mark.parametrize("reason", [TIMEOUT, FAILURE])
-@pytest.mark.parametrize("way", WAYS)
-def test_a_video_that_got_ready_meanwhile_is_taken(sandbox: Sandbox, clip: Path, way: str, reason: str) -> None:
-    run = waiting(way, clip)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_video_that_got_ready_meanwhile_is_taken(sandbox: Sandbox, clip: Path, variant: str, reason: str) -> None:
+    run = waiting(variant, clip)
     sandbox.advance(600)
     assert run.fail_deferral(reason).state == "success"
     assert run.xcoms["return_value"]
@@ -56,16 +56,16 @@ def test_a_video_that_got_ready_meanwhile_is_taken(sandbox: Sandbox, clip: Path,
 
 
 @pytest.mark.parametrize(
-    ("way", "state", "error", "words"),
+    ("variant", "state", "error", "words"),
     [
         ("sensor", "failed", AirflowSensorTimeout, "A retry of this task, or clearing it, polls the same video again"),
         ("one task", "up_for_retry", VideoTimeoutError, "A retry of this task re-attaches to it, which costs nothing"),
     ],
 )
 def test_after_a_time_out_the_money_is_told(
-    sandbox: Sandbox, clip: Path, way: str, state: str, error: type[Exception], words: str
+    sandbox: Sandbox, clip: Path, variant: str, state: str, error: type[Exception], words: str
 ) -> None:
-    run = waiting(way, clip)
+    run = waiting(variant, clip)
     report = run.fail_deferral(TIMEOUT)
     assert report.state == state
     assert type(report.error) is error
@@ -75,12 +75,12 @@ def test_after_a_time_out_the_money_is_told(
 
 
 @pytest.mark.parametrize("retries", [0, 2])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_video_whose_trigger_failed_is_waited_for_all_the_same(
-    sandbox: Sandbox, clip: Path, way: str, retries: int
+    sandbox: Sandbox, clip: Path, variant: str, retries: int
 ) -> None:
     """As after an upgrade: a row of another release fails in the triggerer, and the task has no retries."""
-    run = waiting(way, clip, retries)
+    run = waiting(variant, clip, retries)
     for _ in range(2):
         assert run.fail_deferral(FAILURE).state == "deferred"
     sandbox.advance(600)
@@ -89,11 +89,11 @@ def test_a_video_whose_trigger_failed_is_waited_for_all_the_same(
 
 
 @pytest.mark.parametrize("event", [None, "ready", [], {}, {"status": "ready"}, {"version": 9, "status": "paused"}])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_video_whose_event_is_odd_is_waited_for_all_the_same(
-    sandbox: Sandbox, clip: Path, way: str, event: object
+    sandbox: Sandbox, clip: Path, variant: str, event: object
 ) -> None:
-    run = waiting(way, clip, 0)
+    run = waiting(variant, clip, 0)
     assert run.resume(event).state == "deferred"
     sandbox.advance(600)
     assert run.finish().state == "success"
@@ -116,11 +116,11 @@ def rewritten(run: TaskRun, **more: Any) -> None:
         pytest.param({"deadline": "soon", "poke_interval": "never"}, id="odd deadline"),
     ],
 )
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_stored_trigger_of_another_release_loses_no_video(
-    sandbox: Sandbox, clip: Path, way: str, more: dict[str, Any]
+    sandbox: Sandbox, clip: Path, variant: str, more: dict[str, Any]
 ) -> None:
-    run = waiting(way, clip, 0)
+    run = waiting(variant, clip, 0)
     rewritten(run, **more)
     sandbox.advance(600)
     assert run.finish().state == "success"
@@ -139,7 +139,7 @@ def test_a_submit_that_was_waited_with_was_not_made(sandbox: Sandbox, clip: Path
     assert sandbox.ledger().billed == 0
 
 
-def test_a_batch_says_that_its_videos_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_batch_says_that_its_videos_keep_running(sandbox: Sandbox, tmp_path: Path) -> None:
     run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **REQUEST))
     assert run.work().state == "deferred"
     report = run.fail_deferral()

@@ -1,5 +1,5 @@
 """
-Polls of a paid video that the service rejects: the same answer in every way of waiting, and nothing paid twice.
+Polls of a paid video that the service rejects: the same answer in every variant of waiting, and nothing paid twice.
 
 Each case is run by Airflow's own worker code and, where it defers, by the real trigger, against the sandbox.
 """
@@ -24,7 +24,7 @@ from tests.unit.worker import MODEL, Report, TaskRun, in_dag
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
-WAYS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
     "reschedule": {"mode": "reschedule"},
     "deferred": {"deferrable": True},
@@ -51,15 +51,15 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{package}.polling.worker.{name}", 0.02)
 
 
-def task(way: str, folder: Path, retries: int) -> TaskRun:
+def task(variant: str, folder: Path, retries: int) -> TaskRun:
     # A worker that waits sleeps on a clock that nobody waits for.
-    interval = 15 if way in IN_WORKER else 0.01
-    given: dict[str, Any] = {"poke_interval": interval, "retries": retries, **WAYS[way]}
-    if way in ("poke", "reschedule", "deferred"):
+    interval = 15 if variant in IN_WORKER else 0.01
+    given: dict[str, Any] = {"poke_interval": interval, "retries": retries, **VARIANTS[variant]}
+    if variant in ("poke", "reschedule", "deferred"):
         request_id = SiliconFlowHook().submit_video(VideoRequest(MODEL, "a cat", "1280x720")).request_id
         return TaskRun(in_dag(VideoReadySensor, request_id=request_id, **given))
     given |= {"model": MODEL, "image_size": "1280x720"}
-    if way == "batch":
+    if variant == "batch":
         return TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a cat"], destination=f"{folder}/", **given))
     return TaskRun(in_dag(GenerateVideoOperator, prompt="a cat", destination=f"{folder}/clip.mp4", **given))
 
@@ -76,22 +76,22 @@ def rejection(code: int, times: int) -> Fault:
 
 
 @pytest.mark.parametrize("code", [*ACCOUNT, *PERMANENT])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_few_rejected_polls_cost_nothing_but_time(
-    sandbox: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, variant: str, code: int
 ) -> None:
-    run = task(way, tmp_path, retries=0)
+    run = task(variant, tmp_path, retries=0)
     sandbox.script(rejection(code, times=3))
     assert run_to_its_end(run, sandbox).state == "success"
     assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize("code", PERMANENT)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_rejection_that_stays_is_an_error_whose_retry_pays_nothing(
-    sandbox: Sandbox, clock: Clock, tmp_path: Path, way: str, code: int
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, variant: str, code: int
 ) -> None:
-    run = task(way, tmp_path, retries=2)
+    run = task(variant, tmp_path, retries=2)
     sandbox.script(rejection(code, times=0))
     report = run_to_its_end(run, sandbox)
     assert report.state == "up_for_retry"

@@ -1,5 +1,5 @@
 """
-Ready, failed, timed out: the same answer in every way of waiting, and what Airflow makes of it.
+Ready, failed, timed out: the same answer in every variant of waiting, and what Airflow makes of it.
 
 Each case is run by Airflow's own worker code and, where it defers, by the real trigger, against the sandbox.
 """
@@ -40,7 +40,7 @@ ONE_TASK: dict[str, dict[str, Any]] = {
 SUCCESS, FAILED, RETRY, SKIPPED = "success", "failed", "up_for_retry", "skipped"
 
 #: What Airflow makes of each answer, with retries to spare. A sensor's retry could only ask for the same id again; a
-#: retry of the one task makes another video of a failed one, and goes on waiting for a late one.
+#: retry of the one task makes another video of a failed one, and waits again for a late one.
 STATES = {
     ("ready", "sensor"): SUCCESS,
     ("ready", "one task"): SUCCESS,
@@ -55,17 +55,17 @@ CASES = [
 ]
 
 
-def state_of(answer: str, way: str, soft_fail: bool, retries: int) -> str:
-    state = STATES[answer, "sensor" if way in SENSOR else "one task"]
+def state_of(answer: str, variant: str, soft_fail: bool, retries: int) -> str:
+    state = STATES[answer, "sensor" if variant in SENSOR else "one task"]
     if soft_fail and state != SUCCESS:
         return SKIPPED
     return FAILED if state == RETRY and not retries else state
 
 
-def task_for(way: str, is_mapped: bool, varied: dict[str, Any], **arguments: Any) -> TaskRun:
+def task_for(variant: str, is_mapped: bool, varied: dict[str, Any], **arguments: Any) -> TaskRun:
     """Make a task; mapped over its one varied argument, or plain."""
-    kind: Any = VideoReadySensor if way in SENSOR else GenerateVideoOperator
-    given = {"task_id": "video", **arguments, **(SENSOR | ONE_TASK)[way]}
+    kind: Any = VideoReadySensor if variant in SENSOR else GenerateVideoOperator
+    given = {"task_id": "video", **arguments, **(SENSOR | ONE_TASK)[variant]}
     with DAG("a_dag", schedule=None):
         if not is_mapped:
             return TaskRun(kind(**given, **varied))
@@ -73,56 +73,56 @@ def task_for(way: str, is_mapped: bool, varied: dict[str, Any], **arguments: Any
         return TaskRun(kind.partial(**given).expand(**{name: ["not this one", value]}), map_index=1)
 
 
-def make(answer: str, way: str, soft_fail: bool, retries: int, is_mapped: bool, folder: Path) -> TaskRun:
+def make(answer: str, variant: str, soft_fail: bool, retries: int, is_mapped: bool, folder: Path) -> TaskRun:
     prompt = "a cat [fail: too dark]" if answer == "failed" else "a cat"
     # Where time goes by between worker processes, no time goes by within one.
     interval, timeout = {(True, True): (5, 8), (True, False): (60, 1800), (False, True): (0.01, 0)}.get(
-        (way in IN_WORKER, answer == "timed out"), (0.01, 1800)
+        (variant in IN_WORKER, answer == "timed out"), (0.01, 1800)
     )
     waits: dict[str, Any] = {"poke_interval": interval, "timeout": timeout, "retries": retries}
-    if way in SENSOR:
+    if variant in SENSOR:
         request_id = SiliconFlowHook().submit_video(VideoRequest(MODEL, prompt, "1280x720")).request_id
-        return task_for(way, is_mapped, {"request_id": request_id}, **waits, soft_fail=soft_fail)
+        return task_for(variant, is_mapped, {"request_id": request_id}, **waits, soft_fail=soft_fail)
     request = {"model": MODEL, "image_size": "1280x720", "destination": f"{folder}/clip.mp4"}
-    return task_for(way, is_mapped, {"prompt": prompt}, **waits, **request)
+    return task_for(variant, is_mapped, {"prompt": prompt}, **waits, **request)
 
 
-def run_to_its_end(run: TaskRun, answer: str, way: str, sandbox: Sandbox) -> Report:
-    if answer != "timed out" and way not in IN_WORKER:
+def run_to_its_end(run: TaskRun, answer: str, variant: str, sandbox: Sandbox) -> Report:
+    if answer != "timed out" and variant not in IN_WORKER:
         assert run.work().state in ("deferred", "up_for_reschedule"), "the wait is a real one"
         sandbox.advance(600)
     return run.finish()
 
 
-@pytest.mark.parametrize(("answer", "way", "soft_fail", "retries", "is_mapped"), CASES)
+@pytest.mark.parametrize(("answer", "variant", "soft_fail", "retries", "is_mapped"), CASES)
 def test_answer(
     sandbox: Sandbox,
     clock: Clock,
     tmp_path: Path,
     answer: str,
-    way: str,
+    variant: str,
     soft_fail: bool,
     retries: int,
     is_mapped: bool,
 ) -> None:
-    run = make(answer, way, soft_fail, retries, is_mapped, tmp_path)
+    run = make(answer, variant, soft_fail, retries, is_mapped, tmp_path)
 
-    report = run_to_its_end(run, answer, way, sandbox)
+    report = run_to_its_end(run, answer, variant, sandbox)
 
-    assert report.state == state_of(answer, way, soft_fail, retries)
+    assert report.state == state_of(answer, variant, soft_fail, retries)
     (job,) = sandbox.ledger().jobs
     assert sandbox.ledger().billed == 1
     if answer == "ready":
         assert run.xcoms["video"]["request_id"] == job["request_id"]
         assert run.xcoms["video"]["seed"] == job["seed"]
     elif report.state != SKIPPED:
-        check_error(report.error, answer, way, job["request_id"])
+        check_error(report.error, answer, variant, job["request_id"])
     else:
         assert report.error is None
-    assert bool(clock.sleeps) == (way in IN_WORKER)
+    assert bool(clock.sleeps) == (variant in IN_WORKER)
 
 
-def check_error(error: BaseException | None, answer: str, way: str, request_id: str) -> None:
+def check_error(error: BaseException | None, answer: str, variant: str, request_id: str) -> None:
     said = str(error)
     assert request_id in said
     if answer == "failed":
@@ -130,22 +130,22 @@ def check_error(error: BaseException | None, answer: str, way: str, request_id: 
         assert (error.request_id, error.reason) == (request_id, "too dark")
         assert said.startswith(f"SiliconFlow could not make video {request_id}: too dark")
         assert error.billing is Billing.FAILED
-        assert isinstance(error, AirflowFailException) == (way in SENSOR)
+        assert isinstance(error, AirflowFailException) == (variant in SENSOR)
     else:
-        assert isinstance(error, AirflowSensorTimeout if way in SENSOR else VideoTimeoutError)
+        assert isinstance(error, AirflowSensorTimeout if variant in SENSOR else VideoTimeoutError)
         assert said.startswith(f"Video {request_id} was not ready")
         assert "last polled as InQueue at position 1" in said
         assert "keeps running at the service and is billed: nothing can cancel it" in said
         assert "costs nothing" in said
 
 
-@pytest.mark.parametrize("way", [*SENSOR, *ONE_TASK])
-def test_after_a_timeout_the_wait_goes_on_without_paying(
-    sandbox: Sandbox, clock: Clock, tmp_path: Path, way: str
+@pytest.mark.parametrize("variant", [*SENSOR, *ONE_TASK])
+def test_after_a_timeout_a_retry_waits_again_without_paying(
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, variant: str
 ) -> None:
-    run = make("timed out", way, False, 2, False, tmp_path)
-    run_to_its_end(run, "timed out", way, sandbox)
+    run = make("timed out", variant, False, 2, False, tmp_path)
+    run_to_its_end(run, "timed out", variant, sandbox)
     sandbox.advance(600)
-    again = run.clear() if way in SENSOR else run.retry()
+    again = run.clear() if variant in SENSOR else run.retry()
     assert again.state == "success"
     assert sandbox.ledger().billed == 1
