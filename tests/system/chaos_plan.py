@@ -151,11 +151,11 @@ def _videos(group: Group, prompts: Sequence[str], routes: Iterator[Route]) -> It
     size = {"batch": min(_BATCH, max(2, len(prompts) // 3)), "pair": 2}.get(variant, 1)
     for at in range(0, len(prompts), size):
         conn_id = _AWAY_CONNECTION if variant == "away" else connection_of(next(routes))
-        for place, prompt in enumerate(prompts[at : at + size]):
-            index, unit = at + place, at // size
+        for offset, prompt in enumerate(prompts[at : at + size]):
+            index, unit = at + offset, at // size
             chain = _chain(group, unit if variant == "batch" else index)
             pair = unit if variant == "pair" else None
-            yield Video(prompt, variant, policy, conn_id, chain, index=place, pair=pair)
+            yield Video(prompt, variant, policy, conn_id, chain, index=offset, pair=pair)
 
 
 def _chain(group: Group, index: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from tests.system.demo_config.airflow_local_settings import task_policy
 EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))
 
 
-#: Ready before the first look, or while the trigger waits: 0.2 to 1.8 s.
+#: Ready before the first poll, or while the trigger waits: 0.2 to 1.8 s.
 AT_ONCE, SOON = 1e9, 300.0
 
 

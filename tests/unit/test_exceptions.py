@@ -1,4 +1,4 @@
-"""The error tree: who is under whom, what no retry can mend, and what is said of the money."""
+"""The error tree: who is under whom, what no retry can fix, and what is said of the money."""
 
 from __future__ import annotations
 

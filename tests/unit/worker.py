@@ -128,7 +128,7 @@ class TaskRun:
         return self._run(method, {"event": event})
 
     def fail_deferral(self, error: str = TriggerFailureReason.TRIGGER_TIMEOUT) -> Report:
-        """Run the worker process that Airflow starts where a deferral came to nothing."""
+        """Run the worker process that Airflow starts where a deferral failed."""
         self.deferral = None
         return self._run(TRIGGER_FAIL_REPR, {"error": error})
 

@@ -1,4 +1,4 @@
-"""Look at files from asynchronous tests."""
+"""Read files from asynchronous tests."""
 
 from __future__ import annotations
 

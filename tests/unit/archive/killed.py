@@ -1,5 +1,5 @@
 """
-Kill a publishing process at chosen calls and look at what it leaves.
+Kill a publishing process at chosen calls and list what it leaves.
 
 Run as ``python -m tests.unit.archive.killed FOLDER``; prints counts of what was found as JSON. Each victim is a
 fork that kills itself at its n-th Python or C call, so that every chosen point is exact and the same in each run.

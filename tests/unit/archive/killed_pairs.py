@@ -1,5 +1,5 @@
 """
-Let two tasks publish under one name at once, kill one of them at a chosen call, and look at what is there.
+Let two tasks publish under one name at once, kill one of them at a chosen call, and list what is there.
 
 Run as ``python -m tests.unit.archive.killed_pairs FOLDER fail|overwrite [SEED]``; prints counts as JSON. Each
 task takes the claim, fills a staging file and publishes, as the archiver does; then both are retried.

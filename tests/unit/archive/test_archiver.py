@@ -77,7 +77,7 @@ async def test_archives_with_a_manifest_of_all_that_is_known(tmp_path: Path) -> 
     assert json.loads(read(tmp_path / "abc.mp4.json")) == manifest
 
 
-async def test_a_look_for_a_link_tells_the_newest_of_a_video(tmp_path: Path) -> None:
+async def test_a_poll_for_a_url_tells_the_newest_of_a_video(tmp_path: Path) -> None:
     async with Origin([rejection()]) as origin:
 
         async def poll() -> VideoStatus:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
-    Place = Callable[[], ObjectStoragePath]
+    NewDestination = Callable[[], ObjectStoragePath]
 
 ONE, TWO = "a_dag/run 1/video/-1", "a_dag/run 2/video/-1"
 PAIRS = 25
@@ -37,7 +37,7 @@ PAIRS = 25
 
 MOTO = pytest.param("moto", marks=NEEDS_MOTO)
 #: Stores on which two writers are kept apart by the store itself.
-EXCLUSIVE = pytest.mark.parametrize("place", ["local", "s3", "azure", MOTO], indirect=True)
+EXCLUSIVE = pytest.mark.parametrize("new_destination", ["local", "s3", "azure", MOTO], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,9 @@ def s3_client() -> Iterator[Any]:
 
 
 @pytest.fixture(params=["local", "s3", "azure", "s3 without conditions", "other", MOTO])
-def place(request: pytest.FixtureRequest, tmp_path: Path, in_store: InStore, s3_client: Any) -> Place:
+def new_destination(
+    request: pytest.FixtureRequest, tmp_path: Path, in_store: InStore, s3_client: Any
+) -> NewDestination:
     """Give new destinations, one after the other, in one kind of store."""
     stores = {
         "s3": lambda: in_store(S3Store(), "s3://bucket/clip.mp4"),
@@ -67,8 +69,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, in_store: InStore, s3_
 
 
 @pytest.fixture
-def path(place: Place) -> ObjectStoragePath:
-    return place()
+def path(new_destination: NewDestination) -> ObjectStoragePath:
+    return new_destination()
 
 
 def prepare(path: ObjectStoragePath, owner: str | None = ONE, if_exists: Any = "fail", **more: Any) -> Any:
@@ -137,10 +139,10 @@ def test_a_try_that_lost_its_claim_does_not_release_that_of_the_next(path: Objec
 
 
 @pytest.mark.parametrize(
-    "refusal", [NotImplementedError("A header you provided"), TypeError("unexpected keyword argument 'IfMatch'")]
+    "rejection", [NotImplementedError("A header you provided"), TypeError("unexpected keyword argument 'IfMatch'")]
 )
 def test_a_retry_takes_its_claim_again_on_a_store_that_cannot_replace_on_condition(
-    in_store: InStore, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+    in_store: InStore, monkeypatch: pytest.MonkeyPatch, rejection: Exception
 ) -> None:
     """Some stores with S3's API know ``If-None-Match`` alone, and some clients no ``IfMatch``."""
     store = S3Store()
@@ -149,7 +151,7 @@ def test_a_retry_takes_its_claim_again_on_a_store_that_cannot_replace_on_conditi
 
     def put_without_match(*args: Any, **kwargs: Any) -> None:
         if "IfMatch" in kwargs:
-            raise refusal
+            raise rejection
         put_file(*args, **kwargs)
 
     claims.take(path, ONE)
@@ -332,9 +334,9 @@ def assert_is_a_pair(path: ObjectStoragePath) -> str:
     return str(manifest["request_id"])
 
 
-def test_of_two_tasks_at_once_one_pays(place: Place) -> None:
+def test_of_two_tasks_at_once_one_pays(new_destination: NewDestination) -> None:
     for _ in range(PAIRS):
-        path = place()
+        path = new_destination()
         outcomes = race(lambda: prepare(path, ONE), lambda: prepare(path, TWO))  # noqa: B023
         refused = [outcome for outcome in outcomes if outcome]
         # Where the store keeps nobody apart, both may pay, and publishing finds out.
@@ -346,9 +348,9 @@ def test_of_two_tasks_at_once_one_pays(place: Place) -> None:
 
 
 @EXCLUSIVE
-def test_of_two_writers_at_once_one_publishes_and_no_video_is_destroyed(place: Place) -> None:
+def test_of_two_writers_at_once_one_publishes_and_no_video_is_destroyed(new_destination: NewDestination) -> None:
     for _ in range(PAIRS):
-        path = place()
+        path = new_destination()
         writers = [lambda name=name: put(path, name.encode(), request_id=name) for name in ("one", "two")]  # noqa: B023
         outcomes = race(*writers)
         (refused,) = (outcome for outcome in outcomes if isinstance(outcome, Exception))
@@ -358,10 +360,10 @@ def test_of_two_writers_at_once_one_publishes_and_no_video_is_destroyed(place: P
         assert names(path) == {"clip.mp4", "clip.mp4.json"}
 
 
-def test_two_tries_of_one_task_that_overwrite_never_mix(place: Place) -> None:
+def test_two_tries_of_one_task_that_overwrite_never_mix(new_destination: NewDestination) -> None:
     """Both hold the claim by turns: the last one to take it publishes."""
     for _ in range(PAIRS):
-        path = place()
+        path = new_destination()
         put(path, b"old", request_id="old")
 
         def overwrite(name: str, path: ObjectStoragePath = path) -> None:
@@ -378,10 +380,10 @@ def test_two_tries_of_one_task_that_overwrite_never_mix(place: Place) -> None:
         assert names(path) == {"clip.mp4", "clip.mp4.json"}
 
 
-def test_of_many_that_take_over_an_old_claim_one_has_it(place: Place) -> None:
+def test_of_many_that_take_over_an_old_claim_one_has_it(new_destination: NewDestination) -> None:
     owners = [f"a_dag/run {number}/video/-1" for number in range(8)]
     for _ in range(5):
-        path = place()
+        path = new_destination()
         prepare(path)
         age(path, 8)
         outcomes = race(*(lambda owner=owner: claims.take(path, owner) for owner in owners))  # noqa: B023

@@ -244,9 +244,9 @@ def test_unknown_file_systems_are_named(destination: str) -> None:
 
 def test_places_without_rights_are_found_beforehand(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for place_ in (f"{tmp_path}/file/clip.mp4", "/proc/no/clip.mp4", "/proc/clip.mp4"):
-        with pytest.raises(DestinationError, match=re.escape(place_.rpartition("/")[0])):
-            prepare_destination(place_, owner=None, if_exists="fail")
+    for destination in (f"{tmp_path}/file/clip.mp4", "/proc/no/clip.mp4", "/proc/clip.mp4"):
+        with pytest.raises(DestinationError, match=re.escape(destination.rpartition("/")[0])):
+            prepare_destination(destination, owner=None, if_exists="fail")
     prepare_destination(f"{tmp_path}/clip.mp4", owner=None, if_exists="fail")
     prepare_destination(f"{tmp_path}/", owner=None, if_exists="skip")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -270,7 +270,7 @@ class ForbiddenError(Exception):
 
 @pytest.mark.parametrize("error", [PermissionError("ListBucket"), ForbiddenError(), OSError(errno.EACCES, "no")])
 @pytest.mark.parametrize("probe", [True, False])
-def test_a_store_that_forbids_to_look_is_used(
+def test_a_store_that_forbids_to_list_is_used(
     in_store: InStore, monkeypatch: pytest.MonkeyPatch, error: Exception, probe: bool
 ) -> None:
     def forbidden(*_: Any, **__: Any) -> None:

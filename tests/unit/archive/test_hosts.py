@@ -150,7 +150,7 @@ def test_a_blocked_address_is_blocked_in_each_spelling(address: IPv4Address, dig
 @example("1.2.3")
 @example("0x7f.1.")
 def test_whatever_the_platform_reads_as_an_address_is_read_the_same_or_refused(host: str) -> None:
-    """The law of the guard before DNS: no text is a name to us and an address to C."""
+    """The rule of the guard before DNS: no text is a name to us and an address to C."""
     try:
         platform = IPv4Address(socket.inet_aton(host))
     except OSError:

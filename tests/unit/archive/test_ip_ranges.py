@@ -31,7 +31,7 @@ STRICTER: list[IPv4Network | IPv6Network] = [
     IPv6Network("::ffff:0:192.175.48.0/120"),
 ]
 #: Where we allow what the corpus's strict policy refuses: behind a DNS64, as every IPv6-only network of AWS has, each
-#: storage that has no IPv6 address of its own is reached by 64:ff9b::/96. The IPv4 address inside is judged.
+#: storage that has no IPv6 address of its own is reached by 64:ff9b::/96. The IPv4 address inside is checked.
 NEEDED = IPv6Network("64:ff9b::/96")
 
 
@@ -58,11 +58,11 @@ def test_the_corpus_of_addresses(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", ADDRESSES, ids=lambda case: case["input"])
 def test_what_both_policies_of_the_corpus_say_is_what_we_say(case: dict[str, Any]) -> None:
     address = ip_address(case["input"])
-    verdict = "blocked" if special_purpose(address) else "allowed"
+    ours = "blocked" if special_purpose(address) else "allowed"
     said = set(case["policies"].values())
-    assert verdict in said
+    assert ours in said
     if len(said) == 2:
-        assert (verdict == "allowed") == (address in NEEDED)
+        assert (ours == "allowed") == (address in NEEDED)
 
 
 #: Address and the document that names it.

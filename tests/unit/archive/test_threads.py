@@ -100,11 +100,11 @@ def test_other_ends_of_a_task(
 def test_nothing_that_hangs_holds_the_task(
     origin: Origin, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, hangs = threading.Event(), threading.Event()
+    released, hangs = threading.Event(), threading.Event()
 
     def hang(*_: Any) -> None:
         hangs.set()
-        go_on.wait(60)
+        released.wait(60)
 
     monkeypatch.setattr(threads, "CLEANUP_TIMEOUT", 0.1)
     if where == "disk":
@@ -113,7 +113,7 @@ def test_nothing_that_hangs_holds_the_task(
         monkeypatch.setattr(stores, "create", hang)
     assert_times_out(lambda: run_archive(archiving(origin, tmp_path)), 1.5)
     assert hangs.is_set()
-    go_on.set()
+    released.set()
 
 
 def test_no_thread_holds_the_process() -> None:
@@ -172,12 +172,12 @@ def test_many_run_at_once_in_one_loop(origin: Origin, tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_is_told_before_paying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = threading.Event()
+    released = threading.Event()
     monkeypatch.setattr(prepare, "PREPARE_TIMEOUT", 0.1)
-    monkeypatch.setattr(prepare, "check_writable", lambda *_, **__: go_on.wait(60))
+    monkeypatch.setattr(prepare, "check_writable", lambda *_, **__: released.wait(60))
     with pytest.raises(DestinationError, match=r"clip\.mp4: the store did not answer within"):
         prepare.prepare_destination(f"{tmp_path}/clip.mp4", owner=OWNER, if_exists="fail")
-    go_on.set()
+    released.set()
 
 
 def test_the_bounded_call_keeps_its_own_errors() -> None:
@@ -191,13 +191,13 @@ def test_the_bounded_call_keeps_its_own_errors() -> None:
 def test_a_store_that_hangs_after_the_download_has_a_limit(
     origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on = threading.Event()
-    monkeypatch.setattr(stores, "create", lambda *_: go_on.wait(60))
+    released = threading.Event()
+    monkeypatch.setattr(stores, "create", lambda *_: released.wait(60))
     began = time.monotonic()
     with pytest.raises(SiliconFlowError, match="did not take the video within"):
         run_archive(lambda: _unclaimed(origin, tmp_path))
     assert time.monotonic() - began < 60
-    go_on.set()
+    released.set()
 
 
 async def _unclaimed(origin: Origin, folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ PUBLIC_API = "http://8.8.8.8/v1"
 
 
 @pytest.mark.parametrize("case", ADDRESSES, ids=lambda case: case["input"])
-def test_an_address_is_judged_by_the_tables(case: dict[str, Any]) -> None:
+def test_an_address_is_checked_by_the_tables(case: dict[str, Any]) -> None:
     """The corpus and the tables are compared in test_ip_ranges."""
     assert is_public(case["input"]) == (special_purpose(ip_address(case["input"])) is None)
 
@@ -294,7 +294,7 @@ def test_what_the_resolver_takes_for_an_address_is_sent_as_that_address_or_refus
         assert meant >= _resolved(host)
 
 
-def test_the_guard_judges_each_address() -> None:
+def test_the_guard_checks_each_address() -> None:
     guard = SsrfGuard(UrlPolicy())
     with pytest.raises(ConnectionRefusedError):
         guard((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443)))

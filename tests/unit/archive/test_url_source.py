@@ -54,7 +54,7 @@ async def fetch(
 
 
 @pytest.mark.parametrize("lives", [-600, -1, 0, 14, 15])
-async def test_a_dying_link_is_changed_before_it_is_used(stage: Path, lives: float) -> None:
+async def test_an_expiring_url_is_changed_before_it_is_used(stage: Path, lives: float) -> None:
     async with Origin() as origin:
         service = Service(signed_url(origin, "fresh", 600))
         await fetch(origin, stage, signed_url(origin, "old", lives), service)
@@ -62,7 +62,7 @@ async def test_a_dying_link_is_changed_before_it_is_used(stage: Path, lives: flo
 
 
 @pytest.mark.parametrize("url", [16, None])
-async def test_a_living_or_timeless_link_is_used_as_it_is(stage: Path, url: int | None) -> None:
+async def test_a_valid_or_timeless_url_is_used_as_it_is(stage: Path, url: int | None) -> None:
     async with Origin() as origin:
         service = Service()
         await fetch(
@@ -71,7 +71,7 @@ async def test_a_living_or_timeless_link_is_used_as_it_is(stage: Path, url: int 
         assert (names(origin), service.asked) == (["old"], 0)
 
 
-async def test_without_a_link_one_is_asked_for(stage: Path) -> None:
+async def test_without_a_url_one_is_polled_for(stage: Path) -> None:
     async with Origin() as origin:
         await fetch(origin, stage, None, Service(signed_url(origin, "fresh", 600)))
         assert names(origin) == ["fresh"]
@@ -84,7 +84,7 @@ async def test_without_a_link_one_is_asked_for(stage: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-async def test_a_refused_link_is_changed_once(stage: Path, status: int) -> None:
+async def test_a_rejected_url_is_changed_once(stage: Path, status: int) -> None:
     async with Origin([rejection(status)]) as origin:
         service = Service(signed_url(origin, "fresh", 600))
         got = await fetch(origin, stage, signed_url(origin, "old", 600), service)
@@ -101,7 +101,7 @@ async def test_a_refused_link_is_changed_once(stage: Path, status: int) -> None:
         ("fresh", "this is its fresh URL"),
     ],
 )
-async def test_a_dead_link_is_an_error_with_the_facts(stage: Path, fresh: str | None, outcome: str) -> None:
+async def test_an_expired_url_is_an_error_with_what_is_known(stage: Path, fresh: str | None, outcome: str) -> None:
     async with Origin() as origin:
         origin.otherwise = lambda request: rejection()
         service = Service(signed_url(origin, fresh, -60) if fresh else None)
@@ -137,7 +137,7 @@ async def test_the_storages_clock_decides(stage: Path) -> None:
             await fetch(origin, stage, url, Service(SiliconFlowConnectionError("API down", host="h")))
 
 
-async def test_a_link_that_dies_between_attempts_is_changed_and_the_download_resumed(stage: Path) -> None:
+async def test_a_url_that_expires_between_attempts_is_changed_and_the_download_resumed(stage: Path) -> None:
     clock = Clock()
 
     def dies_meanwhile(request: Request) -> Reply:
@@ -155,7 +155,7 @@ async def test_a_link_that_dies_between_attempts_is_changed_and_the_download_res
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
-async def test_without_a_strong_etag_a_fresh_link_starts_over(stage: Path, etag: str) -> None:
+async def test_without_a_strong_etag_a_fresh_url_starts_over(stage: Path, etag: str) -> None:
     first = cut(50_000, ETag=etag) if etag else Reply(200, BODY, send=50_000)
     async with Origin([first, rejection()]) as origin:
         await fetch(origin, stage, signed_url(origin, "old", 60), Service(signed_url(origin, "fresh", 600)))
@@ -164,7 +164,7 @@ async def test_without_a_strong_etag_a_fresh_link_starts_over(stage: Path, etag:
         assert read(stage) == BODY
 
 
-async def test_a_fresh_link_to_other_bytes_starts_over(stage: Path) -> None:
+async def test_a_fresh_url_to_other_bytes_starts_over(stage: Path) -> None:
     other = BODY[:-1] + b"!"
     script = [cut(50_000), rejection(), whole(other, ETag='"v2"')]
     async with Origin(script) as origin:
@@ -173,7 +173,7 @@ async def test_a_fresh_link_to_other_bytes_starts_over(stage: Path) -> None:
         assert read(stage) == other
 
 
-async def test_a_fresh_link_is_asked_for_again_only_after_bytes_came(stage: Path) -> None:
+async def test_a_fresh_url_is_polled_for_again_only_after_bytes_came(stage: Path) -> None:
     script = [rejection(), cut(50_000), rejection(), part(50_000)]
     async with Origin(script) as origin:
         service = Service(signed_url(origin, "two", 600), signed_url(origin, "three", 600))

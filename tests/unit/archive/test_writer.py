@@ -38,10 +38,10 @@ async def test_starts_over_with_nothing_left_of_before(stage: Path) -> None:
 
 
 async def test_closing_waits_for_the_thread(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, go_on = FileWriter._store, threading.Event()
+    real, released = FileWriter._store, threading.Event()
 
     def slow(writer: FileWriter, chunks: list[bytes]) -> None:
-        assert go_on.wait(10)
+        assert released.wait(10)
         real(writer, chunks)
 
     monkeypatch.setattr(FileWriter, "_store", slow)
@@ -50,7 +50,7 @@ async def test_closing_waits_for_the_thread(stage: Path, monkeypatch: pytest.Mon
     closing = asyncio.create_task(writer.close())
     await asyncio.wait({closing}, timeout=0.05)
     assert not closing.done()
-    go_on.set()
+    released.set()
     await asyncio.wait_for(closing, 10)
     assert len(read(stage)) == BLOCK
 

@@ -24,7 +24,7 @@ def response(status: int, body: object, cut: str = "") -> Response:
 
 
 #: Where an id may stand in a success.
-PLACES: dict[str, Any] = {
+ODD_BODIES: dict[str, Any] = {
     "data": {"data": {"requestId": ID}},
     "code and data": {"code": 20000, "message": "Ok", "data": {"requestId": ID}},
     "snake": {"request_id": ID},
@@ -49,7 +49,7 @@ PLACES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("body", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES)
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_an_id_is_found_where_gateways_put_it(status: int, body: Any) -> None:
     submitted = read_submit(response(status, body))

@@ -116,21 +116,21 @@ def answers(seed: int) -> Iterator[Response]:
 )
 def test_a_result_or_an_error_of_ours(seed: int, read: Callable[[Response], Any]) -> None:
     results = errors = 0
-    free_verdicts = set()
+    free_kinds = set()
     for answer in answers(seed):
         try:
             result = read(answer)
         except SiliconFlowError as error:
             errors += 1
             f"{error} {error!r} {final_submit_error(error, model='m')}".encode()
-            free_verdicts.add(classify_failure(Route.FREE, error))
+            free_kinds.add(classify_failure(Route.FREE, error))
         else:
             results += 1
             f"{result} {result!r}".encode()
             if isinstance(result, VideoStatus):
                 follow(result)
-    assert free_verdicts == {FailureKind.RETRY, FailureKind.PERMANENT}
-    # Both ways must have been walked often, else the generator is asleep.
+    assert free_kinds == {FailureKind.RETRY, FailureKind.PERMANENT}
+    # Both must have been common, else the generator is too narrow.
     assert min(results, errors) > ANSWERS / 100, (results, errors)
 
 

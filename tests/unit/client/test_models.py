@@ -22,17 +22,17 @@ from airflow_provider_siliconflow.client.models import (
 
 T2V = "Wan-AI/Wan2.2-T2V-A14B"
 I2V = "Wan-AI/Wan2.2-I2V-A14B"
-PICTURE = "data:image/png;base64,iVBORw0KGgo="
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
 GOOD: dict[str, Any] = {"model": T2V, "prompt": "a cat", "image_size": "1280x720"}
 URL = "https://s3.example/clip%2Fa.mp4?Expires=1741861920&Signature=s3cr3t"
 
 
 @pytest.mark.parametrize("size", IMAGE_SIZES)
-def test_a_good_request_has_no_problems_and_no_doubts(size: str) -> None:
+def test_a_good_request_has_no_problems_and_no_warnings(size: str) -> None:
     for video in (
         VideoRequest(T2V, "a cat", size),
-        VideoRequest(I2V, "it moves", size, "blur", PICTURE, 7),
-        VideoRequest(I2V, "it moves", size, image="https://host/picture-without-extension"),
+        VideoRequest(I2V, "it moves", size, "blur", IMAGE, 7),
+        VideoRequest(I2V, "it moves", size, image="https://host/image-without-extension"),
     ):
         assert video.validate() == []
         assert video.warnings() == []
@@ -53,7 +53,7 @@ def test_a_good_request_has_no_problems_and_no_doubts(size: str) -> None:
         ({"seed": True}, "seed True is not an integer."),
         ({"model": I2V}, f"{I2V} makes a video from an image: image is missing."),
         ({"model": I2V, "image": ""}, "image is missing."),
-        ({"image": PICTURE}, f"{T2V} makes a video from text alone: image must not be given."),
+        ({"image": IMAGE}, f"{T2V} makes a video from text alone: image must not be given."),
         ({"model": I2V, "image": "/tmp/cat.png"}, "image is neither an http(s) URL nor a base64 data URI"),
         ({"model": I2V, "image": 5}, "image is neither"),
         ({"model": I2V, "image": "https://"}, "image is neither"),
@@ -72,19 +72,19 @@ def test_all_problems_are_named_at_once() -> None:
     assert [problem.split()[0] for problem in problems] == ["prompt", "image_size", "negative_prompt", "seed", I2V]
 
 
-def test_an_unknown_model_is_a_doubt_never_a_problem() -> None:
-    for image in (None, PICTURE):
+def test_an_unknown_model_is_a_warning_never_a_problem() -> None:
+    for image in (None, IMAGE):
         video = VideoRequest("Wan-AI/Wan9", "a cat", "960x960", image=image)
         assert video.validate() == []
-        (doubt,) = video.warnings()
-        assert "'Wan-AI/Wan9' is not among those known" in doubt
+        (warning,) = video.warnings()
+        assert "'Wan-AI/Wan9' is not among those known" in warning
 
 
-@pytest.mark.parametrize(("size", "doubts"), [(LARGE_IMAGE - 60, 0), (LARGE_IMAGE + 60, 1)])
-def test_an_image_above_5_mb_is_a_doubt(size: int, doubts: int) -> None:
+@pytest.mark.parametrize(("size", "warnings"), [(LARGE_IMAGE - 60, 0), (LARGE_IMAGE + 60, 1)])
+def test_an_image_above_5_mb_is_a_warning(size: int, warnings: int) -> None:
     for head in ("data:image/png;base64,", "Data:image/PNG;base64,"):
         image = head + "A" * (size // 3 * 4)
-        assert len(VideoRequest(I2V, "it moves", "960x960", image=image).warnings()) == doubts
+        assert len(VideoRequest(I2V, "it moves", "960x960", image=image).warnings()) == warnings
 
 
 @pytest.mark.parametrize("field", ["model", "prompt", "image_size", "negative_prompt", "image", "seed"])
@@ -98,18 +98,18 @@ def test_no_sentence_carries_more_of_the_user_than_80_characters(field: str) -> 
 
 def test_the_body_has_the_fields_that_are_set_and_no_others() -> None:
     assert VideoRequest(**GOOD).to_json() == GOOD
-    whole = GOOD | {"model": I2V, "negative_prompt": "blur", "image": PICTURE, "seed": 0}
+    whole = GOOD | {"model": I2V, "negative_prompt": "blur", "image": IMAGE, "seed": 0}
     assert VideoRequest(**whole).to_json() == whole
 
 
 @given(st.builds(VideoRequest, *[st.one_of(st.none(), st.text(), st.integers(), st.lists(st.text()))] * 6))
-def test_whatever_a_template_gave_is_judged_without_an_exception(video: VideoRequest) -> None:
+def test_whatever_a_template_gave_is_checked_without_an_exception(video: VideoRequest) -> None:
     assert all(isinstance(problem, str) for problem in video.validate())
 
 
 def test_requests_and_results_are_frozen_and_show_no_image() -> None:
-    video = VideoRequest(I2V, "it moves", "960x960", image=PICTURE)
-    assert PICTURE not in repr(video) + str(video)
+    video = VideoRequest(I2V, "it moves", "960x960", image=IMAGE)
+    assert IMAGE not in repr(video) + str(video)
     for value in (video, SubmittedVideo("id", None, "host"), VideoStatus("id", VideoState.FAILED)):
         with pytest.raises(dataclasses.FrozenInstanceError):
             value.model = "other"  # type: ignore[misc,union-attr]

@@ -16,7 +16,7 @@ from tests.unit.sandbox.conftest import Start
     [
         (None, "Invalid token"),
         ("", "Invalid token"),
-        ("Bearer nonsense", "Invalid token"),
+        ("Bearer unknown", "Invalid token"),
         ("Basic sk-" + "a" * 48, "Invalid token"),
         ("Bearer sk-" + "a" * 48, {"message": "Api key is invalid", "data": None}),
     ],
@@ -161,7 +161,7 @@ def test_the_trace_id_is_a_switch(start: Start, trace: str, traced: tuple[bool, 
     assert ("x-siliconcloud-trace-id" in submitted.headers, "x-siliconcloud-trace-id" in polled.headers) == traced
 
 
-def test_a_video_lives_from_the_line_to_its_link(start: Start) -> None:
+def test_a_video_from_its_queue_to_its_url(start: Start) -> None:
     caller = start()
     request_id = caller.request_id(seed=7)
     assert len(request_id) == 12

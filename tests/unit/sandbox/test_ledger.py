@@ -74,7 +74,7 @@ _STEPS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def judged() -> Iterator[Caller]:
+def audited() -> Iterator[Caller]:
     switches = Settings(tiny=True, submits_per_minute=6, balance=30, url_seconds=600)
     with Sandbox(switches, start=NOON) as sandbox:
         caller = Caller(sandbox)
@@ -86,29 +86,29 @@ def judged() -> Iterator[Caller]:
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=_STEPS)
-def test_whatever_goes_wrong_the_sums_agree(judged: Caller, steps: list[tuple[Fault | None, str]]) -> None:
-    judged.sandbox.reset()
+def test_whatever_goes_wrong_the_sums_agree(audited: Caller, steps: list[tuple[Fault | None, str]]) -> None:
+    audited.sandbox.reset()
     told: list[str] = []
     urls: list[str] = []
     fetched = 0
     for fault, step in steps:
         if fault is not None:
-            judged.sandbox.script(fault)
+            audited.sandbox.script(fault)
         try:
             if step.startswith("submit"):
-                said = judged.submit(prompt="[fail: x]" if step == "submit-failing" else "x")
+                said = audited.submit(prompt="[fail: x]" if step == "submit-failing" else "x")
                 told += _field(said, "requestId")
             elif step == "poll" and told:
-                said = judged.status(told[-1])
+                said = audited.status(told[-1])
                 videos = (_field(said, "results") or [None])[0] or {}
                 urls += [video["url"] for video in videos.get("videos", []) if video["url"]]
             elif step == "fetch" and urls:
-                fetched += judged.download(urls[-1]).content.startswith(b"\x00\x00\x00")
+                fetched += audited.download(urls[-1]).content.startswith(b"\x00\x00\x00")
             elif step == "advance":
-                judged.sandbox.advance(200)
+                audited.sandbox.advance(200)
         except requests.RequestException:
             pass
-    ledger = judged.sandbox.ledger()
+    ledger = audited.sandbox.ledger()
     assert_sums_agree(ledger)
     assert len(told) == len(set(told)) == ledger.answered <= ledger.billed
     assert set(told) <= {job["request_id"] for job in ledger.jobs}

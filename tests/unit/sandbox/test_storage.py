@@ -1,4 +1,4 @@
-"""Links and downloads: valid to the byte and the second, whole or spoiled."""
+"""URLs and downloads: valid to the byte and the second, whole or spoiled."""
 
 from __future__ import annotations
 
