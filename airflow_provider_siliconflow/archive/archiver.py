@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ class VideoFacts:
     :param seed: The seed used.
     :param inference_seconds: As the service tells.
     :param trace_ids: ``x-siliconcloud-trace-id`` of the calls, for the vendor's support.
+    :param details: What else the manifest tells, by name: JSON.
     """
 
     request_id: str | None = None
@@ -55,6 +56,7 @@ class VideoFacts:
     seed: int | None = None
     inference_seconds: float | None = None
     trace_ids: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def with_status(self, seen: VideoStatus) -> VideoFacts:
         """
@@ -209,6 +211,7 @@ class _Polls:
 def _manifest(video: VideoFacts, fetched: Downloaded, path: str, now: datetime) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
+        **video.details,
         "request_id": video.request_id,
         "model": video.model,
         **({"prompt": video.prompt} if video.prompt is not None else {}),

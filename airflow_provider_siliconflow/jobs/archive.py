@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_siliconflow.archive.threads import run_archive
 from airflow_provider_siliconflow.exceptions import VideoExpiredError
+from airflow_provider_siliconflow.jobs.video_facts import details_of, origin_of, with_error, with_manifest
+from airflow_provider_siliconflow.jobs.video_xcom import push
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -16,7 +20,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.archive.archiver import VideoFacts
     from airflow_provider_siliconflow.archive.existing import IfExists
+    from airflow_provider_siliconflow.client.video_record import VideoRecord
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.target import Target
 
 
 T = TypeVar("T")
@@ -34,22 +40,35 @@ def owner_of(context: Context) -> str:
 
 
 def archive(
-    context: Context, hook: SiliconFlowHook, destination: Any, url: str | None, video: VideoFacts, if_exists: IfExists
+    context: Context,
+    hook: SiliconFlowHook,
+    target: Target,
+    url: str | None,
+    video: VideoFacts,
+    told: VideoRecord,
 ) -> str:
     """
-    Archive a video from a worker, push its manifest, and return its path.
+    Archive a video from a worker, push its manifest and its record, and return its path.
 
     :param context: The task's context.
     :param hook: The service.
-    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
+    :param target: Where it goes.
     :param url: The video's signed URL; None to ask the service for one.
     :param video: What is known of it.
-    :param if_exists: What to do if another video is there.
+    :param told: What the tasks before this one have told of it.
     :return: The published path.
     :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
     """
-    owner = owner_of(context)
-    manifest = run_for_task(context, lambda: archive_manifest(hook, destination, url, video, if_exists, owner))
+    try:
+        origin = {**origin_of(context, hook.siliconflow_conn_id), "host": hook.settings.base_url}
+        video = replace(video, details=details_of(told, origin))
+        manifest = run_for_task(
+            context, lambda: archive_manifest(hook, target.destination, url, video, target.if_exists, target.owner)
+        )
+    except Exception as error:
+        push(context, with_error(told, error))
+        raise
+    push(context, with_manifest(told, manifest))
     context["ti"].xcom_push(key="manifest", value=manifest)
     path: str = manifest["path"]
     return path

@@ -81,6 +81,7 @@ class Archiver:
         results = await self._poll_all(list(due.values()), rejected)
         ready: dict[int, VideoStatus] = {}
         for (index, video), (last, result) in zip(due.items(), results, strict=True):
+            self._jobs[index].saw(last)
             if result and (status := self._ready(index, result)):
                 ready[index] = status
             elif result is None and isinstance(last, SiliconFlowError):

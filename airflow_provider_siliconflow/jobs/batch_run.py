@@ -16,8 +16,11 @@ from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemS
 from airflow_provider_siliconflow.jobs.batch_archive import Archiver
 from airflow_provider_siliconflow.jobs.batch_end import describe_pending
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
+from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
 from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, unknown_sentence
+from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_facts import origin_of
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class BatchRun:
     :param state: How far they are.
     :param submitter: The submits.
     :param archiver: The polls and downloads.
+    :param records: What is told of each video.
     :param is_recorded: Whether a retry finds the videos on record.
     """
 
@@ -68,6 +72,7 @@ class BatchRun:
     state: BatchState
     submitter: Submitter
     archiver: Archiver
+    records: BatchRecords
     is_recorded: bool
     #: What is wrong with the arguments of a try that had paid before that was found; empty if nothing is.
     problem: str = ""
@@ -142,12 +147,14 @@ def open_run(
         requests = _begin(lists, order)
         _check_connection(hook, lists, requests, order.policy)
     state = BatchState.new(keys=[request.key for request in requests]) if state is None else state
+    origin = origin_of(context, hook.siliconflow_conn_id)
     jobs = [
-        VideoJob(hook, request.fields, lists.record_of(request), order.policy, lists.max_tries, order.target)
+        VideoJob(hook, request.fields, lists.record_of(request), order.policy, lists.max_tries, order.target, origin)
         for request in requests
     ]
-    submitter = Submitter(requests, jobs, state, order.timeout, give_up_or_wait)
-    return BatchRun(order, requests, jobs, state, submitter, Archiver(hook, jobs, state), lists.exists)
+    records = BatchRecords(context, jobs, state)
+    submitter = Submitter(requests, jobs, state, order.timeout, give_up_or_wait, records.push_changed)
+    return BatchRun(order, requests, jobs, state, submitter, Archiver(hook, jobs, state), records, lists.exists)
 
 
 def _check_connection(

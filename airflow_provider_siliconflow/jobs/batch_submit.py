@@ -57,6 +57,7 @@ class Submitter:
     :param timeout: Seconds to wait for the videos after the last submit.
     :param give_up_or_wait: Returns the seconds after which a rejected submit is tried again, or raises
         :class:`SubmitRejectedError`.
+    :param tell: Called when a video became pending.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class Submitter:
         state: BatchState,
         timeout: float,
         give_up_or_wait: Callable[..., float],
+        tell: Callable[[], None],
     ) -> None:
         self._requests = requests
         self._jobs = jobs
         self._state = state
         self._timeout = timeout
         self._give_up_or_wait = give_up_or_wait
+        self._tell = tell
         self._unpolled: set[str] = set()
 
     def reattach(self) -> None:
@@ -219,6 +222,7 @@ class Submitter:
         )
         self._unpolled.add(job.request_id)
         state.accepted_at, state.rejections, state.deadline = now, 0, now + self._timeout
+        self._tell()
 
     def _wait_or_give_up(self, error: SiliconFlowError) -> float | None:
         state = self._state

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing, NextStep
+from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
     SiliconFlowConfigError,
@@ -25,7 +26,7 @@ from airflow_provider_siliconflow.jobs.submit import submit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_siliconflow.client.models import VideoRequest, VideoStatus
+    from airflow_provider_siliconflow.client.models import VideoRequest
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.target import Target
 
@@ -46,6 +47,7 @@ class VideoJob:
     :param policy: What the user said about paying again.
     :param max_tries: The task instance's.
     :param target: Where the video goes; None for a task that only submits.
+    :param origin: Where the video is made, for its manifest.
     """
 
     hook: SiliconFlowHook
@@ -54,12 +56,18 @@ class VideoJob:
     policy: ResubmitPolicy
     max_tries: int
     target: Target | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
     #: The record of the video, once it has a request id.
     record: SubmitRecord | None = None
     #: Whether the record is in the store.
     is_recorded: bool = False
     #: Whether a POST is on its way.
     is_submitting: bool = False
+    #: What the last poll told, and its ISO 8601 time.
+    status: VideoStatus | None = None
+    seen_at: str | None = None
+    #: The manifest of what is archived, once it is.
+    manifest: dict[str, Any] | None = None
     _request: VideoRequest | None = None
 
     @cached_property
@@ -158,6 +166,7 @@ class VideoJob:
         """
         try:
             if self.target and (made := self.target.prepare()) is not None:
+                self.manifest = made
                 return made
         except DestinationError as error:
             error.with_billing(Billing.NOT_SUBMITTED)
@@ -203,6 +212,15 @@ class VideoJob:
 
             release_claim(self.target.destination, owner=self.target.owner)
 
+    def saw(self, poll: object) -> None:
+        """
+        Note what a poll of the video told.
+
+        :param poll: What the poll returned; an error tells nothing.
+        """
+        if isinstance(poll, VideoStatus):
+            self.status, self.seen_at = poll, now()
+
     async def archive(self, video: VideoStatus) -> dict[str, Any]:
         """
         Archive the video that is ready.
@@ -214,22 +232,29 @@ class VideoJob:
         # Imported here, since it loads aiohttp, which a process that archives nothing does not need.
         from airflow_provider_siliconflow.archive.archiver import VideoFacts
         from airflow_provider_siliconflow.jobs.archive import archive_manifest
+        from airflow_provider_siliconflow.jobs.video_facts import manifest_details
 
         assert self.target
         assert self.record
         record, target = self.record, self.target
+        self.saw(video)
         traces = (record.trace_id,) if record.trace_id else ()
-        known = VideoFacts(record.request_id, record.model or None, record.prompt, trace_ids=traces)
-        return await archive_manifest(
+        known = VideoFacts(
+            record.request_id, record.model or None, record.prompt, trace_ids=traces, details=manifest_details(self)
+        )
+        self.manifest = await archive_manifest(
             self.hook, target.destination, video.url, known.with_status(video), target.if_exists, target.owner
         )
+        return self.manifest
 
     def find_archived(self) -> dict[str, Any] | None:
         """Return the manifest of the video if an earlier try has archived it, whatever the service says by now."""
         from airflow_provider_siliconflow.archive.publish import find_archived
 
         assert self.target
-        return find_archived(self.target.destination, self.request_id, owner=self.target.owner)
+        made = find_archived(self.target.destination, self.request_id, owner=self.target.owner)
+        self.manifest = made or self.manifest
+        return made
 
     def explain(self, error: Exception) -> SiliconFlowError:
         """

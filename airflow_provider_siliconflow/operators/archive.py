@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -9,8 +12,12 @@ from airflow.sdk import BaseOperator
 from airflow_provider_siliconflow._airflow.names import mask_secret
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
-from airflow_provider_siliconflow.jobs.archive import archive
+from airflow_provider_siliconflow.jobs.archive import archive, owner_of
 from airflow_provider_siliconflow.jobs.arguments import text
+from airflow_provider_siliconflow.jobs.record import now
+from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_facts import with_status
+from airflow_provider_siliconflow.jobs.video_xcom import pull_upstream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,9 +99,14 @@ class ArchiveVideoOperator(BaseOperator):
                 "There is nothing to archive: both request_id and url are empty. Did the tasks before this one run?"
             )
         hook = SiliconFlowHook(self.siliconflow_conn_id)
-        facts = VideoFacts(request_id, self.model, self.prompt)
+        told = pull_upstream(context, request_id)
+        prompt = told.prompt if self.prompt is None else self.prompt
+        told = replace(told, model=self.model or told.model, prompt=prompt)
+        facts = VideoFacts(request_id, told.model, told.prompt)
         if request_id and url:
             # For the manifest only, so one try: with a URL at hand, a silent service holds nothing up.
             seen = hook.poll(request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
-        return archive(context, hook, self.destination, url, facts, self.if_exists)
+            told = with_status(told, seen, now())
+        target = Target(self.destination, self.if_exists, owner_of(context))
+        return archive(context, hook, target, url, facts, told)

@@ -231,6 +231,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             run.prepare()
             wait = run.submit_missing()
         except SiliconFlowError as error:
+            run.records.push_changed()
             if not run.state.pending and not run.state.items:
                 if error.billing is None:
                     # It came before the first submit, such as a destination that cannot be used.
@@ -238,11 +239,13 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
                 raise
             raise SiliconFlowError(f"{error} {run.describe()}") from error
         run.archiver.archive_ended(run.submitter.take_unpolled())
+        run.records.push_changed()
         if run.state.pending or wait is not None:
             self._defer(context, run, wait)
         return self._end(context, run)
 
     def _end(self, context: Context, run: BatchRun) -> dict[str, Any]:
+        run.records.push_changed()
         ti, items = context["ti"], run.state.items
         result = manifest(items, run.policy.price)
         for item in items:

@@ -9,6 +9,9 @@ from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_facts import describe, with_error
+from airflow_provider_siliconflow.jobs.video_job import VideoJob
+from airflow_provider_siliconflow.jobs.video_xcom import push
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
@@ -142,15 +145,16 @@ class GenerateVideoOperator(SubmittingOperator):
 
     def _start(self, context: Context, *, since: float, rejections: int) -> str:
         job = self.new_job(context, self._target(context))
-        if not job.reattach():
-            made = job.prepare()
-            if made is not None:
-                self.log.info("%s is there already: nothing is submitted or paid.", made["path"])
-                return self._return(context, made)
-            self.submit(context, job, since=since, rejections=rejections)
+        with self.failures_told(context):
+            if not job.reattach():
+                made = job.prepare()
+                if made is not None:
+                    self.log.info("%s is there already: nothing is submitted or paid.", made["path"])
+                    return self._return(context, job, made)
+                self.submit(context, job, since=since, rejections=rejections)
         job.ensure_recorded()
         self.push_submission(context, job)
-        return self._finish(context, job, self._wait(job))
+        return self._finish(context, job, self._wait(context, job))
 
     def _target(self, context: Context) -> Target:
         return Target(self.destination, self.if_exists, owner_of(context), self.probe_destination)
@@ -168,7 +172,7 @@ class GenerateVideoOperator(SubmittingOperator):
         job.adopt(str(request_id))
         return job
 
-    def _wait(self, job: VideoJob) -> WaitResult:
+    def _wait(self, context: Context, job: VideoJob) -> WaitResult:
         from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
         from airflow_provider_siliconflow.polling.worker import poll_once, wait_for_paid_video
 
@@ -184,6 +188,8 @@ class GenerateVideoOperator(SubmittingOperator):
             # An earlier try has archived it, and the service may have forgotten it since.
             return WaitResult(WaitStatus.REJECTED, job.request_id, wait.last, wait.deadline)
         if result is None:
+            job.saw(wait.last)
+            push(context, describe(job))
             self._paid(job).defer(self, wait)
         assert result, "deferred otherwise"
         return result
@@ -205,16 +211,19 @@ class GenerateVideoOperator(SubmittingOperator):
         try:
             video = result.video()
             context["ti"].xcom_push(key="video", value=video.to_xcom())
-            return self._return(context, run_for_task(context, lambda: job.archive(video)))
+            return self._return(context, job, run_for_task(context, lambda: job.archive(video)))
         except Exception as error:
             if made := job.find_archived():
                 self.log.info("%s was archived by an earlier try. The service says now: %s", made["path"], error)
-                return self._return(context, made)
+                return self._return(context, job, made)
             told = job.explain(error)
+            job.saw(result.last)
+            push(context, with_error(describe(job), told, job.policy.price))
             raise told from (None if told is error else error)
 
     @staticmethod
-    def _return(context: Context, manifest: dict[str, Any]) -> str:
+    def _return(context: Context, job: VideoJob, manifest: dict[str, Any]) -> str:
+        push(context, describe(job))
         context["ti"].xcom_push(key="manifest", value=manifest)
         path: str = manifest["path"]
         return path

@@ -73,9 +73,10 @@ class SubmitVideoOperator(SubmittingOperator):
 
     def _run(self, context: Context, *, since: float, rejections: int) -> str:
         job = self.new_job(context)
-        if not job.reattach():
-            job.prepare()
-            self.submit(context, job, since=since, rejections=rejections)
+        with self.failures_told(context):
+            if not job.reattach():
+                job.prepare()
+                self.submit(context, job, since=since, rejections=rejections)
         job.ensure_recorded()
         self.push_submission(context, job)
         return job.request_id

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,11 +14,14 @@ from airflow_provider_siliconflow.exceptions import InvalidArgumentError, Silico
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
+from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.video_facts import describe, of_request, origin_of, with_error
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
+from airflow_provider_siliconflow.jobs.video_xcom import push
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Context
 
@@ -72,8 +77,11 @@ class SubmittingOperator(PaidVideoOperator):
             fields = read_fields({name: getattr(self, name) for name in FIELDS})
         except InvalidArgumentError as error:
             told = explain_invalid(error, store.read(), max_tries, self.policy())
+            asked = {name: value for name in FIELDS if isinstance(value := getattr(self, name), str) and name != "seed"}
+            push(context, with_error(of_request(asked, None, ""), told))
             raise told from (None if told is error else error)
-        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target)
+        origin = origin_of(context, self.siliconflow_conn_id)
+        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target, origin)
         return self._job
 
     def new_resumed_job(self, context: Context, target: Target) -> VideoJob:
@@ -90,7 +98,8 @@ class SubmittingOperator(PaidVideoOperator):
             self.log.error("%s This try goes on with the video that it has paid for.", error.message)
             fields = {}
         max_tries = context["ti"].max_tries
-        self._job = VideoJob(self.hook, fields, SubmitStore(context), self.policy(), max_tries, target)
+        origin = origin_of(context, self.siliconflow_conn_id)
+        self._job = VideoJob(self.hook, fields, SubmitStore(context), self.policy(), max_tries, target, origin)
         return self._job
 
     def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:
@@ -107,6 +116,7 @@ class SubmittingOperator(PaidVideoOperator):
             job.submit()
         except SiliconFlowError as error:
             if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
+                push(context, with_error(describe(job), error))
                 self._defer_submit(job, error, since, rejections + 1)
             if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
                 job.release()
@@ -114,7 +124,7 @@ class SubmittingOperator(PaidVideoOperator):
 
     def push_submission(self, context: Context, job: VideoJob) -> None:
         """
-        Push the XCom ``submission``.
+        Push the XCom ``submission``, and the record of the video.
 
         :param context: The task's context.
         :param job: The job, submitted or re-attached.
@@ -126,6 +136,21 @@ class SubmittingOperator(PaidVideoOperator):
         except Exception:
             # The video is paid for: a try that knows its request id goes on.
             self.log.exception("The XCom 'submission' of video %s cannot be pushed.", job.request_id)
+        push(context, describe(job))
+
+    @contextmanager
+    def failures_told(self, context: Context) -> Iterator[None]:
+        """
+        Push the record of the video before an error ends the task.
+
+        :param context: The task's context.
+        """
+        try:
+            yield
+        except Exception as error:
+            if self._job:
+                push(context, with_error(describe(self._job), error, self._job.policy.price))
+            raise
 
     def on_kill(self) -> None:
         """Log what happens to the money: nothing can cancel a video."""

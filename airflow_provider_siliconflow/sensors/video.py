@@ -18,6 +18,9 @@ from airflow_provider_siliconflow.exceptions import (
     VideoUnavailableError,
 )
 from airflow_provider_siliconflow.jobs.arguments import seconds, text
+from airflow_provider_siliconflow.jobs.record import now
+from airflow_provider_siliconflow.jobs.video_facts import with_error, with_status
+from airflow_provider_siliconflow.jobs.video_xcom import pull_upstream, push
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
     PollResult,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_siliconflow.client.models import VideoStatus
+    from airflow_provider_siliconflow.client.video_record import VideoRecord
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
@@ -81,6 +86,8 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         self.siliconflow_conn_id = siliconflow_conn_id
         self.deferrable = deferrable
         self._last: PollResult | None = None
+        self._record: VideoRecord | None = None
+        self._pushed: tuple[object, ...] = ()
 
     @cached_property
     def hook(self) -> SiliconFlowHook:
@@ -105,6 +112,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         except AirflowSensorTimeout as error:
             # Airflow's own message knows nothing of the money, and its own loop here nothing of never_fail.
             late = self._timeout_error(timeout_error(self.request_id, self._last, None))
+            self._tell(context, with_error(self._told(context), late))
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
             raise late from error
@@ -126,6 +134,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         self._last = wait.last
         if result:
             return PokeReturnValue(True, self._finish(context, result))
+        self._tell(context, self._told(context))
         if self.deferrable:
             self._paid_video().defer(self, wait)
         return False
@@ -195,7 +204,19 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
     def _finish(self, context: Context, result: WaitResult) -> str:
         self._last = result.last
         try:
-            video = result.video()
+            video = self._video(result)
+        except Exception as error:
+            self._tell(context, with_error(self._told(context), error))
+            raise
+        self._tell(context, self._told(context))
+        context["ti"].xcom_push(key="video", value=video.to_xcom())
+        assert video.url
+        return video.url
+
+    def _video(self, result: WaitResult) -> VideoStatus:
+        """Return the video that is ready, or say what its end means for the bill."""
+        try:
+            return result.video()
         except VideoFailedError as error:
             raise VideoFailedPermanentlyError(
                 error.message, request_id=result.request_id, reason=error.reason
@@ -205,9 +226,19 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         except VideoUnavailableError as error:
             error.with_billing(Billing.RUNNING, request_id=result.request_id, next_step=NextStep.POLL)
             raise
-        context["ti"].xcom_push(key="video", value=video.to_xcom())
-        assert video.url
-        return video.url
+
+    def _told(self, context: Context) -> VideoRecord:
+        """Return what is known of the video: what the tasks before this one told, and the last poll."""
+        if self._record is None:
+            self._record = pull_upstream(context, self.request_id)
+        return with_status(self._record, self._last, now())
+
+    def _tell(self, context: Context, told: VideoRecord) -> None:
+        """Push the record of the video, if it tells anything that was not pushed before."""
+        news = (told.state, told.service_state, told.position)
+        if news != self._pushed:
+            push(context, told)
+            self._pushed = news
 
     def _timeout_error(self, error: VideoTimeoutError) -> AirflowSensorTimeout:
         billed = error.with_billing(Billing.RUNNING, request_id=self.request_id, next_step=NextStep.POLL)

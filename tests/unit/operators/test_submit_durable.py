@@ -40,7 +40,7 @@ def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(sand
     report = run.finish()
 
     assert report.state == "success"
-    assert seen == [("intent", 0), ("id", 1), ("submission", 1), ("return_value", 1)]
+    assert seen == [("intent", 0), ("id", 1), ("submission", 1), ("siliconflow_video", 1), ("return_value", 1)]
     (job,) = sandbox.ledger().jobs
     assert job["prompt"] == "a cat"
     assert run.xcoms["return_value"] == run.record["request_id"] == job["request_id"]
