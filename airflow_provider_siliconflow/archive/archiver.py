@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.archive import claim as claims
@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.archive.destination import Destination, unders
 from airflow_provider_siliconflow.archive.download import Downloaded, download
 from airflow_provider_siliconflow.archive.errors import shorten
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
+from airflow_provider_siliconflow.archive.labelling import label_video
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
 from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.publish import publish
@@ -24,6 +25,9 @@ from airflow_provider_siliconflow.archive.staging import staging, sweep
 from airflow_provider_siliconflow.archive.url_source import utc_now
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import DestinationError, VideoFailedPermanentlyError
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.label.apply import Labeller
 
 __all__ = ["DownloadOptions", "IfExists", "VideoFacts", "archive_video"]
 
@@ -82,6 +86,7 @@ async def archive_video(
     if_exists: IfExists = "fail",
     fresh_status: FreshStatus | None = None,
     owner: str | None = None,
+    labeller: Labeller | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> dict[str, Any]:
     """
@@ -95,11 +100,13 @@ async def archive_video(
     :param fresh_status: Polls the video now; asked when the URL is expired or about to expire.
     :param owner: Who holds or takes the claim on the destination (``dag_id/run_id/task_id/map_index``); it is released
         when the video is published, and kept for a retry otherwise. None to publish without a claim.
+    :param labeller: The labels it gets; None for the bytes as the service made them.
     :param clock: Tells the time, aware.
     :return: The manifest.
     :raises DestinationError: if the destination cannot be used, or if another owner holds its claim.
     :raises VideoExpiredError: if the URL is expired and there is no other.
     :raises VideoIntegrityError: if what came is not a whole video.
+    :raises VideoLabelError: if it cannot be labelled.
     :raises UnsafeUrlError: if the URL leads where it must not.
     :raises SiliconFlowConnectionError: if the storage kept failing.
     :raises VideoFailedPermanentlyError: if the service, asked for a URL, says that the video failed.
@@ -110,10 +117,15 @@ async def archive_video(
         polls = _Polls(fresh_status) if fresh_status else None
         async with _claimed(found, owner) as claim:
             await _on_store(found.path, sweep, found.path)
-            with staging(found.path) as stage:
+            with staging(found.path) as stage, ExitStack() as copies:
                 fetched = await download(url, stage, options, fresh_url=polls.fresh_url if polls else None, clock=clock)
                 facts = video.with_status(polls.last) if polls and polls.last else video
                 manifest = _manifest(facts, fetched, str(found.path), clock())
+                if labeller:
+                    copy = copies.enter_context(staging(found.path))
+                    ids = {"request_id": facts.request_id, "model": facts.model}
+                    manifest |= await label_video(labeller, stage, copy, found, **ids)
+                    stage = copy
                 publishing = asyncio.to_thread(publish, stage, found, manifest, if_exists, claim)
                 existing = await _within(publishing, options.time_for(fetched.size), found)
     else:
