@@ -16,8 +16,8 @@ from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.unit.operators.batch.runs import batching
-from tests.unit.operators.batch.runs import made as batch_made
-from tests.unit.operators.tasks import FAILS, MADE, generating, made, submitting
+from tests.unit.operators.batch.runs import run_to_end as run_batch_to_end
+from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, run_to_end, submitting
 from tests.unit.worker import MODEL, TaskRun, in_dag
 
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
@@ -50,7 +50,7 @@ def test_a_submit_tells_what_was_asked_for(sandbox: Sandbox) -> None:
 def test_one_task_tells_of_each_step_and_its_manifest_says_the_same(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip)
     pushed = all_pushed(run)
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert [told["state"] for told in pushed] == ["submitted", "submitted", "archived"]
     assert pushed[1]["service_state"] in ("InQueue", "InProgress")
     told = run.xcoms[KEY]
@@ -67,7 +67,7 @@ def test_one_task_tells_of_each_step_and_its_manifest_says_the_same(sandbox: San
 
 def test_a_video_that_fails_is_told_before_the_task_fails(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, prompt=FAILS, retries=0)
-    assert made(run, sandbox).state == "failed"
+    assert run_to_end(run, sandbox).state == "failed"
     told = run.xcoms[KEY]
     assert (told["state"], told["billing"]) == ("failed", "failed")
     assert "too dark" in told["reason"]
@@ -110,13 +110,13 @@ def test_an_xcom_that_cannot_be_pushed_fails_no_paid_video(sandbox: Sandbox, cli
             raise RuntimeError("database is away")
 
     run.before = refuse
-    assert made(run, sandbox).state == "success"
+    assert run_to_end(run, sandbox).state == "success"
     assert KEY not in run.xcoms
 
 
 def test_a_batch_tells_of_each_video_by_itself(sandbox: Sandbox, tmp_path: Path) -> None:
     run = batching(tmp_path, ["a dog", FAILS, {"prompt": "a cat", "image_size": "1x1"}], retries=0)
-    assert batch_made(run, sandbox).state == "success"
+    assert run_batch_to_end(run, sandbox).state == "success"
     told = [run.xcoms[item_key(index)] for index in range(3)]
     assert [each["state"] for each in told] == ["archived", "failed", "rejected"]
     assert [each["billing"] for each in told] == ["archived", "failed", "not_submitted"]
@@ -130,7 +130,7 @@ def test_a_batch_tells_of_a_video_again_only_when_its_state_changed(sandbox: San
     pushed = all_pushed(run, item_key(0))
     assert run.work().state == "deferred"
     assert [told["state"] for told in pushed] == ["submitted"]
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     assert run.finish().state == "success"
     assert [told["state"] for told in pushed] == ["submitted", "archived"]
 
@@ -139,7 +139,7 @@ def test_a_batch_tells_of_a_video_again_only_when_its_state_changed(sandbox: San
 def test_an_archive_tells_what_the_tasks_before_it_have_told(sandbox: Sandbox, clip: Path) -> None:
     submitted = submitting(seed=7, negative_prompt="blur")
     submitted.finish()
-    sandbox.advance(MADE)
+    sandbox.advance(FINISHED_AFTER)
     run = TaskRun(in_dag(ArchiveVideoOperator, destination=str(clip), request_id=submitted.xcoms["return_value"]))
     run.task.upstream_task_ids.add("submit")
     before = dict(submitted.xcoms)
