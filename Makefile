@@ -30,7 +30,7 @@ lint: $(READY)  ## Style, docstrings and types only
 	$(BIN)/flake8 airflow_provider_siliconflow
 	$(BIN)/mypy
 
-format: $(READY)  ## Mend what ruff can mend by itself
+format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -40,9 +40,9 @@ system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's po
 chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by the ledger (a quarter of an hour)
 	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1
 
-bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, judges nothing
+bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, passes or fails nothing
 	$(UV) '.[bench]'
-	for name in parsing polls budget waiting archive submit triggerer airflow_cost; do \
+	for name in parsing polls rate_limit waiting archive submit triggerer airflow_cost; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 env: $(READY)  ## Only make .venv

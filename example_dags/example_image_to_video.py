@@ -1,6 +1,6 @@
 """
-Shows a picture brought to life: read from any object storage, sent along with the prompt, archived as a video.
-Trigger it with a picture of your own: `{"image": "s3://my_aws_conn@my-bucket/cat.png"}`.
+Shows an image brought to life: read from any object storage, sent along with the prompt, archived as a video.
+Trigger it with an image of your own: `{"image": "s3://my_aws_conn@my-bucket/cat.png"}`.
 Needs one Airflow connection, `siliconflow_default`: the sandbox or the real service, nothing else differs.
 """
 
@@ -17,13 +17,13 @@ from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 # Any object storage will do, e.g. "s3://my_aws_conn@my-bucket/videos".
 ARCHIVE = os.environ.get("SILICONFLOW_ARCHIVE", "file:///tmp/siliconflow-videos")
 
-PICTURE = Path(__file__).with_name("lighthouse.png").as_uri()
+IMAGE = Path(__file__).with_name("lighthouse.png").as_uri()
 
 with DAG(
     dag_id="example_image_to_video",
     schedule=None,
     params={
-        "image": Param(PICTURE, type="string", description="URL, or path in any object storage"),
+        "image": Param(IMAGE, type="string", description="URL, or path in any object storage"),
         "prompt": "The beam of the lighthouse sweeps across the evening sea",
     },
     tags=["siliconflow", "example"],
@@ -34,7 +34,7 @@ with DAG(
         model="Wan-AI/Wan2.2-I2V-A14B",
         prompt="{{ params.prompt }}",
         image="{{ params.image }}",
-        image_size="1280x720",  # the size nearest to the picture's ratio
+        image_size="1280x720",  # the size nearest to the image's ratio
     )
     ready = VideoReadySensor(task_id="ready", request_id=submit.output, deferrable=True)
     ArchiveVideoOperator(

@@ -1,6 +1,6 @@
 """
-Shows one video for each prompt of a list: a mapped task group, so that each video goes its own way.
-A slow video holds up no other: links die within minutes, so each is archived as soon as it is ready.
+Shows one video for each prompt of a list: a mapped task group, so that no video waits for another.
+A slow video holds up no other: URLs expire within minutes, so each is archived as soon as it is ready.
 Needs one Airflow connection, `siliconflow_default`: the sandbox or the real service, nothing else differs.
 """
 

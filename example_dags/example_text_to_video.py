@@ -1,6 +1,6 @@
 """
 Shows the whole way of one video: submit the prompt, wait without a worker, keep the bytes where they last.
-Runs every day at six; each day's video lands in a folder of its own.
+Runs every day at six; each day's video is archived in a folder of its own.
 Needs one Airflow connection, `siliconflow_default`: the sandbox or the real service, nothing else differs.
 """
 

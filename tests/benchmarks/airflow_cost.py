@@ -1,12 +1,12 @@
 """
 Benchmark 5: what a video costs in a real Airflow, and how long its bytes are in danger.
 
-``python -m tests.benchmarks.airflow_cost [--videos 200] [--speed 1] [--ways three_tasks one_task batch]``. Every
+``python -m tests.benchmarks.airflow_cost [--videos 200] [--speed 1] [--variants three_tasks one_task batch]``. Every
 part of Airflow runs, with LocalExecutor and PostgreSQL; the sandbox makes the videos, which take 1 to 9 minutes each
 by ``--speed 1``. Worker CPU is that of all task processes and of the executor's processes above them. A task process
 is one start of a task on a worker, resumptions included, as Airflow's own event log counts them. The delay is from
-*ready at the service*, by its ledger, to the moment at which the file got its final name. The ways run one after the
-other; 200 videos take about 15 minutes a way.
+*ready at the service*, by its ledger, to the moment at which the file got its final name. The variants run one after
+the other; 200 videos take about 15 minutes for each.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.benchmarks.simulation import figures
 from tests.system.processes import session_members
 from tests.system.stack import Stack, StackFailedError, StackSettings, running
 
-WAYS = ("three_tasks", "one_task", "batch")
+VARIANTS = ("three_tasks", "one_task", "batch")
 
 
 @dataclass
 class Cost:
     """
-    Hold what one way took.
+    Hold what one variant took.
 
     :param cpu: Seconds, of all worker processes.
     :param processes: Starts of a task on a worker.
@@ -50,7 +50,7 @@ def worker_cpu(scheduler: int) -> float:
     return proc.cpu(workers) + sum(map(proc.cpu_of_children, [scheduler, *workers]))
 
 
-def run_way(stack: Stack, way: str, folder: Path, seconds: float) -> Cost:
+def run_variant(stack: Stack, variant: str, folder: Path, seconds: float) -> Cost:
     """
     Run a DAG to its end.
 
@@ -59,15 +59,15 @@ def run_way(stack: Stack, way: str, folder: Path, seconds: float) -> Cost:
     known = len(stack.sandbox("ledger")["jobs"])
     scheduler = stack.parts["scheduler"].pid
     before = worker_cpu(scheduler)
-    run_id = stack.api.trigger(way)
+    run_id = stack.api.trigger(variant)
     stack.wait_until(
-        f"the end of {way}", lambda: stack.api.run_state(way, run_id) in ("success", "failed"), seconds=seconds
+        f"the end of {variant}", lambda: stack.api.run_state(variant, run_id) in ("success", "failed"), seconds=seconds
     )
-    if stack.api.run_state(way, run_id) != "success":
-        raise StackFailedError(stack.explain(way, run_id))
+    if stack.api.run_state(variant, run_id) != "success":
+        raise StackFailedError(stack.explain(variant, run_id))
     cpu = worker_cpu(scheduler) - before
     jobs = stack.sandbox("ledger")["jobs"][known:]
-    events = f"eventLogs?dag_id={way}&run_id={quote(run_id)}&event=running&limit=1"
+    events = f"eventLogs?dag_id={variant}&run_id={quote(run_id)}&event=running&limit=1"
     started = stack.api.call("GET", events)["total_entries"]
     # A rename changes a file's ctime, and nothing else does so afterwards.
     delays = [(folder / f"{job['request_id']}.mp4").stat().st_ctime - job["ready_at"] for job in jobs]
@@ -79,10 +79,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--videos", type=int, default=200)
     parser.add_argument("--speed", type=float, default=1.0, help="divides the time that videos take")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
     parser.add_argument("--parallelism", type=int, default=4, help="task processes at the same time")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
-    parser.add_argument("--minutes", type=float, default=60.0, help="patience with each way")
+    parser.add_argument("--minutes", type=float, default=60.0, help="patience with each variant")
     chosen = parser.parse_args()
     head("Cost and delay of a video in a real Airflow", "apache-airflow", "aiohttp")
     with tempfile.TemporaryDirectory() as folder:
@@ -95,9 +95,9 @@ def main() -> None:
         )
         costs: dict[str, Cost] = {}
         with running(settings) as stack:
-            stack.wait_until("the DAGs", lambda: all(map(stack.api.knows_dag, WAYS)), seconds=90)
-            for way in chosen.ways:
-                costs[way] = run_way(stack, way, Path(folder), 60 * chosen.minutes)
+            stack.wait_until("the DAGs", lambda: all(map(stack.api.knows_dag, VARIANTS)), seconds=90)
+            for variant in chosen.variants:
+                costs[variant] = run_variant(stack, variant, Path(folder), 60 * chosen.minutes)
                 _show(chosen.videos, list(costs.items())[-1:])
     print(
         f"\nAll ways, videos {chosen.speed:g} times as fast as in the field, {chosen.parallelism} at the same time:\n"
@@ -107,15 +107,17 @@ def main() -> None:
 
 def _show(videos: int, costs: Sequence[tuple[str, Cost]]) -> None:
     columns = (
-        *("way", "videos", "billed", "task processes", "a video", "worker CPU s", "a video", "CPU / first way"),
+        *("variant", "videos", "billed", "task processes", "a video", "worker CPU s", "a video", "CPU / first variant"),
         *("delay p50 s", "p95", "most"),
     )
     first = costs[0][1].cpu
     rows: list[tuple[str | float | int, ...]] = []
-    for way, cost in costs:
+    for variant, cost in costs:
         _, p50, p95, most = figures(cost.delays)
         share, cpu = cost.processes / videos, cost.cpu / videos
-        rows.append((way, videos, cost.billed, cost.processes, share, cost.cpu, cpu, cost.cpu / first, p50, p95, most))
+        rows.append(
+            (variant, videos, cost.billed, cost.processes, share, cost.cpu, cpu, cost.cpu / first, p50, p95, most)
+        )
     table(columns, rows)
 
 

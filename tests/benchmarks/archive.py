@@ -31,7 +31,7 @@ from tests.benchmarks.report import head, table
 _HEAD = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0\0\0\x08moov" + b"\0\0\0\0mdat"
 _PATTERN = bytes(range(256)) * 4096
 #: Returns seconds, CPU seconds, MiB of memory added, SHA-256.
-Way: TypeAlias = Callable[[str, Path], tuple[float, float, float, str]]
+Variant: TypeAlias = Callable[[str, Path], tuple[float, float, float, str]]
 OURS = "ours"
 PLAIN, SYNCED = "curl, then sha256sum", "curl, then sync, then sha256sum"
 
@@ -62,11 +62,11 @@ def _archive(url: str, folder: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF)
     begun = time.perf_counter()
     facts = VideoFacts(request_id="clip")
-    made = asyncio.run(archive_video(f"{folder}/", url=f"{url}/clip.mp4", video=facts, options=network))
+    manifest = asyncio.run(archive_video(f"{folder}/", url=f"{url}/clip.mp4", video=facts, options=network))
     gone = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps([gone, cpu, (after.ru_maxrss - before.ru_maxrss) / 1024, made["sha256"]]))
+    print(json.dumps([gone, cpu, (after.ru_maxrss - before.ru_maxrss) / 1024, manifest["sha256"]]))
 
 
 @contextmanager
@@ -102,10 +102,10 @@ def _tools(url: str, folder: Path, sync: bool) -> tuple[float, float, float, str
     return gone, cpu, float("nan"), found.stdout.split()[0]
 
 
-def _measure(way: Way, url: str, home: Path, digest: str) -> tuple[float, ...]:
-    """Run a way once, into a folder that is gone and forgotten by the disk before the next run."""
+def _measure(variant: Variant, url: str, home: Path, digest: str) -> tuple[float, ...]:
+    """Run a variant once, into a folder that is gone and forgotten by the disk before the next run."""
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        *figures, found = way(url, Path(folder))
+        *figures, found = variant(url, Path(folder))
     subprocess.run(["sync"], check=True)
     if found != digest:
         raise RuntimeError(f"{found} is not the digest of what was served")
@@ -137,19 +137,19 @@ def main() -> None:
         return _archive(*chosen.archive)
     mib = int(chosen.gib * 1024)
     head("Archive", "apache-airflow", "aiohttp")
-    ways = {
+    variants = {
         PLAIN: lambda url, folder: _tools(url, folder, sync=False),
         SYNCED: lambda url, folder: _tools(url, folder, sync=True),
         OURS: _ours,
     }
-    runs: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
+    runs: dict[str, list[tuple[float, ...]]] = {name: [] for name in variants}
     with tempfile.TemporaryDirectory(dir=chosen.folder) as home:
         source = Path(home) / "source"
         digest = _write(source, mib)
         with serving(source) as url:
             for _ in range(chosen.runs):
-                for name, way in ways.items():
-                    runs[name].append(_measure(way, url, Path(home), digest))
+                for name, variant in variants.items():
+                    runs[name].append(_measure(variant, url, Path(home), digest))
     _show(mib, runs)
     return None
 
@@ -158,7 +158,7 @@ def _show(mib: int, runs: dict[str, list[tuple[float, ...]]]) -> None:
     middle = {name: [median(column) for column in zip(*found, strict=True)] for name, found in runs.items()}
     plain, synced = (middle[name][0] for name in (PLAIN, SYNCED))
     table(
-        ("way", "seconds", "MiB/s", "CPU seconds", "memory added, MiB", "speed / curl", "speed / curl with sync"),
+        ("variant", "seconds", "MiB/s", "CPU seconds", "memory added, MiB", "speed / curl", "speed / curl with sync"),
         [
             (name, gone, mib / gone, cpu, memory if name == OURS else "", plain / gone, synced / gone)
             for name, (gone, cpu, memory) in middle.items()

@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-#: Places in /proc/<pid>/stat behind the name: user and system time, of the process and of children that have ended.
+#: Fields of /proc/<pid>/stat behind the name: user and system time, of the process and of children that have ended.
 _OWN, _ENDED = slice(11, 13), slice(13, 15)
 
 
-def _ticks(pid: int, place: slice) -> float:
+def _ticks(pid: int, fields: slice) -> float:
     with suppress(OSError):
         values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(int(value) for value in values[place]) / _TICKS
+        return sum(int(value) for value in values[fields]) / _TICKS
     return 0.0
 
 

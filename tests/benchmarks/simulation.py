@@ -122,7 +122,7 @@ class Run:
         self._numbers = count()
 
     def finish(self) -> Scenario:
-        """Go on until every video was seen ready."""
+        """Run until every video was seen ready."""
         now = 0.0
         while self._todo or self.waits:
             self._read_answers(now)

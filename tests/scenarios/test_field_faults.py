@@ -142,9 +142,9 @@ def test_10_11_a_connection_that_cannot_be_used_leaves_no_intent(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("made_of", [Path, ObjectStoragePath, str])
-def test_12_a_destination_may_be_of_any_path_type(sandbox: Sandbox, clip: Path, made_of: Callable[[str], Any]) -> None:
-    run = generating("", destination=made_of(str(clip)))
+@pytest.mark.parametrize("kind", [Path, ObjectStoragePath, str])
+def test_12_a_destination_may_be_of_any_path_type(sandbox: Sandbox, clip: Path, kind: Callable[[str], Any]) -> None:
+    run = generating("", destination=kind(str(clip)))
     assert run_to_end(run, sandbox).state == "success"
     assert is_archived(clip, sandbox)
 

@@ -48,11 +48,11 @@ def table(videos: Sequence[ArchivedVideo]) -> str:
     for video in videos:
         path = video.path.relative_to(ROOT) if video.path.is_relative_to(ROOT) else video.path
         prompt = video.prompt if len(video.prompt) <= 40 else video.prompt[:39] + "…"
-        rows.append((prompt, str(path), f"{video.path.stat().st_size:,}", f"{video.made:.1f} s"))
+        rows.append((prompt, str(path), f"{video.path.stat().st_size:,}", f"{video.seconds_to_ready:.1f} s"))
     widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join((_left(prompt, widths[0]), _left(path, widths[1]), size.rjust(widths[2]), made.rjust(widths[3])))
-        for prompt, path, size, made in rows
+        "  ".join((_left(prompt, widths[0]), _left(path, widths[1]), size.rjust(widths[2]), seconds.rjust(widths[3])))
+        for prompt, path, size, seconds in rows
     )
 
 

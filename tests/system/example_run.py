@@ -24,13 +24,13 @@ class ArchivedVideo:
     One archived video.
 
     :param manifest: What the archive task wrote beside it.
-    :param made: Seconds from submit to ready at the service.
+    :param seconds_to_ready: Seconds from submit to ready at the service.
     """
 
     prompt: str
     path: Path
     manifest: dict[str, Any]
-    made: float
+    seconds_to_ready: float
 
 
 class ExampleRun:
@@ -101,7 +101,7 @@ class ExampleRun:
             prompt=job["prompt"],
             path=path,
             manifest=json.loads(path.with_name(f"{path.name}.json").read_text()),
-            made=job["ready_at"] - job["accepted_at"],
+            seconds_to_ready=job["ready_at"] - job["accepted_at"],
         )
 
 

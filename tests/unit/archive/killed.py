@@ -53,20 +53,20 @@ def run(folder: Path, last: float) -> tuple[int, list[int]]:
         os.waitpid(child, 0)
         calls, replaces = json.loads(told or "[0, []]")
         return calls, replaces
-    made, replaced = 0, []
+    calls, replaced = 0, []
 
     def count(_: object, event: str, called: object) -> None:
-        nonlocal made
-        made += 1
+        nonlocal calls
+        calls += 1
         if event == "c_call" and called is os.replace:
-            replaced.append(made)
-        if made >= last:
+            replaced.append(calls)
+        if calls >= last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(count)
     work(folder)
     sys.setprofile(None)
-    os.write(writer, json.dumps([made, replaced]).encode())
+    os.write(writer, json.dumps([calls, replaced]).encode())
     os._exit(0)
 
 

@@ -56,21 +56,21 @@ def start(task: Callable[[], None], last: float, at: float = 0) -> tuple[int, in
     if child:
         os.close(writer)
         return child, reader
-    made = 0
+    calls = 0
 
     def count(*_: object) -> None:
-        nonlocal made
-        made += 1
-        if made == at:
+        nonlocal calls
+        calls += 1
+        if calls == at:
             time.sleep(0.05)
-        if made >= last:
+        if calls >= last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(count)
     with suppress(DestinationError, ForeignClaimError):
         task()
     sys.setprofile(None)
-    os.write(writer, str(made).encode())
+    os.write(writer, str(calls).encode())
     os._exit(0)
 
 

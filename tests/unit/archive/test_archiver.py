@@ -180,11 +180,11 @@ async def test_a_disk_that_gets_full_leaves_nothing(tmp_path: Path, monkeypatch:
 
 async def test_archives_many_at_once(tmp_path: Path) -> None:
     async with Origin() as origin:
-        made = await asyncio.gather(
+        manifests = await asyncio.gather(
             *(archive(origin, f"{tmp_path}/", video=VideoFacts(f"id{number}")) for number in range(50))
         )
-    assert {manifest["sha256"] for manifest in made} == {SHA256}
-    assert len({manifest["path"] for manifest in made}) == 50
+    assert {manifest["sha256"] for manifest in manifests} == {SHA256}
+    assert len({manifest["path"] for manifest in manifests}) == 50
     assert len(names(tmp_path)) == 100
 
 

@@ -87,7 +87,7 @@ def test_a_long_prompt_leaves_a_manifest_that_can_be_read_again(tmp_path: Path) 
     }
     with staging(destination.path) as stage:
         stage.write_bytes(BYTES)
-        made = publish(stage, destination, facts, "fail")
+        published = publish(stage, destination, facts, "fail")
     assert (tmp_path / "clip.mp4.json").stat().st_size < 1 << 20
-    assert resolve_existing(destination, "abc", "fail") == made
-    json.dumps(made, allow_nan=False).encode()
+    assert resolve_existing(destination, "abc", "fail") == published
+    json.dumps(published, allow_nan=False).encode()

@@ -59,9 +59,9 @@ class ReadyVideo:
 def ready(request: pytest.FixtureRequest) -> Iterator[ReadyVideo]:
     settings = Settings(tiny=True, body_bytes=SIZE, url_style=getattr(request, "param", "sigv4"), url_seconds=600)
     with Sandbox(settings, start=NOON) as sandbox:
-        made = ReadyVideo(sandbox)
-        yield made
-        made.caller.close()
+        video = ReadyVideo(sandbox)
+        yield video
+        video.caller.close()
 
 
 @pytest.mark.parametrize(

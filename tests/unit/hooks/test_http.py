@@ -33,7 +33,7 @@ API, STORAGE = "https://api.siliconflow.cn/v1", "https://bucket.oss-cn-shanghai.
 
 
 @pytest.fixture
-def contexts_made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def new_contexts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return the contexts that are made from now on."""
     contexts: list[Any] = []
     original = ssl.create_default_context
@@ -46,54 +46,54 @@ def contexts_made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return contexts
 
 
-def test_one_context_for_each_verify(contexts_made: list[Any], tmp_path: Path) -> None:
+def test_one_context_for_each_verify(new_contexts: list[Any], tmp_path: Path) -> None:
     bundle = str(self_signed(tmp_path)[0])
     contexts = [tls_context(verify) for verify in (True, False, bundle, True, False, bundle)]
     assert contexts[:3] == contexts[3:]
     assert len({*map(id, contexts)}) == 3
     assert [context.verify_mode for context in contexts[:3]] == [ssl.CERT_REQUIRED, ssl.CERT_NONE, ssl.CERT_REQUIRED]
-    assert contexts_made.count({"cafile": bundle}) == 1
+    assert new_contexts.count({"cafile": bundle}) == 1
 
 
-def test_a_bundle_that_was_replaced_is_read_anew(contexts_made: list[Any], tmp_path: Path) -> None:
+def test_a_bundle_that_was_replaced_is_read_anew(new_contexts: list[Any], tmp_path: Path) -> None:
     bundle = self_signed(tmp_path)[0]
     before = tls_context(str(bundle))
     new = tmp_path / "new"
     new.mkdir()
     os.replace(self_signed(new, "another.test")[0], bundle)
     assert tls_context(str(bundle)) is not before
-    assert len(contexts_made) == 2
+    assert len(new_contexts) == 2
 
 
-def test_a_folder_of_authorities(contexts_made: list[Any], tmp_path: Path) -> None:
+def test_a_folder_of_authorities(new_contexts: list[Any], tmp_path: Path) -> None:
     assert tls_context(str(tmp_path)) is tls_context(str(tmp_path))
-    assert contexts_made == [{"capath": str(tmp_path)}]
+    assert new_contexts == [{"capath": str(tmp_path)}]
 
 
 def test_hooks_of_many_connections_share_their_context(
-    connect: Connect, contexts_made: list[Any], tmp_path: Path
+    connect: Connect, new_contexts: list[Any], tmp_path: Path
 ) -> None:
     bundle = str(self_signed(tmp_path)[0])
     for number in range(20):
         connect(f"https://host{number}.test/v1", verify=bundle)
         assert SiliconFlowHook().ssl is tls_context(bundle)
-    assert len(contexts_made) == 1
+    assert len(new_contexts) == 1
 
 
 async def test_polling_over_plain_http_makes_no_context(
-    connect: Connect, contexts_made: list[Any], tmp_path: Path
+    connect: Connect, new_contexts: list[Any], tmp_path: Path
 ) -> None:
     connect("http://127.0.0.1:1/v1", verify=str(self_signed(tmp_path)[0]))
     async with SiliconFlowAsyncHook():
-        assert contexts_made == []
+        assert new_contexts == []
 
 
 async def test_polling_through_a_proxy_over_tls_makes_one(
-    connect: Connect, contexts_made: list[Any], tmp_path: Path
+    connect: Connect, new_contexts: list[Any], tmp_path: Path
 ) -> None:
     connect("http://127.0.0.1:1/v1", verify=str(self_signed(tmp_path)[0]), proxy="https://127.0.0.1:2")
     async with SiliconFlowAsyncHook(), SiliconFlowAsyncHook():
-        assert len(contexts_made) == 1
+        assert len(new_contexts) == 1
 
 
 def settings(**fields: Any) -> Settings:

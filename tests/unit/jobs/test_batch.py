@@ -19,7 +19,7 @@ def state_of() -> BatchState:
 
 
 def test_the_manifest_counts_each_state_and_keeps_the_order_of_the_list() -> None:
-    made = manifest(
+    found = manifest(
         [
             BatchItem(2, ItemState.ARCHIVED, Billing.ARCHIVED, "id-2", "/clip"),
             BatchItem(0, ItemState.FAILED, Billing.FAILED, "id-0"),
@@ -28,10 +28,10 @@ def test_the_manifest_counts_each_state_and_keeps_the_order_of_the_list() -> Non
         ],
         "2.00 CNY",
     )
-    assert [item["index"] for item in made["videos"]] == [0, 1, 2, 3]
+    assert [item["index"] for item in found["videos"]] == [0, 1, 2, 3]
     counts = {"archived": 2, "failed": 1, "rejected": 1}
-    assert {state: made[state] for state in ItemState} == dict.fromkeys(ItemState, 0) | counts
-    assert made["videos"][0] == {
+    assert {state: found[state] for state in ItemState} == dict.fromkeys(ItemState, 0) | counts
+    assert found["videos"][0] == {
         "index": 0,
         "state": "failed",
         "billing": "failed",
@@ -40,8 +40,8 @@ def test_the_manifest_counts_each_state_and_keeps_the_order_of_the_list() -> Non
         "reason": "",
         "cost": "perhaps 2.00 CNY",
     }
-    assert [item["cost"] for item in made["videos"]] == ["perhaps 2.00 CNY", "2.00 CNY", "2.00 CNY", ""]
-    assert json.loads(json.dumps(made)) == made
+    assert [item["cost"] for item in found["videos"]] == ["perhaps 2.00 CNY", "2.00 CNY", "2.00 CNY", ""]
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_the_state_survives_its_way_through_the_trigger() -> None:

@@ -109,8 +109,8 @@ def lists_of(fake: FakeStore, max_tries: int = 2) -> ListStore:
 
 
 def pay(lists: ListStore, request: Any) -> None:
-    made = SubmitRecord(fingerprint="f", max_tries=2, intent_at="10:00", request_id=f"video of {request.key}")
-    lists.record_of(request).write(made)
+    record = SubmitRecord(fingerprint="f", max_tries=2, intent_at="10:00", request_id=f"video of {request.key}")
+    lists.record_of(request).write(record)
 
 
 def begin(fake: FakeStore, requests: Any, policy: ResubmitPolicy | None = None, max_tries: int = 2) -> list[Any]:
@@ -154,13 +154,13 @@ def test_what_is_paid_for_and_asked_for_no_more_stays_and_nothing_new_is_paid_fo
     fake = Store()
     paid, unpaid = begin(fake, ["a", "b"])
     pay(lists_of(fake), paid)
-    made = begin(fake, ["b", "c"])
-    assert [(request.fields["prompt"], request.is_new, request.is_withdrawn) for request in made] == [
+    requests = begin(fake, ["b", "c"])
+    assert [(request.fields["prompt"], request.is_new, request.is_withdrawn) for request in requests] == [
         ("b", False, False),
         ("c", True, False),
         ("a", False, True),
     ]
-    assert unpaid.key == made[0].key
+    assert unpaid.key == requests[0].key
 
 
 def test_a_list_that_grows_is_paid_for() -> None:
@@ -174,8 +174,8 @@ def test_who_consented_pays_for_what_is_new() -> None:
     fake = Store()
     (paid,) = begin(fake, ["a"])
     pay(lists_of(fake), paid)
-    made = begin(fake, ["c"], ResubmitPolicy("resubmit"))
-    assert [(request.is_new, request.is_withdrawn) for request in made] == [(False, False), (False, True)]
+    requests = begin(fake, ["c"], ResubmitPolicy("resubmit"))
+    assert [(request.is_new, request.is_withdrawn) for request in requests] == [(False, False), (False, True)]
 
 
 @pytest.mark.parametrize(

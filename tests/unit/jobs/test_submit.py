@@ -66,9 +66,9 @@ def test_the_intent_is_kept_before_the_post_and_the_id_right_after_it() -> None:
     record = once(store, hook)
 
     assert [name for name, _ in fake.log] == ["get", "set", "POST", "set"]
-    (_, intent), (_, made) = (entry for entry in fake.log if entry[0] == "set")
-    assert (intent["request_id"], made["request_id"]) == (None, record.request_id)
-    assert made["submitted_at"] >= intent["intent_at"]
+    (_, intent), (_, done) = (entry for entry in fake.log if entry[0] == "set")
+    assert (intent["request_id"], done["request_id"]) == (None, record.request_id)
+    assert done["submitted_at"] >= intent["intent_at"]
     assert store.read() == record
 
 

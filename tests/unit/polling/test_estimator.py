@@ -60,7 +60,7 @@ def test_old_videos_are_forgotten() -> None:
     assert len(model.total) == WINDOW
 
 
-def test_the_time_in_line_is_told_apart_from_the_work() -> None:
+def test_the_time_in_the_queue_is_told_apart_from_the_work() -> None:
     model = ModelEstimator()
     for queued in (100.0, 500.0, 900.0, 1300.0, 1700.0):
         video = VideoTimeline(0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The laws of the schedule, and how near it comes to the best there is."""
+"""The invariants of the schedule, and how near it comes to the best there is."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_poll_gets_worth_more_with_time(
     )
 
 
-def test_after_all_that_is_known_the_longest_wait_goes_on() -> None:
+def test_after_all_that_is_known_the_longest_wait_continues() -> None:
     known = CompletionDistribution([(10, 20, 1)])
     assert known.wait(30, POLL_COST) == math.inf
     assert known.delay(30, 60) == 0
@@ -175,7 +175,7 @@ def _cases() -> dict[str, tuple[list[tuple[float, float, float]], float]]:
 
 @pytest.mark.parametrize("cost", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("case", _cases())
-def test_the_rule_costs_little_more_than_the_best_looks(case: str, cost: float) -> None:
+def test_the_rule_costs_little_more_than_the_best_polls(case: str, cost: float) -> None:
     spans, factor = _cases()[case]
     known = CompletionDistribution(spans)
     times, age = [], 0.0

@@ -136,7 +136,7 @@ def test_each_decides_in_its_own_context(service: Service) -> None:
     run(main())
 
 
-def test_calls_under_way_are_bounded_and_leaving_them_makes_room(service: Service) -> None:
+def test_calls_under_way_are_bounded_and_leaving_them_frees_a_slot(service: Service) -> None:
     async def hang() -> VideoStatus:
         await asyncio.sleep(1e6)
         raise AssertionError
@@ -186,7 +186,7 @@ def test_the_last_poll_comes_at_the_deadline(service: Service) -> None:
 
 
 def test_a_caller_whose_clock_is_late_is_not_asked_all_the_time(service: Service) -> None:
-    """The deadline is kept by this loop's clock, and judged by another."""
+    """The deadline is kept by this loop's clock, and checked by another."""
 
     async def main() -> None:
         await watch("v", lambda poll, left: poll if now() >= 200 else None, left=100.0, interval=50.0)
@@ -216,7 +216,7 @@ def test_an_interval_of_nothing_stops_nobody(service: Service, interval: float) 
     assert len(service.times("greedy")) <= 601
 
 
-def test_a_deadline_before_the_first_poll_gets_that_look(service: Service) -> None:
+def test_a_deadline_before_the_first_poll_gets_that_poll(service: Service) -> None:
     async def main() -> None:
         await watch("v", lambda poll, left: poll, left=-5.0)
         assert now() >= FIRST
@@ -224,7 +224,7 @@ def test_a_deadline_before_the_first_poll_gets_that_look(service: Service) -> No
     run(main())
 
 
-def test_the_expected_time_comes_with_each_look(service: Service) -> None:
+def test_the_expected_time_comes_with_each_poll(service: Service) -> None:
     told: list[float] = []
 
     def decide(poll: PollResult, left: Callable[[], float]) -> PollResult | None:

@@ -78,7 +78,7 @@ def test_who_was_taken_is_not_taken_again_until_given_back() -> None:
     assert one.next_wakeup(21.0) is None
 
 
-def test_a_long_wait_goes_on_where_it_was_after_a_restart() -> None:
+def test_a_long_wait_continues_where_it_was_after_a_restart() -> None:
     one = scheduler()
     add(one, waited=235.0)
     next_wakeup = one.next_wakeup(0.0)

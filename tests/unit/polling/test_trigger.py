@@ -50,7 +50,9 @@ async def fire(left: float = 1800.0, **given: Any) -> tuple[float, dict[str, Any
 
 
 @pytest.mark.parametrize("interval", [None, 5.0])
-def test_a_video_that_is_ready_at_once_still_waits_for_the_first_look(service: Service, interval: float | None) -> None:
+def test_a_video_that_is_ready_at_once_waits_for_the_first_poll_all_the_same(
+    service: Service, interval: float | None
+) -> None:
     service.answer = lambda request_id: status(request_id, VideoState.SUCCEED)
 
     async def main() -> None:

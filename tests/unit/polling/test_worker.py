@@ -38,7 +38,7 @@ Answer = Callable[[float], PollResult | Exception]
 
 @dataclass
 class Service:
-    """A service behind a hook; every poll takes 0.1 s, and whoever sleeps moves time forward."""
+    """A service behind a hook; every poll takes 0.1 s, and a sleep moves time forward."""
 
     answer: Answer
     now: float = 1000.0
@@ -67,7 +67,7 @@ def poll(service: Service, wait: Wait) -> WaitResult | None:
 
 
 @pytest.mark.parametrize("answer", [RUNNING, SiliconFlowConnectionError("reset"), UNAUTHORIZED, KeyError("a mistake")])
-def test_what_goes_on_is_polled_once(answer: PollResult | Exception) -> None:
+def test_what_is_not_over_is_polled_once(answer: PollResult | Exception) -> None:
     service = Service(lambda now: answer)
     assert poll(service, Wait("v", deadline=1e6)) is None
     assert len(service.polls) == 1

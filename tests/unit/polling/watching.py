@@ -43,7 +43,7 @@ def ready_after(service: Service, seconds: float) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Go on until something is so."""
+    """Run until something is so."""
     for _ in range(10_000):
         if condition():
             return

@@ -27,9 +27,9 @@ def _frames(clip: bytes) -> list[Image.Image]:
 
 
 def _image(width: int, height: int, colour: str = "red", form: str = "PNG", mode: str = "RGB") -> bytes:
-    made = io.BytesIO()
-    Image.new(mode, (width, height), colour if mode == "RGB" else 3).save(made, form)
-    return made.getvalue()
+    stream = io.BytesIO()
+    Image.new(mode, (width, height), colour if mode == "RGB" else 3).save(stream, form)
+    return stream.getvalue()
 
 
 def _boxes(clip: bytes) -> list[str]:

@@ -1,7 +1,7 @@
 """
 Benchmark 3: 10,000 waiting videos and 600 calls a minute at most, on a simulated clock, beside a round robin.
 
-``python -m tests.benchmarks.budget``. A video unseen ten minutes after it was ready has lost the URL that its first
+``python -m tests.benchmarks.rate_limit``. A video unseen ten minutes after it was ready has lost the URL that its first
 response would have carried.
 """
 
