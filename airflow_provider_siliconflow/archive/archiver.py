@@ -7,14 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError
 from airflow_provider_siliconflow.archive.destination import Destination, understand
-from airflow_provider_siliconflow.archive.download import Downloaded, download
+from airflow_provider_siliconflow.archive.download import download
 from airflow_provider_siliconflow.archive.errors import shorten
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
 from airflow_provider_siliconflow.archive.labelling import label_video
@@ -27,6 +26,9 @@ from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import DestinationError, VideoFailedPermanentlyError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_siliconflow.archive.body import Downloaded
     from airflow_provider_siliconflow.label.apply import Labeller
 
 __all__ = ["DownloadOptions", "IfExists", "VideoFacts", "archive_video"]
@@ -64,9 +66,9 @@ class VideoFacts:
 
     def with_status(self, seen: VideoStatus) -> VideoFacts:
         """
-        Return these facts and those that a poll of the video told.
+        Return these facts and those of a poll of the video.
 
-        :param seen: What the poll told.
+        :param seen: What the poll returned.
         :return: A copy.
         """
         return replace(
@@ -202,7 +204,11 @@ def _take_claim(destination: Destination, owner: str | None) -> Claim | None:
 
 
 class _Polls:
-    """Polls of a video for a URL, and what else the last one told."""
+    """
+    Polls of a video for a URL, and the last status.
+
+    :param fresh_status: Polls the video now.
+    """
 
     def __init__(self, fresh_status: FreshStatus) -> None:
         self._fresh_status = fresh_status

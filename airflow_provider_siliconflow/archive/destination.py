@@ -1,4 +1,4 @@
-"""What a user means by a destination, or why it is refused."""
+"""What a user means by a destination, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden, shorten
+from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden, shorten, unregistered
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -26,18 +26,6 @@ _KEY_LIMIT = 1023
 _LOCAL = ("", "file", "local")
 #: File systems that know no bucket or share: their client ignores a host in the URI.
 _WITHOUT_HOST = ("sftp", "ssh")
-#: What registers a file system for a scheme, and what to write for schemes that nothing registers.
-_PACKAGES = {
-    **dict.fromkeys(S3[:2], "apache-airflow-providers-amazon[s3fs]"),
-    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
-    **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
-    **dict.fromkeys(_WITHOUT_HOST, "apache-airflow-providers-sftp[sshfs]"),
-    "hdfs": "apache-airflow-providers-apache-hdfs",
-}
-_INSTEAD = {
-    "oss": "s3://conn_id@bucket/key, with a connection of type aws whose endpoint_url is that of OSS",
-    **dict.fromkeys(("az", "wasb", "wasbs"), "abfs://conn_id@container/key"),
-}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 _VARIABLE = re.compile(r"(^|/)\$(\{\w+\}|[A-Z_][A-Z0-9_]*)")
@@ -57,17 +45,27 @@ class Destination:
 
     @property
     def manifest(self) -> ObjectStoragePath:
-        """Return the path of the manifest: ``clip.mp4`` has ``clip.mp4.json``."""
+        """The path of the manifest: ``clip.mp4`` has ``clip.mp4.json``."""
         return self.path.parent / manifest_name(self.path.name)
 
 
 def manifest_name(name: str) -> str:
-    """Return the name of a video's manifest; two videos never share one."""
+    """
+    Return the name of a video's manifest; two videos never share one.
+
+    :param name: The name of the video's file.
+    :return: A file name in the same folder.
+    """
     return f"{name}.json"
 
 
 def is_local(path: ObjectStoragePath) -> bool:
-    """Tell whether a path is on a file system of this machine."""
+    """
+    Tell whether a path is on a file system of this machine.
+
+    :param path: Any path.
+    :return: False for object stores, SFTP and the like.
+    """
     return path.protocol in _LOCAL
 
 
@@ -101,7 +99,7 @@ def understand(destination: Any, request_id: str | None) -> Destination:
         # In the words of Airflow, of its path library, and of fsspec, which knows more clients than are installed.
         words = ("No filesystem registered", "Unsupported filesystem")
         if isinstance(error, ImportError) or any(word in str(error) for word in words):
-            raise _refused(text, _unregistered(text.partition("://")[0].lower())) from None
+            raise _refused(text, unregistered(text.partition("://")[0].lower())) from None
         raise destination_error(text, error) from error
     return _named(path, text, request_id) if is_folder else _checked_file(path)
 
@@ -111,7 +109,7 @@ def as_folder(destination: Any) -> Any:
     Return a destination of many videos, which is a folder whether it exists or not.
 
     :param destination: As for :func:`understand`.
-    :return: The same with a trailing slash; what is no destination as it is, to be refused.
+    :return: The same with a trailing slash; what is no destination as it is, for :func:`understand` to reject.
     """
     from airflow.sdk import ObjectStoragePath
 
@@ -168,15 +166,6 @@ def _checked_uri(text: str) -> str:
     if {".", ".."} & set(segments):
         raise _refused(text, "it has . or .. in it, which a store takes for names")
     return text
-
-
-def _unregistered(scheme: str) -> str:
-    """Say what to do about a scheme that Airflow has no file system for."""
-    if package := _PACKAGES.get(scheme):
-        return f"Airflow has no file system for {scheme}:// here: install {package} where the task runs"
-    if scheme in _INSTEAD:
-        return f"Airflow has no file system for {scheme}://: write {_INSTEAD[scheme]}"
-    return f"Airflow has no file system for {scheme}://: install a provider that has one, or attach it in the DAG file"
 
 
 def _absolute(text: str) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
-from typing import NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
 
-import aiohttp
 import tenacity
 
 from airflow_provider_siliconflow.archive import media_types
+from airflow_provider_siliconflow.archive.body import Body, Downloaded
 from airflow_provider_siliconflow.archive.options import DownloadOptions, TimeLimit
 from airflow_provider_siliconflow.archive.storage import (
-    Body,
     Storage,
     TransientDownloadError,
     connection_error,
@@ -30,24 +26,14 @@ from airflow_provider_siliconflow.archive.writer import FileWriter
 from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.exceptions import VideoIntegrityError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    import aiohttp
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Downloaded:
-    """
-    What is known of a whole video that was downloaded.
-
-    :param size: Bytes.
-    :param sha256: In hexadecimal.
-    :param content_type: The storage's, or what the bytes tell where it says nothing of a video.
-    :param url: The URL it came from, masked.
-    """
-
-    size: int
-    sha256: str
-    content_type: str
-    url: str
 
 
 async def download(
@@ -89,7 +75,15 @@ async def download(
 
 
 class _Download:
-    """One video on its way into a file, over as many connections as it takes."""
+    """
+    One download of a video into a file, over as many connections as it takes.
+
+    :param storage: Where it is.
+    :param writer: Writes the file.
+    :param source: Gives its URL.
+    :param options: The limits.
+    :param path: The file.
+    """
 
     def __init__(
         self, storage: Storage, writer: FileWriter, source: RefreshableUrl, options: DownloadOptions, path: Path
@@ -103,11 +97,17 @@ class _Download:
         self._body = Body()
         self._content_type = ""
         self._limit = TimeLimit(options)
-        #: Whether this storage has answered to each Range as it should.
+        #: Whether this storage has responded to each Range as it should.
         self._trusts_ranges = True
 
     async def run(self) -> Downloaded:
-        """Download within the time that the size allows."""
+        """
+        Download within the time that the size allows.
+
+        :return: What was downloaded.
+        :raises SiliconFlowError: as :func:`download`.
+        :raises TimeoutError: one that is not of this download.
+        """
         try:
             async with self._limit:
                 return await self._run()
@@ -161,7 +161,7 @@ class _Download:
         await self._writer.restart()
 
     async def _accept(self, response: aiohttp.ClientResponse) -> None:
-        """Take the body of an answer, or raise why it is none."""
+        """Receive the body of a response, or raise why it is none."""
         if response.status == 206 and self._writer.size:
             await self._check_part(response)
         elif response.status == 200:
@@ -177,7 +177,7 @@ class _Download:
         await self._receive(response)
 
     def _check_length(self, response: aiohttp.ClientResponse) -> None:
-        """Check what the headers tell of the length of a whole body."""
+        """Check what the headers say of the length of a whole body."""
         if self._body.total is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
             raise VideoIntegrityError(
                 f"{signed_urls.mask(self._url)} does not tell how long its body is: a cut one would pass for whole."
@@ -185,15 +185,15 @@ class _Download:
         self._check_size(self._body.total or 0)
 
     async def _check_part(self, response: aiohttp.ClientResponse) -> None:
-        """Check that a partial answer is the rest of the very body of which the file has the start."""
+        """Check that a partial response is the rest of the very body of which the file has the start."""
         size = self._writer.size
         total = self._body.total_by_part(response, size)
         if total is None:
-            await self._refuse_part("it answered with another range than was asked for")
+            await self._reject_part("it answered with another range than was asked for")
         self._body = replace(self._body, total=total)
         log.info("Resuming %s at byte %d", signed_urls.mask(self._url), size)
 
-    async def _refuse_part(self, why: str) -> NoReturn:
+    async def _reject_part(self, why: str) -> NoReturn:
         self._trusts_ranges = False
         await self._start_over()
         raise TransientDownloadError(connection_error(self._url, why))
@@ -212,7 +212,7 @@ class _Download:
             self._check_size(writer.size)
             self._limit.allow_for(max(writer.size, total or 0))
             if total is not None and writer.size > total:
-                await self._refuse_part(f"it sent more than the {total} bytes of the video")
+                await self._reject_part(f"it sent more than the {total} bytes of the video")
             if not is_checked and writer.size >= media_types.ENOUGH:
                 self._check_is_video(response)
                 is_checked = True
@@ -229,8 +229,8 @@ class _Download:
         if seen is None:
             what = media_types.describe_body(self._writer.head, response.headers, self._body.total)
             raise VideoIntegrityError(f"What {signed_urls.mask(self._url)} gave is no video: it is {what}.")
-        told = media_types.told_type(response.headers)
-        self._content_type = told if told.startswith("video/") else seen
+        declared = media_types.declared_type(response.headers)
+        self._content_type = declared if declared.startswith("video/") else seen
 
     async def _check_is_whole(self) -> None:
         await self._writer.flush()

@@ -18,6 +18,18 @@ _WORDS = {
 }
 #: What no retry can change.
 _FINAL = (errno.ENAMETOOLONG, errno.EILSEQ)
+#: What registers a file system for a scheme, and what to write for schemes that nothing registers.
+_PACKAGES = {
+    **dict.fromkeys(("s3", "s3a"), "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
+    **dict.fromkeys(("sftp", "ssh"), "apache-airflow-providers-sftp[sshfs]"),
+    "hdfs": "apache-airflow-providers-apache-hdfs",
+}
+_INSTEAD = {
+    "oss": "s3://conn_id@bucket/key, with a connection of type aws whose endpoint_url is that of OSS",
+    **dict.fromkeys(("az", "wasb", "wasbs"), "abfs://conn_id@container/key"),
+}
 
 
 def destination_error(path: object, error: Exception) -> DestinationError:
@@ -37,7 +49,12 @@ def destination_error(path: object, error: Exception) -> DestinationError:
 
 
 def is_forbidden(error: Exception) -> bool:
-    """Tell whether a store refused for want of rights: then it cannot be told what is there."""
+    """
+    Tell whether a store denied access: what is there is not known then.
+
+    :param error: What the file system or its client raised.
+    :return: True for a lack of rights, by its error number or HTTP status 403.
+    """
     status = next(
         (getattr(error, name, None) for name in ("status_code", "status", "code") if hasattr(error, name)), ""
     )
@@ -56,3 +73,17 @@ def shorten(value: object, limit: int = 80) -> str:
     text = str(value).encode("utf-8", "replace").decode()
     half = (limit - 1) // 2
     return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"
+
+
+def unregistered(scheme: str) -> str:
+    """
+    Return what to do about a scheme that Airflow has no file system for.
+
+    :param scheme: In lower case.
+    :return: For a message.
+    """
+    if package := _PACKAGES.get(scheme):
+        return f"Airflow has no file system for {scheme}:// here: install {package} where the task runs"
+    if scheme in _INSTEAD:
+        return f"Airflow has no file system for {scheme}://: write {_INSTEAD[scheme]}"
+    return f"Airflow has no file system for {scheme}://: install a provider that has one, or attach it in the DAG file"

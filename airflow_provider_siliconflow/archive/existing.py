@@ -6,13 +6,14 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_siliconflow.archive import stores
-from airflow_provider_siliconflow.archive.destination import Destination
 from airflow_provider_siliconflow.archive.errors import destination_error, shorten
 from airflow_provider_siliconflow.archive.manifest import describes, read_manifest, storable, write_manifest
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_siliconflow.archive.destination import Destination
 
 IfExists = Literal["fail", "skip", "overwrite"]
 _IF_EXISTS = ("fail", "skip", "overwrite")
@@ -22,6 +23,8 @@ def checked_if_exists(if_exists: Any) -> IfExists:
     """
     Return ``if_exists``, once it is known to be one of its words.
 
+    :param if_exists: As the user gave it.
+    :return: ``fail``, ``skip`` or ``overwrite``.
     :raises DestinationRefusedError: if it is not.
     """
     if not isinstance(if_exists, str) or if_exists not in _IF_EXISTS:
@@ -47,19 +50,19 @@ def resolve_existing(destination: Destination, request_id: str | None, if_exists
         there = stores.exists(path)
         manifest = read_manifest(destination.manifest)
         if there and request_id and (done := _completed(destination, manifest, request_id)):
-            return _told(done, path)
+            return _for_xcom(done, path)
         if there and if_exists == "skip":
-            return _told(manifest or {"request_id": None, "bytes": path.fs.size(path.path)}, path)
+            return _for_xcom(manifest or {"request_id": None, "bytes": path.fs.size(path.path)}, path)
     except DestinationError:
         raise
     except Exception as error:
         raise destination_error(path, error) from error
     if if_exists != "overwrite":
-        _refuse_others(destination, manifest, request_id, there=there)
+        _check_others(destination, manifest, request_id, there=there)
     return None
 
 
-def _told(manifest: dict[str, Any], path: ObjectStoragePath) -> dict[str, Any]:
+def _for_xcom(manifest: dict[str, Any], path: ObjectStoragePath) -> dict[str, Any]:
     """Return a manifest fit for an XCom, with the path it has now: folders are moved, and others write JSON, too."""
     facts: dict[str, Any] = storable(manifest)
     return facts | {"path": str(path)}
@@ -71,6 +74,7 @@ def pending_manifest(path: ObjectStoragePath, request_id: str | None) -> ObjectS
 
     :param path: Where the video goes.
     :param request_id: The video's id: two writers never share the file.
+    :return: A path in the same folder.
     """
     digest = hashlib.sha256(f"{path.name}\n{request_id}".encode("utf-8", "surrogatepass")).hexdigest()
     return path.parent / f".siliconflow-{digest[:16]}.manifest"
@@ -91,7 +95,7 @@ def _completed(destination: Destination, manifest: dict[str, Any] | None, reques
     return manifest
 
 
-def _refuse_others(
+def _check_others(
     destination: Destination, manifest: dict[str, Any] | None, request_id: str | None, *, there: bool
 ) -> None:
     whose = manifest.get("request_id") if manifest else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.archive.ip_ranges import Address
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.archive.ip_ranges import Address
 
 #: One part of an IPv4 address as `inet_aton` reads it: decimal, octal or hexadecimal; "0x" alone is a broken one.
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
@@ -28,6 +30,7 @@ def ascii_host(host: str) -> str:
     Return a host as DNS and HTTP spell it: lower case, international names in their ASCII form.
 
     :param host: A host without port and brackets. Full-width digits and dots become those that they stand for.
+    :return: ASCII.
     :raises ValueError: if it has no such form.
     """
     return host.lower() if host.isascii() else host.encode("idna").decode("ascii").lower()
@@ -64,6 +67,7 @@ def is_inside_name(host: str) -> bool:
     Return whether a name is one that only a network inside, or this machine, can give a meaning to.
 
     :param host: A name, as :func:`ascii_host` returns it. One without a dot depends on the machine's search list.
+    :return: False for a name of the public DNS.
     """
     name = host.removesuffix(".")
     return "." not in name or name.rpartition(".")[2] in _INSIDE or name.endswith(_INSIDE_ZONES)
@@ -74,6 +78,7 @@ def is_metadata_name(host: str) -> bool:
     Return whether a name is one at which a cloud serves metadata.
 
     :param host: A name, as :func:`ascii_host` returns it.
+    :return: False for every other name.
     """
     return host.removesuffix(".") in _METADATA
 
@@ -83,7 +88,7 @@ def _read_numbers(labels: list[str]) -> IPv4Address:
     *leading, last = (_read_number(label) for label in labels)
     if any(number > 0xFF for number in leading) or last >= 1 << 8 * (4 - len(leading)):
         raise ValueError("an IPv4 address out of range")
-    return IPv4Address(last + sum(number << 8 * (3 - place) for place, number in enumerate(leading)))
+    return IPv4Address(last + sum(number << 8 * (3 - index) for index, number in enumerate(leading)))
 
 
 def _read_number(label: str) -> int:

@@ -81,7 +81,7 @@ _METADATA = {
     "fd00:a9fe:a9fe::1/128": "Akamai metadata",
 }
 
-#: Prefixes of /96 whose last 32 bits are an IPv4 address that a translator on the way connects to.
+#: Prefixes of /96 whose last 32 bits are an IPv4 address that a translator connects to.
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))  # NAT64 (RFC 6052), SIIT (RFC 2765)
 #: The upper half of an ISATAP interface identifier (RFC 5214), with and without the bit for a unique address.
 _ISATAP = (0x00005EFE, 0x02005EFE)

@@ -31,6 +31,7 @@ def storable(value: Any, levels: int = _LEVELS) -> Any:
 
     :param value: Anything.
     :param levels: Levels of lists and mappings to go down.
+    :return: A copy; a deeper or foreign value is its text.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -56,7 +57,12 @@ def _storable_text(value: Any) -> str:
 
 
 def encode(manifest: Mapping[str, Any]) -> bytes:
-    """Return a manifest as JSON for people to read."""
+    """
+    Return a manifest as JSON for people to read.
+
+    :param manifest: What it tells.
+    :return: UTF-8.
+    """
     return (json.dumps(storable(manifest), ensure_ascii=False, indent=2) + "\n").encode()
 
 
@@ -88,6 +94,7 @@ def describes(manifest: Mapping[str, Any], path: ObjectStoragePath) -> bool:
 
     :param manifest: With ``bytes`` and ``sha256``.
     :param path: A file that exists.
+    :return: False also for a file of 0 bytes.
     """
     size = path.fs.size(path.path)
     # A FIFO or a device tells 0, and could be read for ever; no video has 0 bytes.

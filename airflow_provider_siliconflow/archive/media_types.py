@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 #: Bytes that suffice to tell the kind.
 ENOUGH = 12
@@ -34,20 +36,20 @@ def describe_body(head: bytes, headers: Mapping[str, str], total: int | None) ->
     Say what a body that is no video looks like; never quote it.
 
     :param head: Its first bytes, if any.
-    :param headers: Those of the answer, of any casing.
+    :param headers: Those of the response, of any casing.
     :param total: Its bytes, if known.
-    :return: A word or two, and what the headers tell.
+    :return: A word or two, and what the headers say.
     """
     encoding = headers.get("Content-Encoding", "")[:40]
-    told = f"content type {told_type(headers)[:80] or 'not given'}"
-    return f"{_kind(head)} ({told}{f', content encoding {encoding}' if encoding else ''}, {count(total)})"
+    declared = f"content type {declared_type(headers)[:80] or 'not given'}"
+    return f"{_kind(head)} ({declared}{f', content encoding {encoding}' if encoding else ''}, {count(total)})"
 
 
-def told_type(headers: Mapping[str, str]) -> str:
+def declared_type(headers: Mapping[str, str]) -> str:
     """
-    Return the media type that an answer tells.
+    Return the media type that a response declares.
 
-    :param headers: The answer's.
+    :param headers: The response's.
     :return: Without parameters; empty if there is none.
     """
     return headers.get("Content-Type", "").partition(";")[0].strip()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from ssl import SSLContext
-from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+    from types import TracebackType
 
 #: Bytes by which a download must have grown for its limit to be set anew.
 _STEP = 1 << 20

@@ -51,7 +51,7 @@ def prepare_destination(
     :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`; a folder may come
         without an id, and is never claimed, since each video in it has a name of its own.
     :param owner: Who will publish (``dag_id/run_id/task_id/map_index``); None to claim nothing.
-    :param if_exists: What to do about a video that is there already. A claim of another owner is refused under
+    :param if_exists: What to do about a video that is there already. A claim of another owner is final under
         ``fail``; under ``skip`` and ``overwrite`` a retry may find it gone, so the error is one to be retried.
     :param request_id: The video's id, if known.
     :param probe: Whether to write and remove a hidden file or object in order to find out whether that is allowed.
@@ -157,7 +157,7 @@ def check_writable(destination: Destination, *, probe: bool) -> bool:
 
 def _probe_locally(destination: Destination) -> None:
     folder = Path(destination.path.path).parent / f"{hidden_name()}{PROBE_SUFFIX}"
-    # The staging file makes the folders on the way.
+    # Staging makes the missing folders.
     with staging(destination.path) as stage:
         folder.mkdir()
         try:

@@ -8,14 +8,11 @@ video of its id is published whole; a crash in between leaves a video without a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive import stores
-from airflow_provider_siliconflow.archive.claim_file import Claim
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.existing import IfExists, pending_manifest, resolve_existing
@@ -23,6 +20,12 @@ from airflow_provider_siliconflow.archive.manifest import describes, storable, w
 from airflow_provider_siliconflow.archive.staging import abort_uploads
 from airflow_provider_siliconflow.archive.threads import bounded
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from airflow_provider_siliconflow.archive.claim_file import Claim
 
 #: Seconds to find out whether a video is archived, which reads all of it.
 _FIND_TIMEOUT = 600.0
@@ -62,7 +65,7 @@ def find_archived(destination: Any, request_id: str, *, owner: str | None = None
     :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
     :param request_id: The video's id.
     :param owner: Whose claim is released if the video is there; None where there is no claim.
-    :return: None if it is not there, or if that cannot be told.
+    :return: None if it is not there, or if that cannot be found out.
     """
 
     def find() -> dict[str, Any] | None:

@@ -16,7 +16,6 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +25,8 @@ from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, 
 from airflow_provider_siliconflow.archive.errors import destination_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
@@ -58,14 +59,14 @@ def hidden_name() -> str:
 @contextmanager
 def staging(path: ObjectStoragePath) -> Iterator[Path]:
     """
-    Give an empty local file to fill for a destination, and remove it on every way out.
+    Give an empty local file to fill for a destination, and remove it at the end, whatever happens.
 
     It is locked (``flock``) meanwhile. A SIGKILL leaves it behind, hidden and unlocked, for
     :func:`sweep`.
 
-    :param path: The destination. A local one is staged in its own folder (folders on the way are made), another one
+    :param path: The destination. A local one is staged in its own folder (missing folders are made), another one
         in the folder for temporary files, with the destination's suffix.
-    :return: The path of the file.
+    :yield: The path of the file.
     :raises DestinationError: if the file cannot be made.
     """
     # Clients of object stores guess the content type by the local suffix; in a local folder it would catch globs.
@@ -189,7 +190,7 @@ def _sweep_remotely(path: ObjectStoragePath) -> None:
             log.info("Removed %s, which a killed task left behind.", entry["name"])
 
 
-def _seconds(told: Any) -> float | None:
-    if isinstance(told, datetime):
-        return told.timestamp()
-    return float(told) if isinstance(told, int | float) else None
+def _seconds(when: Any) -> float | None:
+    if isinstance(when, datetime):
+        return when.timestamp()
+    return float(when) if isinstance(when, int | float) else None

@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from airflow_provider_siliconflow.archive.errors import is_forbidden
 from airflow_provider_siliconflow.archive.staging import hidden_name
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
@@ -28,12 +29,13 @@ _LOCK_TIMEOUT = 10.0
 
 def exists(path: ObjectStoragePath) -> bool:
     """
-    Tell whether a name is taken, by a broken link as well.
+    Tell whether a name is taken.
 
     A store that does not let read counts as one where nothing is: it may take an upload all the same.
 
     :param path: Any path.
-    :raises Exception: whatever its client raises, if that cannot be told now.
+    :return: True also for a broken link.
+    :raises Exception: whatever its client raises, if that cannot be found out now.
     """
     if is_local(path):
         return os.path.lexists(path.path)
@@ -77,7 +79,7 @@ def create(source: Path, path: ObjectStoragePath) -> None:
         path.fs.put_file(str(source), path.path, **condition)
     except Exception as error:
         if condition and is_unconditional(error):
-            log.warning("%s knows no conditional writes: two tasks at once are not told apart by it.", path.protocol)
+            log.warning("%s knows no conditional writes: it does not keep two tasks at once apart.", path.protocol)
             replace(source, path)
         elif condition and exists(path):
             raise FileExistsError(str(path)) from error
@@ -91,20 +93,23 @@ def replace(source: Path, path: ObjectStoragePath, **conditions: Any) -> None:
 
     :param source: A local file, complete; for a local path it is on the same file system.
     :param path: The final name; its file is the old one or the new one at any time, and on file systems that do not
-        move onto files (HDFS, SMB) none for a moment.
-    :param conditions: Further arguments for an object store's client.
+        move onto files (HDFS, SMB) none for a moment. Further arguments are for an object store's client.
     """
     if is_local(path):
         os.replace(source, path.path)
     elif path.protocol in OBJECT_STORES:
-        told = {"overwrite": True} if "overwrite" in _parameters(path.fs) else {}
-        path.fs.put_file(str(source), path.path, **told, **conditions)
+        options = {"overwrite": True} if "overwrite" in _parameters(path.fs) else {}
+        path.fs.put_file(str(source), path.path, **options, **conditions)
     else:
         _move(source, path, overwrite=True)
 
 
 def remove(path: ObjectStoragePath) -> None:
-    """Remove a file; one that is not there is no error."""
+    """
+    Remove a file; one that is not there is no error.
+
+    :param path: Its path.
+    """
     with suppress(FileNotFoundError):
         if is_local(path):
             os.unlink(path.path)
@@ -135,7 +140,7 @@ def _read_local(path: str, limit: int) -> bytes:
     """Read a plain file; a FIFO waits for a writer and a device has no end, so that they are not even opened."""
     if not os.path.isfile(path):
         return b""
-    # Another file may have taken its place by now: O_NONBLOCK waits for nobody, and no more is read than the limit.
+    # Another file may be there by now: O_NONBLOCK waits for nobody, and no more is read than the limit.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         content = file.read(limit + 1)
     return content if len(content) <= limit else b""
@@ -148,6 +153,7 @@ def folder_lock(path: ObjectStoragePath) -> Iterator[None]:
 
     :param path: A path in the folder, which exists. A file system without locks is used without them, and so is one
         whose lock is held for longer than publishing takes.
+    :yield: None.
     """
     if not is_local(path):
         yield
@@ -169,7 +175,10 @@ def _lock(folder: int) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > end:
-                log.warning("The folder is locked by another process for more than %.0f s: going on.", _LOCK_TIMEOUT)
+                log.warning(
+                    "The folder is locked by another process for more than %.0f s: continuing without the lock.",
+                    _LOCK_TIMEOUT,
+                )
                 return
             time.sleep(0.01)
         except OSError:
@@ -231,6 +240,7 @@ def is_unconditional(error: Exception) -> bool:
     Tell whether a conditional write failed because a store, or its client, knows no such conditions.
 
     :param error: What the client raised.
+    :return: False for any other failure.
     """
     text = f"{type(error).__name__} {error}".replace(" ", "").lower()
     is_unknown = any(word in text for word in ("unknownparameter", "unexpectedkeyword"))

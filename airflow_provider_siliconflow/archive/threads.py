@@ -6,13 +6,15 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_siliconflow.archive.errors import shorten
 from airflow_provider_siliconflow.exceptions import DestinationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine
 
 _T = TypeVar("_T")
 
@@ -54,6 +56,7 @@ def run_archive(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
     :param make: Makes the coroutine.
     :return: What the coroutine returned.
+    :raises BaseException: what the coroutine raised, or what interrupted the main thread.
     """
     run = _Run(make)
     outcome: Future[_T] = Future()
@@ -71,7 +74,11 @@ def run_archive(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
 
 class _Run(Generic[_T]):
-    """One coroutine in an event loop of its own, which another thread can cancel."""
+    """
+    One coroutine in an event loop of its own, which another thread can cancel.
+
+    :param make: Makes the coroutine.
+    """
 
     def __init__(self, make: Callable[[], Coroutine[Any, Any, _T]]) -> None:
         self._make = make
@@ -119,7 +126,12 @@ class _DaemonExecutor(ThreadPoolExecutor):
     """An executor with a new daemon thread for each call, for which no process waits at its end."""
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
-        """Start a call."""
+        """
+        Start a call.
+
+        :param fn: What to call, with all further arguments.
+        :return: Its outcome; it cannot be cancelled.
+        """
         return _in_thread(lambda: fn(*args, **kwargs))
 
 

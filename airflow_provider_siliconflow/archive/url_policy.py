@@ -68,7 +68,7 @@ class UrlPolicy:
             raise UnsafeUrlError(f"The URL {shown} is {scheme}, not https as the API is.")
         if purpose := self._refuses_name(host) if address is None else self.refuses_address(str(address)):
             raise UnsafeUrlError(f"The URL {shown} leads to a private address: {purpose}.")
-        # Not as it was written: another program on the way may read 0127.0.0.1 in another way than we do.
+        # Not as it was written: a proxy may read 0127.0.0.1 in another way than we do.
         host = host if address is None else f"[{address}]" if address.version == 6 else str(address)
         return f"{scheme}://{host}{port}{rest}"
 
@@ -120,6 +120,7 @@ class SsrfGuard:
         Make a socket.
 
         :param info: The address as ``getaddrinfo`` gives it.
+        :return: One that is not connected.
         :raises ConnectionRefusedError: for a refused address, which :attr:`refused` tells then.
         """
         family, kind, protocol, _, address = info
@@ -134,7 +135,8 @@ def is_public(address: str) -> bool:
     """
     Return whether an IP address is of the public Internet, also when it hides an IPv4 address in IPv6.
 
-    :param address: An IPv4 or IPv6 address; anything else is not public.
+    :param address: An IPv4 or IPv6 address.
+    :return: False also for anything else.
     """
     return UrlPolicy().refuses_address(address) is None
 

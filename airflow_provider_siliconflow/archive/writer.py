@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.archive.errors import destination_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Bytes handed to the thread at a time: enough that the hand-over costs nothing, few enough to hold two of them.
 BLOCK = 1 << 20

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_siliconflow.archive.download import Downloaded, download
+from airflow_provider_siliconflow.archive.body import Downloaded
+from airflow_provider_siliconflow.archive.download import download
 from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
 from airflow_provider_siliconflow.exceptions import (

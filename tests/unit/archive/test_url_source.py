@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_siliconflow.archive.download import Downloaded, download
+from airflow_provider_siliconflow.archive.body import Downloaded
+from airflow_provider_siliconflow.archive.download import download
 from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, VideoExpiredError
 from tests.unit.archive.files import read
