@@ -48,6 +48,11 @@ def _conn_fields() -> dict[str, Any]:
             "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
             " where `image` comes from a run's conf.",
         ),
+        "label": _field(
+            "Label",
+            "string",
+            'Labels of AI-generated video for all that is archived, as JSON: {"content_producer": "..."}.',
+        ),
     }
 
 

@@ -15,8 +15,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from airflow_provider_siliconflow.client.masking import excerpt, mask_text
-from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.base_url import read_base_url
+from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -85,6 +86,13 @@ def _folders(value: Any) -> tuple[str, ...] | None:
     return folders
 
 
+def _label(value: Any) -> VideoLabel | None:
+    try:
+        return read_label("label", value)
+    except InvalidArgumentError as error:
+        raise ValueError(error.message) from None
+
+
 def _text(value: Any) -> str:
     return excerpt(str(value), length=80)
 
@@ -109,6 +117,7 @@ class Settings:
     :param download_timeout: Seconds that the download of a video may take whatever its size.
     :param download_min_rate: Bytes a second that a video must come with: its size by this is added to
         ``download_timeout``.
+    :param label: The labels of all archived videos, where a task has none of its own.
     :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
     """
 
@@ -123,6 +132,7 @@ class Settings:
     requests_per_minute: Annotated[Number, Field(ge=1, le=1e9)] = 3000.0
     download_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 300.0
     download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
+    label: Annotated[VideoLabel | None, BeforeValidator(_label)] = None
     image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None
 
     @cached_property
@@ -188,5 +198,5 @@ def _described(error: ValidationError) -> list[str]:
         name = str(detail["loc"][0])
         value = "" if name in _SECRET_FIELDS else f" {str(detail['input'])[:60]!r}"
         what = detail["msg"].removeprefix("Value error, ").replace("Input should", "it must")
-        problems.append(what if name in ("api_key", "image_folders") else f"{name}{value}: {what}")
+        problems.append(what if name in ("api_key", "image_folders", "label") else f"{name}{value}: {what}")
     return problems

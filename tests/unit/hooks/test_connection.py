@@ -14,6 +14,7 @@ from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.base_url import DEFAULT_BASE_URL
 from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+from airflow_provider_siliconflow.label import VideoLabel
 from tests.unit.hooks.fixtures import CONNECTION
 from tests.unit.hooks.scripted_server import KEY
 
@@ -309,3 +310,14 @@ def test_a_secret_in_the_wrong_field_is_not_shown(monkeypatch: pytest.MonkeyPatc
         shown = str(error)
     assert "zqA4b5cD6eF7" not in shown
     assert "password-1" not in shown
+
+
+@pytest.mark.parametrize("label", [{"content_producer": "制作者"}, '{"content_producer": "制作者"}'])
+def test_the_label_of_all_videos(monkeypatch: pytest.MonkeyPatch, label: object) -> None:
+    assert read(monkeypatch, form(extra={"label": label})).label == VideoLabel(content_producer="制作者")
+
+
+@pytest.mark.parametrize("label", [{}, "{", {"content_producer": "a", "visible": {"seconds": 1}}, 7])
+def test_a_label_that_cannot_be_understood(monkeypatch: pytest.MonkeyPatch, label: object) -> None:
+    with pytest.raises(SiliconFlowConfigError, match="label"):
+        read(monkeypatch, form(extra={"label": label}))

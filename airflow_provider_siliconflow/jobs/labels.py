@@ -1,0 +1,73 @@
+"""The labels of a task's videos: what the task or its connection says, with the key that signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.label.apply import Labeller
+    from airflow_provider_siliconflow.label.credentials import SigningKey
+    from airflow_provider_siliconflow.label.settings import ContentCredentials
+
+#: Bytes of a PEM file at most.
+_PEM_LIMIT = 1 << 18
+
+
+def label_fields(label: Any) -> Any:
+    """
+    Return a label as an operator keeps it: as plain values, of which Airflow renders a copy for each task instance.
+
+    :param label: What the user gave.
+    :return: The fields of a :class:`~airflow_provider_siliconflow.label.VideoLabel`; anything else as it is.
+    """
+    return label.model_dump(exclude_none=True) if isinstance(label, VideoLabel) else label
+
+
+def labeller_of(hook: SiliconFlowHook, label: Any) -> Labeller | None:
+    """
+    Return what labels the videos of a task.
+
+    :param hook: The service; its connection's field ``label`` counts where the task says nothing.
+    :param label: What the task says, rendered.
+    :return: None for no label.
+    :raises InvalidArgumentError: if the label cannot be understood, or the signing key cannot be read.
+    :raises AirflowNotFoundException: if there is no connection with the signing key's id.
+    """
+    read = read_label("label", label) or hook.settings.label
+    if read is None:
+        return None
+    from airflow_provider_siliconflow.label.apply import Labeller
+
+    return Labeller(read, _key(hook, read.credentials) if read.credentials else None)
+
+
+def _key(hook: SiliconFlowHook, said: ContentCredentials) -> SigningKey:
+    """Read the certificate chain and the private key."""
+    from airflow_provider_siliconflow.label.credentials import SigningKey
+
+    if said.conn_id:
+        connection = hook.get_connection(said.conn_id)
+        certificate, private_key = connection.extra_dejson.get("certificate"), connection.password
+        if not isinstance(certificate, str) or not private_key:
+            raise InvalidArgumentError(
+                f"label.credentials: the connection {said.conn_id!r} needs the private key as its password and the"
+                " certificate chain as the field `certificate` of its extra, both PEM."
+            )
+    else:
+        certificate, private_key = (_pem(name, getattr(said, name)) for name in ("certificate", "private_key"))
+    return SigningKey(certificate, private_key, said.algorithm, said.timestamp_url, said.required)
+
+
+def _pem(name: str, path: str) -> str:
+    try:
+        with Path(path).open(encoding="ascii") as file:
+            return file.read(_PEM_LIMIT)
+    except (OSError, ValueError) as error:
+        # A ValueError of a decoder shows the bytes that it met.
+        why = error.strerror if isinstance(error, OSError) else "it is no PEM file"
+        raise InvalidArgumentError(f"label.credentials.{name}: {path!r} cannot be read: {why}.") from None
