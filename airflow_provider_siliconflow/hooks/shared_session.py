@@ -17,7 +17,13 @@ class Hook(Protocol):
     settings: Settings
 
     async def get_video_status(self, request_id: str, attempts: int | None = None) -> VideoStatus:
-        """Poll a video."""
+        """
+        Poll a video.
+
+        :param request_id: The video's request id.
+        :param attempts: Tries.
+        :return: Its status.
+        """
         ...
 
 

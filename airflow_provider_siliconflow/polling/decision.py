@@ -158,7 +158,7 @@ class Wait:
             return self._ended(WaitStatus.READY, poll)
         if isinstance(poll, VideoStatus) and poll.status is VideoState.FAILED:
             return self._ended(WaitStatus.FAILED, poll)
-        grace = None if isinstance(poll, VideoStatus) else grace_for(poll)
+        grace = grace_for(poll)
         if grace is None:
             self.rejected_since = None
         elif self.rejected_since is None or self.rejected_since > now:
@@ -174,26 +174,31 @@ class Wait:
 
 
 def is_account_error(poll: PollResult) -> bool:
-    """Return whether a poll was rejected for the key or the account, which says nothing about the video."""
+    """
+    Return whether a poll was rejected for the key or the account, which says nothing about the video.
+
+    :param poll: What the poll returned.
+    :return: Whether it was.
+    """
     return isinstance(poll, _ACCOUNT_ERRORS) or (
         isinstance(poll, SiliconFlowAPIError) and poll.status_code in _ACCOUNT_STATUSES
     )
 
 
-def grace_for(error: SiliconFlowError) -> float | None:
+def grace_for(poll: PollResult) -> float | None:
     """
-    Return for how long an error must be all that comes back before a wait ends.
+    Return for how long nothing but such polls must come before a wait ends.
 
-    :param error: Why a poll brought no status.
+    :param poll: What a poll returned.
     :return: Seconds; None for what is waited out until the deadline, 0 where nothing can be polled at all.
     """
-    if isinstance(error, InvalidArgumentError):
-        return 0.0
-    if isinstance(error, SiliconFlowConfigError):
-        return CONNECTION_GRACE
-    if is_account_error(error) or classify_failure(Route.FREE, error) is FailureKind.RETRY:
+    if isinstance(poll, VideoStatus) or is_account_error(poll):
         return None
-    return REJECTION_GRACE
+    if isinstance(poll, InvalidArgumentError):
+        return 0.0
+    if isinstance(poll, SiliconFlowConfigError):
+        return CONNECTION_GRACE
+    return None if classify_failure(Route.FREE, poll) is FailureKind.RETRY else REJECTION_GRACE
 
 
 def failed_poll(error: Exception, secrets: Iterable[str] = ()) -> SiliconFlowError:
@@ -230,7 +235,12 @@ def timeout_error(request_id: str, last: PollResult | None, deadline: float | No
 
 
 def describe(last: PollResult | None) -> str:
-    """Return the last poll in words for a log or an error; no URL is in them."""
+    """
+    Describe the last poll for a log or an error, without any URL.
+
+    :param last: What it returned; None if there was none.
+    :return: The words.
+    """
     if last is None:
         return "it was never polled."
     if isinstance(last, SiliconFlowError):

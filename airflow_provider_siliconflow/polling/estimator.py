@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
-from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
+from airflow_provider_siliconflow.client.models import VideoState
 from airflow_provider_siliconflow.polling.intervals import DEFAULT_DISTRIBUTION, CompletionDistribution
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.client.models import VideoStatus
 
 #: Videos remembered of each model; few, so that what the service does tonight outweighs what it did today.
 WINDOW = 64
@@ -33,7 +40,12 @@ class DurationSamples:
         return len(self._spans)
 
     def add(self, low: float, high: float) -> None:
-        """Remember a video that got ready between two ages."""
+        """
+        Remember a video.
+
+        :param low: An age at which it was not ready.
+        :param high: An age at which it was.
+        """
         self._spans.append((max(0.0, low), max(0.0, low, high), 1.0))
         self._cache.clear()
 
@@ -42,13 +54,10 @@ class DurationSamples:
         Return how the times are spread.
 
         :param spread: Seconds by which age 0 itself is uncertain: it may lie so much later.
+        :return: The distribution, cached.
         """
-        step = 0.0
-        if spread > 0:
-            # In powers of two, so that few are ever made.
-            step = 4.0
-            while step < spread:
-                step *= 2
+        # In powers of two, so that few are ever made.
+        step = 2.0 ** max(2, math.ceil(math.log2(spread))) if spread > 0 else 0.0
         if step not in self._cache:
             default = ((low, high, share * DEFAULT_WEIGHT) for low, high, share in DEFAULT_DISTRIBUTION)
             spans = (*self._spans, *default)
@@ -81,8 +90,10 @@ class ModelEstimator:
     def __init__(self) -> None:
         self.total = DurationSamples()
         self.work = DurationSamples()
+        # Seconds, and the positions that went by in them.
         self._steps: deque[tuple[float, int]] = deque(maxlen=STEPS)
 
+    @property
     def seconds_per_position(self) -> float | None:
         """Return how long a position in the queue takes, or None before the queue was seen to move."""
         positions = sum(positions for _, positions in self._steps)
@@ -129,22 +140,29 @@ class ModelEstimator:
 
     def view(self, video: VideoTimeline) -> tuple[CompletionDistribution, float]:
         """
-        Return how long such a video takes, and the time from which its age counts.
+        Return how long such a video takes.
 
         :param video: What is known of it.
+        :return: How the times are spread, and from when on the video's age counts.
         """
         if len(self.work) >= min(ENOUGH, len(self.total)):
             if video.started:
                 first, last = video.started
                 return self.work.distribution(last - first), first
-            pace = self.seconds_per_position()
+            pace = self.seconds_per_position
             if video.position is not None and video.queued_at is not None and pace is not None:
                 queue = video.position * pace
                 return self.work.distribution((MAX_STEP - MIN_STEP) * queue), video.queued_at + MIN_STEP * queue
         return self.total.distribution(), video.since
 
     def seconds_left(self, video: VideoTimeline, now: float) -> float:
-        """Return after how many seconds the video is as likely ready as not."""
+        """
+        Return after how long the video is as likely ready as not.
+
+        :param video: What is known of it.
+        :param now: The time.
+        :return: Seconds.
+        """
         distribution, origin = self.view(video)
         ready = distribution.share(now - origin)
         if ready >= 1.0:
@@ -152,20 +170,11 @@ class ModelEstimator:
         return max(0.0, distribution.age_of(ready + (1.0 - ready) / 2) + origin - now)
 
 
-class Estimators:
-    """The models of one connection; bounded, and worth keeping while nobody waits."""
+#: The models of one connection, by their id, or None for videos of which it is not known; worth keeping while nobody
+#: waits.
+Estimators: TypeAlias = Callable[[str | None], ModelEstimator]
 
-    def __init__(self) -> None:
-        self._models: dict[str | None, ModelEstimator] = {}
 
-    def of(self, model: str | None) -> ModelEstimator:
-        """
-        Return what is known of a model.
-
-        :param model: Its id, or None for videos of which it is not known.
-        """
-        estimator = self._models.pop(model, None) or ModelEstimator()
-        self._models[model] = estimator
-        if len(self._models) > MODELS:
-            del self._models[next(iter(self._models))]
-        return estimator
+def new_estimators() -> Estimators:
+    """Return the models of a connection of which nothing is known; in bounded number, the last used stay."""
+    return lru_cache(maxsize=MODELS)(lambda _: ModelEstimator())

@@ -74,12 +74,22 @@ class CompletionDistribution:
         self.middle = self.age_of(0.5)
 
     def share(self, age: float) -> float:
-        """Return which share of the videos is ready by an age (seconds)."""
+        """
+        Return which share of the videos is ready by an age.
+
+        :param age: Seconds.
+        :return: From 0 to 1.
+        """
         at = bisect_right(self._ages, age) - 1
         return min(1.0, self._shares[at] + self._slopes[at] * (age - self._ages[at])) if at >= 0 else 0.0
 
     def age_of(self, share: float) -> float:
-        """Return the age (seconds) by which a share of the videos, above 0 and below 1, is ready."""
+        """
+        Return the age by which a share of the videos is ready.
+
+        :param share: Above 0 and below 1.
+        :return: Seconds.
+        """
         at = max(bisect_left(self._shares, share) - 1, 0)
         slope = self._slopes[at]
         return self._ages[at] + (share - self._shares[at]) / slope if slope else self._ages[at]
@@ -94,10 +104,11 @@ class CompletionDistribution:
 
     def delay(self, last_polled: float, age: float) -> float:
         """
-        Return the delay (seconds) to expect at an age of a video that was not ready at the last poll.
+        Return the delay to expect of a video that was not ready at the last poll.
 
-        :param last_polled: Its age at the last poll.
+        :param last_polled: Its age (seconds) at the last poll.
         :param age: Its age now, not below ``last_polled``.
+        :return: Seconds.
         """
         ready = self.share(last_polled)
         if 1.0 - ready < _NOTHING:
@@ -107,10 +118,11 @@ class CompletionDistribution:
 
     def wait(self, last_polled: float, cost: float) -> float:
         """
-        Return after how many seconds the delay to expect reaches a cost; infinity if nothing is known so late.
+        Return after how long the delay to expect reaches a cost.
 
-        :param last_polled: The video's age at the last poll.
+        :param last_polled: The video's age (seconds) at the last poll.
         :param cost: Seconds of delay, above 0.
+        :return: Seconds; infinity if nothing is known so late.
         """
         ready = self.share(last_polled)
         if 1.0 - ready < _NOTHING:
@@ -135,25 +147,20 @@ class CompletionDistribution:
         return max(0.0, age - last_polled + 2 * missing / (rise + root)) if rise + root > 0 else math.inf
 
 
-def longest(known: CompletionDistribution, last_polled: float) -> float:
-    """
-    Return the seconds after a poll by which the next one comes, whatever is known.
-
-    :param known: How long videos take.
-    :param last_polled: The video's age at the last poll.
-    """
+def _longest(known: CompletionDistribution, last_polled: float) -> float:
     return min(LONGEST_BEFORE, max(last_polled, known.middle) - last_polled + LONGEST)
 
 
 def next_poll(known: CompletionDistribution, last_polled: float, cost: float = POLL_COST) -> float:
     """
-    Return the seconds from the last poll to the next.
+    Return how long after the last poll the next one comes.
 
     :param known: How long videos take.
     :param last_polled: The video's age (seconds) at the last poll; may be below 0 for one that is still in the queue.
     :param cost: Seconds of delay a poll is worth; the bounds widen with it.
+    :return: Seconds.
     """
-    return max(SHORTEST, min(known.wait(last_polled, cost), longest(known, last_polled) * cost / POLL_COST))
+    return max(SHORTEST, min(known.wait(last_polled, cost), _longest(known, last_polled) * cost / POLL_COST))
 
 
 def expected_gain(known: CompletionDistribution, last_polled: float, age: float) -> float:
@@ -167,18 +174,27 @@ def expected_gain(known: CompletionDistribution, last_polled: float, age: float)
     """
     if age - last_polled < SHORTEST:
         return 0.0
-    return max(known.delay(last_polled, age), POLL_COST * (age - last_polled) / longest(known, last_polled))
+    return max(known.delay(last_polled, age), POLL_COST * (age - last_polled) / _longest(known, last_polled))
 
 
 def jitter(seconds: float, request_id: str, number: int) -> float:
     """
     Move a wait a little, by chance that the video's id and the number of the poll decide.
 
-    :param seconds: The wait; the result differs by :data:`JITTER` of it at most.
+    :param seconds: The wait.
+    :param request_id: The video's id.
+    :param number: The number of the poll.
+    :return: The wait, moved by :data:`JITTER` of it at most.
     """
     return seconds * (1.0 + JITTER * (2 * chance(request_id, number) - 1))
 
 
 def chance(request_id: str, number: int) -> float:
-    """Return a number from 0 to below 1 that seems to be chance and is the same each time."""
+    """
+    Return what seems to be chance and is the same each time.
+
+    :param request_id: The video's id.
+    :param number: The number of the poll.
+    :return: A number from 0 to below 1.
+    """
     return crc32(f"{number}:{request_id}".encode()) / 2**32

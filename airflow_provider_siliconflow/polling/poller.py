@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.shared_session import OpenHook, SharedSession
 from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
 from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, failed_poll
-from airflow_provider_siliconflow.polling.estimator import Estimators
+from airflow_provider_siliconflow.polling.estimator import Estimators, new_estimators
 from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 from airflow_provider_siliconflow.polling.scheduler import PollScheduler
@@ -240,7 +240,7 @@ def poller_of(conn_id: str) -> Poller:
     """
     pollers = _state(asyncio.get_running_loop()).pollers
     if conn_id not in pollers:
-        pollers[conn_id] = Poller(conn_id, _estimators.setdefault(conn_id, Estimators()), SiliconFlowAsyncHook)
+        pollers[conn_id] = Poller(conn_id, _estimators.setdefault(conn_id, new_estimators()), SiliconFlowAsyncHook)
     return pollers[conn_id]
 
 

@@ -20,8 +20,10 @@ class RateLimit:
     """
     The calls of one account; several callers may share them, and take turns where they are scarce.
 
-    :param per_minute: Calls per minute at most, for callers that do not say.
-    :param longest: Seconds of a pause at most, for callers that do not say.
+    Times are seconds of any clock that never goes back.
+
+    :param per_minute: Calls per minute at most, while no caller has joined.
+    :param longest: Seconds of a pause at most, while no caller has joined.
     :param seed: What the jitter of the pauses is drawn from.
     """
 
@@ -36,12 +38,22 @@ class RateLimit:
         self._apply()
 
     def join(self, caller: object, per_minute: float, longest: float) -> None:
-        """Count in a caller with limits of its own, or change them; the least of all callers' limits hold."""
+        """
+        Count in a caller, or change its limits; the least of all callers' limits hold.
+
+        :param caller: Whoever it is.
+        :param per_minute: Calls per minute at most.
+        :param longest: Seconds of a pause at most.
+        """
         self._callers[caller] = (per_minute, longest)
         self._apply()
 
     def leave(self, caller: object) -> None:
-        """Count out a caller."""
+        """
+        Count out a caller.
+
+        :param caller: Whoever it is; it need not have joined.
+        """
         if self._callers.pop(caller, None):
             self._apply()
 
@@ -59,7 +71,13 @@ class RateLimit:
         self._filled = now
 
     def next(self, now: float, caller: object = None) -> float:
-        """Return when a call may be made; ``now`` (seconds of any clock that never goes back) if at once."""
+        """
+        Return when a call may be made.
+
+        :param now: The time.
+        :param caller: Who would make it.
+        :return: The time; ``now`` if at once.
+        """
         self._fill(now)
         if self._tokens >= _WHOLE:
             return max(self._until, now)
@@ -69,7 +87,12 @@ class RateLimit:
         return max(self._until, now + (1.0 - self._tokens + turn) / self._rate)
 
     def spend(self, now: float, caller: object = None) -> None:
-        """Count a call that is made now, which :meth:`next` allows."""
+        """
+        Count a call that is made now, which :meth:`next` allows.
+
+        :param now: The time.
+        :param caller: Who makes it.
+        """
         self._fill(now)
         self._tokens -= 1.0
         if caller in self._callers:

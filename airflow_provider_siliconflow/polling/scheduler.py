@@ -87,7 +87,7 @@ class PollScheduler:
         not_before = now + request.first * (1 + SPREAD * intervals.chance(request.request_id, 0))
         job = PollJob(
             request.request_id,
-            self._estimators.of(request.model),
+            self._estimators(request.model),
             VideoTimeline(since, last),
             not_before,
             deadline=max(now + request.left, not_before),

@@ -12,7 +12,7 @@ from statistics import fmean, quantiles
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.polling.decision import WaitRequest
-from airflow_provider_siliconflow.polling.estimator import Estimators
+from airflow_provider_siliconflow.polling.estimator import new_estimators
 from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 from airflow_provider_siliconflow.polling.scheduler import PollScheduler
@@ -115,7 +115,7 @@ class Run:
 
     def __init__(self, scenario: Scenario, per_minute: float = BOUNDLESS) -> None:
         self.scenario = scenario
-        self.scheduler = PollScheduler(RateLimit(per_minute, 30.0), Estimators())
+        self.scheduler = PollScheduler(RateLimit(per_minute, 30.0), new_estimators())
         self.waits: dict[PollJob, Video] = {}
         self._answers: list[tuple[float, int, PollJob]] = []
         self._todo = list(enumerate(scenario.videos))[::-1]

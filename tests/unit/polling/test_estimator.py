@@ -10,9 +10,9 @@ from airflow_provider_siliconflow.polling.estimator import (
     MODELS,
     WINDOW,
     DurationSamples,
-    Estimators,
     ModelEstimator,
     VideoTimeline,
+    new_estimators,
 )
 
 
@@ -102,7 +102,7 @@ def test_the_line_tells_when_the_work_begins() -> None:
     ahead = VideoTimeline(0.0, 0.0)
     record_poll(model, ahead, VideoState.IN_QUEUE, 0, position=10)
     record_poll(model, ahead, VideoState.IN_QUEUE, 50, position=5)
-    assert model.seconds_per_position() == 10
+    assert model.seconds_per_position == 10
     video = VideoTimeline(0.0, 0.0)
     record_poll(model, video, VideoState.IN_QUEUE, 60, position=100)
     _, origin = model.view(video)
@@ -115,14 +115,14 @@ def test_a_line_that_stands_still_makes_places_dearer() -> None:
     record_poll(model, video, VideoState.IN_QUEUE, 0, position=10)
     record_poll(model, video, VideoState.IN_QUEUE, 50, position=5)
     record_poll(model, video, VideoState.IN_QUEUE, 100, position=5)
-    assert model.seconds_per_position() == 20
+    assert model.seconds_per_position == 20
 
 
 def test_leaving_the_line_shows_how_it_moves() -> None:
     model, video = ModelEstimator(), VideoTimeline(0.0, 0.0)
     record_poll(model, video, VideoState.IN_QUEUE, 0, position=2)
     record_poll(model, video, VideoState.IN_PROGRESS, 40)
-    assert model.seconds_per_position() == 10
+    assert model.seconds_per_position == 10
 
 
 def test_an_unknown_word_tells_only_that_it_is_not_ready() -> None:
@@ -148,10 +148,10 @@ def test_seconds_left_end_with_all_that_is_known() -> None:
 
 
 def test_models_are_known_apart_and_in_bounded_number() -> None:
-    estimators = Estimators()
-    one = estimators.of("a")
-    assert estimators.of("a") is one
-    assert estimators.of(None) is not one
+    estimators = new_estimators()
+    one = estimators("a")
+    assert estimators("a") is one
+    assert estimators(None) is not one
     for number in range(MODELS):
-        estimators.of(str(number))
-    assert estimators.of("a") is not one
+        estimators(str(number))
+    assert estimators("a") is not one

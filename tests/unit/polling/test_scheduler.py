@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowRateLimitError
 from airflow_provider_siliconflow.polling.decision import WaitRequest
-from airflow_provider_siliconflow.polling.estimator import Estimators
+from airflow_provider_siliconflow.polling.estimator import new_estimators
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
 from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
@@ -43,7 +43,7 @@ class Drive:
 
 
 def scheduler(per_minute: float = 1e9) -> PollScheduler:
-    return PollScheduler(RateLimit(per_minute, 30.0), Estimators())
+    return PollScheduler(RateLimit(per_minute, 30.0), new_estimators())
 
 
 def add(scheduler: PollScheduler, request_id: str = "v", now: float = 0.0, waited: float = 0.0, left: float = 1e6,

@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SiliconFlowNotFoundError,
 )
+from airflow_provider_siliconflow.polling import worker
 from airflow_provider_siliconflow.polling.decision import (
     CONNECTION_GRACE,
     REJECTION_GRACE,
@@ -54,7 +55,7 @@ class Service:
             return answer
         raise answer
 
-    def clock(self) -> float:
+    def time(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -62,20 +63,31 @@ class Service:
         self.now += max(seconds, 0.001)
 
 
-def poll(service: Service, wait: Wait) -> WaitResult | None:
-    return poll_paid_video(service, wait, clock=service.clock, sleep=service.sleep)
+Serve = Callable[[Answer], Service]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Make a service whose time is the worker's."""
+
+    def make(answer: Answer) -> Service:
+        service = Service(answer)
+        monkeypatch.setattr(worker, "time", service)
+        return service
+
+    return make
 
 
 @pytest.mark.parametrize("answer", [RUNNING, SiliconFlowConnectionError("reset"), UNAUTHORIZED, KeyError("a mistake")])
-def test_what_is_not_over_is_polled_once(answer: PollResult | Exception) -> None:
-    service = Service(lambda now: answer)
-    assert poll(service, Wait("v", deadline=1e6)) is None
+def test_what_is_not_over_is_polled_once(serve: Serve, answer: PollResult | Exception) -> None:
+    service = serve(lambda now: answer)
+    assert poll_paid_video(service, Wait("v", deadline=1e6)) is None
     assert len(service.polls) == 1
 
 
-def test_a_rejection_that_passes_is_polled_again_in_place() -> None:
-    service = Service(lambda now: READY if now > 1060 else NOT_FOUND)
-    result = poll(service, Wait("v"))
+def test_a_rejection_that_passes_is_polled_again_in_place(serve: Serve) -> None:
+    service = serve(lambda now: READY if now > 1060 else NOT_FOUND)
+    result = poll_paid_video(service, Wait("v"))
     assert result
     assert result.video() is READY
     assert 1060 <= service.now <= 1080
@@ -85,78 +97,80 @@ def test_a_rejection_that_passes_is_polled_again_in_place() -> None:
 
 
 @pytest.mark.parametrize(("answer", "grace"), [(NOT_FOUND, REJECTION_GRACE), (AWAY, CONNECTION_GRACE)])
-def test_a_rejection_that_stays_ends_the_wait_after_the_grace_period(answer: Exception, grace: float) -> None:
-    service = Service(lambda now: answer)
-    result = poll(service, Wait("v", deadline=1e6))
+def test_a_rejection_that_stays_ends_the_wait_after_the_grace_period(
+    serve: Serve, answer: Exception, grace: float
+) -> None:
+    service = serve(lambda now: answer)
+    result = poll_paid_video(service, Wait("v", deadline=1e6))
     assert result
     assert result.status is WaitStatus.REJECTED
     assert 1000 + grace <= service.now <= 1000 + grace + 1
     assert len(service.polls) > 8
 
 
-def test_a_connection_that_is_not_found_for_a_while_is_asked_for_again() -> None:
-    service = Service(lambda now: RUNNING if now > 1200 else AWAY)
-    assert poll(service, Wait("v", deadline=1e6)) is None
+def test_a_connection_that_is_not_found_for_a_while_is_asked_for_again(serve: Serve) -> None:
+    service = serve(lambda now: RUNNING if now > 1200 else AWAY)
+    assert poll_paid_video(service, Wait("v", deadline=1e6)) is None
     assert service.now > 1200
 
 
-def test_a_grace_period_that_the_trigger_has_spent_needs_no_other() -> None:
-    service = Service(lambda now: NOT_FOUND)
-    result = poll(service, Wait("v", deadline=1e6, rejected_since=1000 - REJECTION_GRACE))
+def test_a_grace_period_that_the_trigger_has_spent_needs_no_other(serve: Serve) -> None:
+    service = serve(lambda now: NOT_FOUND)
+    result = poll_paid_video(service, Wait("v", deadline=1e6, rejected_since=1000 - REJECTION_GRACE))
     assert result
     assert result.status is WaitStatus.REJECTED
     assert len(service.polls) == 1
 
 
-def test_the_deadline_comes_before_the_end_of_the_grace_period() -> None:
-    service = Service(lambda now: NOT_FOUND)
-    result = poll(service, Wait("v", deadline=1050))
+def test_the_deadline_comes_before_the_end_of_the_grace_period(serve: Serve) -> None:
+    service = serve(lambda now: NOT_FOUND)
+    result = poll_paid_video(service, Wait("v", deadline=1050))
     assert result
     assert result.status is WaitStatus.TIMED_OUT
     assert 1050 <= service.now <= 1051
 
 
-def test_after_a_rejected_key_the_connection_is_looked_up_again() -> None:
-    service = Service(lambda now: UNAUTHORIZED)
-    poll(service, Wait("v", deadline=1e6))
+def test_after_a_rejected_key_the_connection_is_looked_up_again(serve: Serve) -> None:
+    service = serve(lambda now: UNAUTHORIZED)
+    poll_paid_video(service, Wait("v", deadline=1e6))
     assert not vars(service).get("settings")
 
 
 def waited(service: Service, deadline: float = 3000.0, interval: float = 15.0) -> WaitResult:
     wait = Wait("v", deadline)
-    return wait_for_paid_video(service, wait, poke_interval=interval, clock=service.clock, sleep=service.sleep)
+    return wait_for_paid_video(service, wait, poke_interval=interval)
 
 
-def test_a_worker_waits_until_the_video_is_ready() -> None:
-    service = Service(lambda now: READY if now > 1300 else RUNNING)
+def test_a_worker_waits_until_the_video_is_ready(serve: Serve) -> None:
+    service = serve(lambda now: READY if now > 1300 else RUNNING)
     assert waited(service).video() is READY
     assert 1300 <= service.now <= 1316
 
 
 @pytest.mark.parametrize("answer", [RUNNING, UNAUTHORIZED, SiliconFlowConnectionError("reset")])
-def test_a_worker_waits_no_longer_than_until_the_deadline(answer: PollResult) -> None:
-    service = Service(lambda now: answer)
+def test_a_worker_waits_no_longer_than_until_the_deadline(serve: Serve, answer: PollResult) -> None:
+    service = serve(lambda now: answer)
     result = waited(service)
     assert (result.status, result.last) == (WaitStatus.TIMED_OUT, answer)
     assert 3000 <= service.now <= 3001
 
 
-def test_polls_that_fail_become_rarer_where_the_interval_is_short() -> None:
-    service = Service(lambda now: UNAUTHORIZED)
+def test_polls_that_fail_become_rarer_where_the_interval_is_short(serve: Serve) -> None:
+    service = serve(lambda now: UNAUTHORIZED)
     waited(service, interval=0.01)
     assert len(service.polls) < 50
 
 
 @pytest.mark.parametrize("outage", [NOT_FOUND, UNAUTHORIZED, AWAY, SiliconFlowConfigError("no key")])
-def test_an_outage_ends_no_wait_in_a_worker(outage: Exception) -> None:
-    service = Service(lambda now: READY if now > 1300 else outage if 1100 < now < 1200 else RUNNING)
+def test_an_outage_ends_no_wait_in_a_worker(serve: Serve, outage: Exception) -> None:
+    service = serve(lambda now: READY if now > 1300 else outage if 1100 < now < 1200 else RUNNING)
     assert waited(service).video() is READY
 
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, AirflowNotFoundException])
-def test_no_foreign_error_shows_a_secret(kind: type[Exception]) -> None:
+def test_no_foreign_error_shows_a_secret(serve: Serve, kind: type[Exception]) -> None:
     """A secrets backend or an HTTP library names in its errors what it was given."""
     wait = Wait("v")
-    poll_once(Service(lambda _: kind(f"GET https://vault/v1?token={SECRET} with sk-{SECRET}: 403")), wait)
+    poll_once(serve(lambda _: kind(f"GET https://vault/v1?token={SECRET} with sk-{SECRET}: 403")), wait)
     assert wait.last
     assert SECRET not in str(wait.last)
