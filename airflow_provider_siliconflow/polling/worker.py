@@ -74,15 +74,24 @@ def wait_for_paid_video(hook: Hook, wait: Wait, *, poke_interval: float) -> Wait
     :return: How the wait ended.
     """
     assert wait.deadline is not None, "a wait without a deadline may never end"
-    backoff = _FAILED_PAUSE
+    failures = 0
     while not (result := poll_paid_video(hook, wait)):
-        if isinstance(wait.last, SiliconFlowError):
-            _sleep(max(poke_interval, backoff), wait.deadline)
-            backoff = min(2 * backoff, _MAX_FAILED_PAUSE)
-        else:
-            _sleep(poke_interval, wait.deadline)
-            backoff = _FAILED_PAUSE
+        failures = failures + 1 if isinstance(wait.last, SiliconFlowError) else 0
+        _sleep(pause_after(failures, poke_interval), wait.deadline)
     return result
+
+
+def pause_after(failures: int, poke_interval: float) -> float:
+    """
+    Return for how long a worker waits between two polls.
+
+    :param failures: Polls that failed in a row.
+    :param poke_interval: Seconds where none did; more after polls that failed.
+    :return: Seconds.
+    """
+    if not failures:
+        return poke_interval
+    return max(poke_interval, min(_FAILED_PAUSE * 2.0 ** min(failures - 1, 10), _MAX_FAILED_PAUSE))
 
 
 def _sleep(seconds: float, until: float) -> None:
