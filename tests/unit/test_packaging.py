@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import json
 import re
 import subprocess
 import sys
 import tomllib
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
-from configparser import ConfigParser
-from email.parser import Parser
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hatchling.builders.wheel import WheelBuilder
 
-import airflow_provider_siliconflow
 from airflow_provider_siliconflow.provider_info import get_provider_info
 from tests.conftest import ROOT
 
@@ -146,56 +141,12 @@ def test_sandbox_and_client_know_nothing_of_airflow() -> None:
             assert not [name for name in _imports(source) if name.partition(".")[0] == "airflow"], source
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    """Build the wheel as an installer does."""
-    folder = tmp_path_factory.mktemp("dist")
-    with zipfile.ZipFile(next(WheelBuilder(str(ROOT)).build(directory=str(folder)))) as archive:
-        yield archive
-
-
-def test_wheel_carries_the_types_and_nothing_else_but_the_package(wheel: zipfile.ZipFile) -> None:
-    names = wheel.namelist()
-    assert f"{PACKAGE}/py.typed" in names
-    tops = {name.partition("/")[0] for name in names}
-    assert tops == {PACKAGE, f"{PACKAGE}-{airflow_provider_siliconflow.__version__}.dist-info"}
-
-
-def test_wheel_says_what_it_is_and_needs(wheel: zipfile.ZipFile) -> None:
-    (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
-    metadata = Parser().parsestr(wheel.read(name).decode())
-    assert metadata["Name"] == get_provider_info()["package-name"]
-    assert metadata["Version"] == airflow_provider_siliconflow.__version__
-    assert metadata["License-Expression"] == "Apache-2.0"
-    needed = {
-        re.split(r"[<>=\[; ]", line)[0] for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
-    }
-    assert needed == {
-        "aiohttp",
-        "apache-airflow",
-        "asgiref",
-        "pydantic",
-        "requests",
-        "tenacity",
-    }
-
-
-def test_entry_points_of_the_wheel_can_be_loaded(wheel: zipfile.ZipFile) -> None:
-    (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    points = ConfigParser()
-    points.read_string(wheel.read(name).decode())
-    assert {"apache_airflow_provider", "console_scripts"} <= set(points.sections())
-    for section in points.sections():
-        for target in points[section].values():
-            module, _, attribute = target.partition(":")
-            assert getattr(importlib.import_module(module), attribute), target
-
-
 def test_every_direct_dependency_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = declared["project"]
     wanted = [
         *project["dependencies"],
-        *(name for extra in project["optional-dependencies"].values() for name in extra),
+        *chain.from_iterable((project["optional-dependencies"] | declared["dependency-groups"]).values()),
     ]
     pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     assert {re.split(r"[<>=\[]", name)[0] for name in wanted} <= pinned
