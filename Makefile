@@ -5,12 +5,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+VENV := .venv/.python-$(PYTHON_VERSION)
 READY := .venv/.ready-$(PYTHON_VERSION)
 SYSTEM := .venv/.system-$(PYTHON_VERSION)
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable
+STORES := .venv/.stores-$(PYTHON_VERSION)
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format system chaos bench env constraints clean
+.PHONY: help demo up test lint format system chaos bench env emulators constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,7 +23,7 @@ demo: $(READY)  ## Submit, wait for and archive three videos in a real Airflow, 
 up: $(READY)  ## The same, and keep Airflow's UI open until Ctrl-C
 	@$(BIN)/python -m tests.system.demo --stay
 
-test: lint  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
+test: lint $(STORES)  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 lint: $(READY)  ## Style, docstrings and types only
@@ -41,29 +43,43 @@ chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by 
 	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1
 
 bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, passes or fails nothing
-	$(UV) '.[bench]'
+	$(UV) --group bench
 	for name in parsing polls rate_limit waiting archive submit triggerer airflow_cost; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 env: $(READY)  ## Only make .venv
 
-$(READY): pyproject.toml constraints.txt
+emulators: $(STORES)  ## Add to .venv what the tests on object stores need; without it they are skipped
+
+$(VENV):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "$(PYTHON) is $(PYTHON_VERSION); Python 3.11, 3.12 or 3.13 is needed: PYTHON=python3.12 make ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+<<<<<<< HEAD
 	$(UV) '.[dev,sandbox,label,c2pa]'
+=======
+	@touch $@
+
+$(READY): $(VENV) pyproject.toml constraints.txt
+	$(UV) --editable '.[sandbox,label,c2pa]' --group dev
+>>>>>>> 3625918 (build: one environment for the suite and the store emulators (make emulators); the S3 tests run)
 	@touch $@
 
 $(SYSTEM): $(READY)
-	$(UV) '.[system]'
+	$(UV) --group system
+	@touch $@
+
+$(STORES): $(READY)
+	$(UV) --group stores
 	@touch $@
 
 constraints: $(READY)  ## Renew every pin in constraints.txt
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --no-annotate \
-		--no-header --no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras \
+		--group dev --group system --group stores --group bench --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
 
 clean:  ## Remove everything that make made
 	rm -rf .venv dist demo-videos .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

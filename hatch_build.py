@@ -8,7 +8,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class WithoutDotfiles(BuildHookInterface):  # type: ignore[type-arg]
+class WithoutDotfiles(BuildHookInterface):
     """A hook that takes out ``.gitignore``, which hatchling ships unasked."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -1,8 +1,7 @@
 """
 A bucket on a server that plays S3, reached by the client that Airflow uses.
 
-It needs ``moto[server]`` and ``s3fs``, whose ``botocore`` wants an older ``python-dateutil`` than is pinned here, so
-they are not among the development requirements: install them in an environment of their own and run these tests there.
+It needs the requirements of the group ``stores``: ``make emulators`` adds them to ``.venv``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 
 IS_INSTALLED = bool(find_spec("moto") and find_spec("s3fs"))
-NEEDS_MOTO = pytest.mark.skipif(not IS_INSTALLED, reason="moto and s3fs do not install beside the pinned Airflow")
+NEEDS_MOTO = pytest.mark.skipif(not IS_INSTALLED, reason="moto and s3fs are not installed: make emulators")
 
 _numbers = itertools.count()
 

@@ -131,8 +131,6 @@ def test_paths_of_other_types(tmp_path: Path, in_store: InStore) -> None:
         ("s3://b/./c.mp4", r"has \. or \.\. in it"),
         ("sftp://conn@vids/c.mp4", r"write sftp://conn@/vids/c\.mp4"),
         ("s3://b/" + "k" * 1015 + ".mp4", "longer than 1023 bytes"),
-        ("s3://b/c.mp4", r"install apache-airflow-providers-amazon\[s3fs\]"),
-        ("sftp://conn@/c.mp4", "install apache-airflow-providers-sftp"),
         ("oss://conn@b/c.mp4", "write s3://conn_id@bucket/key"),
         ("wasb://c@account/c.mp4", "write abfs://conn_id@container/key"),
         ("nosuch://b/c.mp4", "no file system for nosuch://"),
@@ -144,6 +142,19 @@ def test_what_is_no_destination_is_refused_with_what_to_write(destination: Any, 
         with pytest.raises(DestinationRefusedError, match=words) as caught:
             prepare_destination(destination, owner=None, if_exists=if_exists)
         assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("destination", "package"),
+    [
+        ("s3://b/c.mp4", r"apache-airflow-providers-amazon\[s3fs\]"),
+        ("sftp://conn@/c.mp4", "apache-airflow-providers-sftp"),
+    ],
+)
+def test_the_package_to_install_is_named(destination: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.sdk.io.fs._register_filesystems", dict)
+    with pytest.raises(DestinationRefusedError, match=f"install {package}"):
+        prepare_destination(destination, owner=None, if_exists="fail")
 
 
 def test_a_broken_link_is_in_the_way(tmp_path: Path) -> None:
