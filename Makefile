@@ -58,14 +58,10 @@ $(VENV):
 		{ echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-<<<<<<< HEAD
-	$(UV) '.[dev,sandbox,label,c2pa]'
-=======
 	@touch $@
 
 $(READY): $(VENV) pyproject.toml constraints.txt
 	$(UV) --editable '.[sandbox,label,c2pa]' --group dev
->>>>>>> 3625918 (build: one environment for the suite and the store emulators (make emulators); the S3 tests run)
 	@touch $@
 
 $(SYSTEM): $(READY)
