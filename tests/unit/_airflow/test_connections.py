@@ -1,4 +1,4 @@
-"""A connection is last_polled up from an event loop by the way that blocks nothing on this release."""
+"""A connection is looked up from an event loop by the way that blocks nothing on this release."""
 
 from __future__ import annotations
 

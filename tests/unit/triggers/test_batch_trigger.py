@@ -144,7 +144,7 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
 async def test_a_video_that_was_polled_of_late_is_not_polled_again_at_once(
     sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The task has last_polled, or the trigger before this one."""
+    """The task has polled it, or the trigger before this one has."""
     monkeypatch.setattr(batch, "COALESCE_SECONDS", 0.5)
     monkeypatch.setattr(batch, "MAX_READY_AGE", 0.5)
     now = time.time()
