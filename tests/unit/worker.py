@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import structlog
@@ -35,6 +35,11 @@ def in_dag(kind: type[BaseOperator], **arguments: Any) -> Any:
     """Make an operator in a DAG of its own."""
     with DAG("a_dag", schedule=None, params={"what": "cat"}):
         return kind(task_id="video", **arguments)
+
+
+def kwargs_of(deferral: comms.DeferTask) -> dict[str, Any]:
+    """Return what the trigger of a deferral was given."""
+    return dict(cast("dict[str, Any]", deferral.trigger_kwargs))
 
 
 class Killed(BaseException):
@@ -94,6 +99,8 @@ class TaskRun:
     xcoms: dict[str, Any] = field(default_factory=dict)
     rendered: dict[str, Any] = field(default_factory=dict)
     deferral: comms.DeferTask | None = None
+    #: All of this task, the last one last.
+    deferrals: list[comms.DeferTask] = field(default_factory=list)
     first_reschedule: datetime | None = None
     #: Seconds by which its worker's clock is ahead.
     ahead: float = 0.0
@@ -106,6 +113,12 @@ class TaskRun:
     @property
     def record(self) -> Any:
         return self.store.get(KEY)
+
+    @property
+    def trigger_kwargs(self) -> dict[str, Any]:
+        """What the trigger of the current deferral was given."""
+        assert self.deferral
+        return kwargs_of(self.deferral)
 
     def work(self) -> Report:
         """Run one worker process from its start or its resumption to its end."""
@@ -124,13 +137,16 @@ class TaskRun:
     def resume(self, event: Any) -> Report:
         """Run the worker process that a given event wakes."""
         assert self.deferral
-        method, self.deferral = self.deferral.next_method, None
-        return self._run(method, {"event": event})
+        return self.resume_in(self.deferral.next_method, {"event": event})
 
-    def fail_deferral(self, error: str = TriggerFailureReason.TRIGGER_TIMEOUT) -> Report:
+    def fail_deferral(self, error: str | None = TriggerFailureReason.TRIGGER_TIMEOUT, **more: Any) -> Report:
         """Run the worker process that Airflow starts where a deferral failed."""
+        return self.resume_in(TRIGGER_FAIL_REPR, {"error": error, **more})
+
+    def resume_in(self, method: str, kwargs: dict[str, Any]) -> Report:
+        """Run the worker process that Airflow starts in a method, with arguments of the test's own."""
         self.deferral = None
-        return self._run(TRIGGER_FAIL_REPR, {"error": error})
+        return self._run(method, kwargs)
 
     def retry(self) -> Report:
         """Run the next try, which nobody but the scheduler asked for; it lives, however the one before ended."""
@@ -165,6 +181,7 @@ class TaskRun:
             return Report("killed", error, None, ti.task)
         if isinstance(message, comms.DeferTask):
             self.deferral = message
+            self.deferrals.append(message)
         return Report(state.value, error, message, ti.task)
 
     def _instance(self, next_method: str | None, kwargs: dict[str, Any] | None) -> task_runner.RuntimeTaskInstance:
