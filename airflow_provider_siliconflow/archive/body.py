@@ -43,7 +43,7 @@ class Body:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether a later part is known to be of this body: only a strong ETag vouches for bytes."""
+        """Return whether a later part is known to be of this body: only a strong ETag vouches for bytes."""
         etag = self.etag or ""
         return self.is_plain and len(etag) > 2 and etag.startswith('"') and etag.endswith('"')
 

@@ -45,7 +45,7 @@ class Destination:
 
     @property
     def manifest(self) -> ObjectStoragePath:
-        """The path of the manifest: ``clip.mp4`` has ``clip.mp4.json``."""
+        """Return the path of the manifest: ``clip.mp4`` has ``clip.mp4.json``."""
         return self.path.parent / manifest_name(self.path.name)
 
 

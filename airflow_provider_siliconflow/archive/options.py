@@ -78,7 +78,7 @@ class TimeLimit:
 
     @property
     def has_expired(self) -> bool:
-        """Whether the time was over."""
+        """Return whether the time was over."""
         return self._timeout.expired()
 
     def allow_for(self, size: int) -> None:

@@ -1,20 +1,29 @@
-"""The API's endpoints as data: what to send, how to read the response, which error to end with."""
+"""
+The API's endpoints as data: what to send, how to read the response, which error to end with.
+
+Documented by the vendor at docs.siliconflow.cn, ``/en/api-reference``: ``videos/videos_submit``,
+``videos/get_videos_status``, ``models`` and ``userinfo``. What is not in there, and was seen in recorded responses, is
+called observed.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_siliconflow.client import parsing
-from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
-from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.client.retry import Route, final_submit_error
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, InvalidVideoRequestError, SiliconFlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
+    from airflow_provider_siliconflow.client.response import Response
 
 T = TypeVar("T")
 
@@ -48,6 +57,8 @@ def submit(video: VideoRequest) -> Endpoint[SubmittedVideo]:
     """
     Return the call that submits a video, which is billed.
 
+    Not idempotent: no key for it is documented, nor a list of requests, so an id that is lost cannot be found again.
+
     :param video: What to make.
     :return: The call.
     :raises InvalidVideoRequestError: with all that is wrong with the request.
@@ -66,7 +77,7 @@ def submit(video: VideoRequest) -> Endpoint[SubmittedVideo]:
 
 def status(request_id: str) -> Endpoint[VideoStatus]:
     """
-    Return the call that polls a video.
+    Return the call that polls a video. Documented as a POST; it may be repeated freely.
 
     :param request_id: The video's request id.
     :return: The call.
@@ -86,17 +97,22 @@ def status(request_id: str) -> Endpoint[VideoStatus]:
     )
 
 
-def models(type: str) -> Endpoint[list[str]]:
+def models(model_type: str) -> Endpoint[list[str]]:
     """
     Return the call that lists the models of a type.
 
-    :param type: The API's model type, such as ``video``.
+    :param model_type: The API's model type, such as ``video``.
+    :return: The call; its result is the ids, in the service's order.
     """
-    return Endpoint(Route.FREE, "GET", f"/models?type={quote(type, safe='')}", parsing.read_models)
+    return Endpoint(Route.FREE, "GET", f"/models?type={quote(model_type, safe='')}", parsing.read_models)
 
 
 def balance() -> Endpoint[Decimal]:
-    """Return the call that reads the account's balance."""
+    """
+    Return the call that reads the account's balance.
+
+    :return: The call; its result is in the site's currency. Observed: .cn responds with 410 since 2026-08.
+    """
     return Endpoint(Route.FREE, "GET", "/user/info", parsing.read_balance)
 
 

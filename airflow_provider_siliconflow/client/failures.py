@@ -1,8 +1,14 @@
-"""From a response that is not what was asked for to the error that names its cause."""
+"""
+From a response that is not what was asked for to the error that names its cause.
+
+Documented (docs.siliconflow.cn, ``/en/faqs/error-code``): HTTP statuses, and bodies of ``code``, ``message`` and
+``data``. Observed: bodies without a code, bare JSON strings, HTML and nothing at all, and the ranges of the codes.
+"""
 
 from __future__ import annotations
 
-from airflow_provider_siliconflow.client.response import Response
+from typing import TYPE_CHECKING
+
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAPIError,
     SiliconFlowAuthenticationError,
@@ -14,6 +20,9 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
     SiliconFlowServerError,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.client.response import Response
 
 _BY_STATUS: dict[int, type[SiliconFlowAPIError]] = {
     401: SiliconFlowAuthenticationError,
@@ -30,7 +39,7 @@ _BY_CODE_RANGE: dict[int, type[SiliconFlowAPIError]] = {
     50: SiliconFlowOverloadedError,
     60: SiliconFlowServerError,
 }
-#: Statuses that say what they mean whatever 20xxx code comes along.
+#: Statuses that outweigh a 20xxx code.
 _OVER_20XXX = (401, 404, 503)
 
 
@@ -39,7 +48,7 @@ def error_from(response: Response, as_class: type[SiliconFlowAPIError] | None = 
     Return the error of a response that is not a success, whatever its shape.
 
     :param response: The response.
-    :param as_class: The class to use instead of the one that code and status tell.
+    :param as_class: The class to use instead of the one for code and status.
     :return: The error, with all texts masked.
     """
     body = response.json
@@ -67,6 +76,7 @@ def malformed(response: Response, what: str) -> SiliconFlowAPIError:
 
     :param response: The response.
     :param what: What is wrong with it, without a full stop.
+    :return: A server error with that as its hint.
     """
     error = error_from(response, as_class=SiliconFlowServerError)
     error.hint = f"- {what}."
@@ -74,7 +84,7 @@ def malformed(response: Response, what: str) -> SiliconFlowAPIError:
 
 
 def _class_for(status: int, code: int | None) -> type[SiliconFlowAPIError]:
-    """Classify by code first, by HTTP status second (api.md, Errors); but 429 is a rate limit whatever the code."""
+    """Classify by code first, by HTTP status second; but 429 is a rate limit whatever the code."""
     by_status = _BY_STATUS.get(status)
     if by_status is SiliconFlowRateLimitError:
         return by_status

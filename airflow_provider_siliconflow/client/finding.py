@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_siliconflow.client.masking import mask_text
-from airflow_provider_siliconflow.client.response import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_siliconflow.client.response import Response
 
 #: Spellings of the id's name. ``RequestId`` is how Alibaba's and Amazon's gateways name the id of a failed *call*, so
 #: it counts in a success only.
 _ID_NAMES = ("requestId", "request_id", "requestID", "requestid", "request-id")
 _ID_NAMES_IN_SUCCESS = (*_ID_NAMES, "RequestId", "RequestID")
-#: Objects in which gateways wrap an answer.
+#: Objects in which gateways wrap a response (observed).
 _WRAPPERS = ("data", "result", "response", "output")
 #: How deep and how far an odd body is searched.
 _DEPTH, _NODES = 5, 500
@@ -75,7 +78,12 @@ def find_status(body: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
 
 
 def documented_urls(body: dict[str, Any]) -> tuple[str, ...]:
-    """Return the URLs in ``results.videos[].url``, where the vendor documents them."""
+    """
+    Return the URLs in ``results.videos[].url``, where the vendor documents them.
+
+    :param body: The JSON object of a poll's response.
+    :return: The URLs, in order; empty if there are none.
+    """
     results = body.get("results")
     videos = results.get("videos") if isinstance(results, dict) else None
     urls = (video.get("url") for video in videos if isinstance(video, dict)) if isinstance(videos, list) else ()
@@ -98,7 +106,7 @@ def find_urls(body: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _holders(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the body and the objects that wrap an answer, two deep."""
+    """Return the body and the objects that wrap a response, two deep."""
     level = [body]
     for _ in range(3):
         yield from level

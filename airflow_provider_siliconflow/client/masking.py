@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MASK = "***"
 #: Characters of a text from outside that a message shows.
@@ -87,6 +90,7 @@ def describe_error(error: BaseException, secrets: Iterable[str] = ()) -> str:
 
     :param error: What was raised.
     :param secrets: As for :func:`mask_text`.
+    :return: ``TypeError: what it says``, or the type alone.
     """
     text = excerpt(str(error), secrets)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.client import signed_urls
 from airflow_provider_siliconflow.client.masking import excerpt
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 #: Models that make videos, as the vendor's submit page lists them (api-reference/videos/videos_submit). The list
 #: changes with notice, so an unknown model is a warning, never an error.
@@ -31,7 +33,7 @@ _SHOWN = 80
 
 
 class VideoState(StrEnum):
-    """States of a video in the service's own words (documented: exactly four)."""
+    """States of a video in the service's own words; ``videos/get_videos_status`` documents exactly four."""
 
     IN_QUEUE = "InQueue"
     IN_PROGRESS = "InProgress"
@@ -116,7 +118,11 @@ class VideoRequest:
         return warnings
 
     def to_json(self) -> dict[str, Any]:
-        """Return the body of the submit: the fields that are set."""
+        """
+        Return the body of the submit.
+
+        :return: The fields that are set.
+        """
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
@@ -132,7 +138,7 @@ class SubmittedVideo:
     :param request_id: The only handle on the video; opaque, and cannot be found again if lost.
     :param trace_id: ``x-siliconcloud-trace-id``, if it came.
     :param host: The base URL that accepted it.
-    :param oddity: What the answer had that is not documented, for the log; empty for nothing.
+    :param oddity: What the response had that is not documented, for the log; empty for nothing.
     """
 
     request_id: str
@@ -150,12 +156,12 @@ class VideoStatus:
     :param status: One of the four words, or unknown.
     :param status_text: The word as it came.
     :param reason: The service's reason, verbatim; often empty.
-    :param position: Position in the queue, where told (oldest docs only).
+    :param position: Position in the queue, where given (in the oldest documentation only).
     :param urls: Signed URLs, usable byte for byte only; neither ``repr`` nor ``str`` shows them.
     :param inference_seconds: Seconds of inference (unit inferred).
     :param seed: The seed that was used.
     :param trace_id: ``x-siliconcloud-trace-id``, if it came.
-    :param oddity: What the answer had that is not documented, for the log; empty for nothing.
+    :param oddity: What the response had that is not documented, for the log; empty for nothing.
     """
 
     request_id: str
@@ -171,16 +177,20 @@ class VideoStatus:
 
     @property
     def url(self) -> str | None:
-        """Return the first URL; one is all that was ever seen."""
+        """Return the first URL; no response with more than one was observed."""
         return self.urls[0] if self.urls else None
 
     @property
     def expires_at(self) -> datetime | None:
-        """Return when the URL expires, read from the URL itself."""
+        """Return when the URL expires, read from the URL itself: aware, in UTC."""
         return signed_urls.expires_at(self.url) if self.url else None
 
     def to_xcom(self) -> dict[str, Any]:
-        """Return the facts of a finished video as plain JSON, without its URL."""
+        """
+        Return the facts of a finished video as plain JSON.
+
+        :return: Without its URL, which is secret.
+        """
         facts = {
             "request_id": self.request_id,
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.client.failures import error_from, malformed
 from airflow_provider_siliconflow.client.finding import documented_urls, find_request_id, find_status, find_urls
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoState, VideoStatus
-from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
+    SiliconFlowAPIError,
     SiliconFlowConnectionError,
     SiliconFlowError,
     SiliconFlowNotFoundError,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.client.response import Response
 
 #: Characters of a status word and of a reason that are kept.
 _WORD, _REASON = 80, 1000
@@ -43,7 +46,7 @@ def read_submit(response: Response) -> SubmittedVideo:
     if response.cut:
         error = _cut_short(response)
     else:
-        error = malformed(response, "the answer has no requestId") if is_success else error_from(response)
+        error = malformed(response, "the response has no requestId") if is_success else error_from(response)
     if not found:
         raise error
     if response.status_code < 500 and classify_failure(Route.SUBMIT, error) is not FailureKind.AMBIGUOUS:
@@ -51,7 +54,7 @@ def read_submit(response: Response) -> SubmittedVideo:
         raise error
     cut = f", in a response that is not whole ({response.cut})" if response.cut else ""
     where = found.where or "as requestId"
-    oddity = f"the submit was answered with HTTP {response.status_code} and its request id {where}{cut}"
+    oddity = f"the submit got HTTP {response.status_code}, and its request id {where}{cut}"
     return SubmittedVideo(found.request_id, response.trace_id, response.host, oddity)
 
 
@@ -63,25 +66,20 @@ def read_status(response: Response, request_id: str) -> VideoStatus:
     :param request_id: The video that was asked for.
     :return: The video's status.
     :raises SiliconFlowNotFoundError: if this host and account do not know the id (404 and 400).
-    :raises SiliconFlowServerError: for an answer without a status, or a success without a video.
+    :raises SiliconFlowServerError: for a response without a status, or a success without a video.
     :raises SiliconFlowConnectionError: if the body was cut short.
     :raises SiliconFlowAPIError: for any other error.
     """
     if response.status_code in (400, 404) and not response.cut:
-        error = error_from(response, as_class=SiliconFlowNotFoundError)
-        error.hint = (
-            f"- This host and account do not know the video {request_id}: was it submitted with another connection,"
-            " or is it too old?"
-        )
-        raise error
+        raise _unknown_id(response, request_id)
     body = _object_or_raise(response)
     holder, word = find_status(body)
     urls = documented_urls(body)
-    state, urls, oddity = _taken(body, word, urls or find_urls(body), documented=bool(urls))
+    state, urls, oddity = _decide_state(body, word, urls or find_urls(body), documented=bool(urls))
     if state is None:
-        raise malformed(response, "the answer has no status")
+        raise malformed(response, "the response has no status")
     if state is VideoState.SUCCEED and not urls:
-        raise malformed(response, "the answer says Succeed, but names no video")
+        raise malformed(response, "the response says Succeed, but names no video")
     results = _dict(holder.get("results"))
     reason = holder.get("reason")
     return VideoStatus(
@@ -108,7 +106,7 @@ def read_models(response: Response) -> list[str]:
     """
     models = _object_or_raise(response).get("data")
     if not isinstance(models, list):
-        raise malformed(response, "the answer has no list of models")
+        raise malformed(response, "the response has no list of models")
     ids = (_dict(model).get("id") for model in models)
     return [response.shown(model_id) for model_id in ids if isinstance(model_id, str)]
 
@@ -125,9 +123,9 @@ def read_balance(response: Response) -> Decimal:
     try:
         balance = Decimal(amount if isinstance(amount, (str, int)) else str(amount))
     except (InvalidOperation, ValueError):
-        raise malformed(response, "the answer has no totalBalance") from None
+        raise malformed(response, "the response has no totalBalance") from None
     if not balance.is_finite():
-        raise malformed(response, "the answer has no totalBalance")
+        raise malformed(response, "the response has no totalBalance")
     return balance
 
 
@@ -142,11 +140,11 @@ def read_json(response: Response) -> Any:
     if not 200 <= response.status_code < 300:
         raise error_from(response)
     if response.json is None:
-        raise _cut_short(response) if response.cut else malformed(response, "the answer is not JSON")
+        raise _cut_short(response) if response.cut else malformed(response, "the response is not JSON")
     return response.json
 
 
-def _taken(
+def _decide_state(
     body: dict[str, Any], word: str | None, urls: tuple[str, ...], *, documented: bool
 ) -> tuple[VideoState | None, tuple[str, ...], str]:
     """Decide on the state: a documented one that is not final holds; else a video that is there is a success."""
@@ -159,8 +157,17 @@ def _taken(
         return state, (), "" if state is None or word == state else f"the state {word!r} is read as {state}"
     if documented and word == VideoState.SUCCEED:
         return state, urls, ""
-    place = "" if documented else ", found where it is not documented to be"
-    return VideoState.SUCCEED, urls, f"the state {word!r} comes with a video{place}, and is read as Succeed"
+    where = "" if documented else ", found where it is not documented to be"
+    return VideoState.SUCCEED, urls, f"the state {word!r} comes with a video{where}, and is read as Succeed"
+
+
+def _unknown_id(response: Response, request_id: str) -> SiliconFlowAPIError:
+    error = error_from(response, as_class=SiliconFlowNotFoundError)
+    error.hint = (
+        f"- This host and account do not know the video {request_id}: was it submitted with another connection,"
+        " or is it too old?"
+    )
+    return error
 
 
 def _object_or_raise(response: Response) -> dict[str, Any]:
@@ -171,11 +178,11 @@ def _object_or_raise(response: Response) -> dict[str, Any]:
         return body
     if response.cut:
         raise _cut_short(response)
-    raise malformed(response, "the answer is not a JSON object") if is_success else error_from(response)
+    raise malformed(response, "the response is not a JSON object") if is_success else error_from(response)
 
 
 def _cut_short(response: Response) -> SiliconFlowConnectionError:
-    what = f"the answer (HTTP {response.status_code}) was cut short: {response.cut}"
+    what = f"the response (HTTP {response.status_code}) was cut short: {response.cut}"
     return SiliconFlowConnectionError(response.shown(what), host=response.host)
 
 

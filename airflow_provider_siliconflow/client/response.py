@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.client.masking import EXCERPT, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 TRACE_HEADER = "x-siliconcloud-trace-id"
 #: Bytes of a body at most, compressed or not. The longest responses documented have a few kB.
@@ -41,7 +43,7 @@ class Response:
 
     @property
     def trace_id(self) -> str | None:
-        """Return the id by which the vendor's support finds the call."""
+        """Return the id by which the vendor's support finds the call; documented for the submit alone."""
         trace_id = self.headers.get(TRACE_HEADER)
         return self.shown(trace_id) if trace_id else None
 
@@ -65,6 +67,8 @@ class Response:
 
         None is asked for; but a gateway may compress all the same, and the id of a paid video may be in there. What
         the bytes are is believed before what the header says: JSON labelled gzip is JSON.
+
+        :return: Bytes, :data:`MAX_BODY` at most.
         """
         if self.body.startswith(_GZIP):
             wbits = 31
@@ -79,7 +83,11 @@ class Response:
 
     @cached_property
     def json(self) -> Any:
-        """Return the parsed body, or None if it is not JSON."""
+        """
+        Return the parsed body.
+
+        :return: None if it is not JSON.
+        """
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
@@ -87,7 +95,11 @@ class Response:
 
     @cached_property
     def text(self) -> str:
-        """Return the body as text; JSON without its escapes, for they would hide what is to be masked."""
+        """
+        Return the body as text.
+
+        :return: Decoded; JSON without its escapes, for they would hide what is to be masked.
+        """
         try:
             if self.json is not None:
                 return json.dumps(self.json, ensure_ascii=False)
@@ -101,5 +113,6 @@ class Response:
 
         :param text: Decoded text.
         :param length: Characters at most.
+        :return: The text, with ``…`` at its end if it was longer.
         """
         return excerpt(text, self.secrets, length)

@@ -30,18 +30,18 @@ class FailureKind(Enum):
     PERMANENT = "rejected"
 
 
-#: A submit answered with one of these was rejected, not accepted. What is in no list here is ambiguous:
+#: A submit that got one of these was rejected, not accepted. What is in no list here is ambiguous:
 #:
 #: - 301, 307 and 308 say "send this very request elsewhere" (RFC 9110, 15.4): it was not processed here.
-#: - 300, 302, 303 and 304 do not: 303 is what a POST that *was* processed may be answered with, many servers say 302
-#:   for it, 304 answers no POST, and 305 and 306 are no longer defined.
+#: - 300, 302, 303 and 304 do not: 303 may follow a POST that *was* processed, many servers say 302 for it, 304 follows
+#:   no POST, and 305 and 306 are no longer defined.
 #: - 408, 425 and 499 come from gateways that may have passed the request on.
 _SUBMIT_REJECTED = frozenset({301, 307, 308, 400, 401, 402, 403, 404, 405, 407, 410, 413, 414, 415, 422, 431, 451})
-#: "Unknown error" (api.md, Errors): the service itself does not know what became of the call. It outweighs a status
+#: "Unknown error" (observed): the service itself does not know what became of the call. It outweighs a status
 #: that says "rejected", 429 included: a rate limiter rejects with a message of its own and never gets so far.
 _UNKNOWN_ERROR = 60000
 #: A 503 counts as a rejection only with one of SiliconFlow's own capacity codes: a proxy between sends a bare 503 also
-#: after the request went through and its answer was lost. A 429 needs no code: what limits a rate stands in front of
+#: after the request went through and its response was lost. A 429 needs no code: what limits a rate stands in front of
 #: what it protects.
 _CAPACITY_CODES = range(50000, 60000)
 #: Free calls are worth another try on these besides all of 5xx.
@@ -72,7 +72,7 @@ def _classify_submit(error: SiliconFlowAPIError) -> FailureKind:
 
 
 def _classify_free(error: SiliconFlowAPIError) -> FailureKind:
-    # A 2xx that is an error makes no sense, and may the next time. A 3xx is answered alike every time.
+    # A 2xx that is an error makes no sense, and may the next time. A 3xx is the same every time.
     status = error.status_code
     is_transient = status >= 500 or 200 <= status < 300 or status in _FREE_TRANSIENT
     return FailureKind.RETRY if is_transient else FailureKind.PERMANENT

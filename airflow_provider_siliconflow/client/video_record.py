@@ -107,7 +107,11 @@ class VideoRecord:
     currency: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is known as flat JSON, with the version of the form; texts are cut to what a person reads."""
+        """
+        Return what is known as flat JSON.
+
+        :return: With the version of the form; texts are cut to what a person reads.
+        """
         told = {name: _storable(name, value) for name, value in asdict(self).items()}
         return {"version": VERSION, **{name: value for name, value in told.items() if value is not None}}
 
@@ -149,7 +153,12 @@ def known_fields(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def item_key(index: int) -> str:
-    """Return the XCom's key of one video of a batch, which sorts as the list does."""
+    """
+    Return the XCom's key of one video of a batch.
+
+    :param index: The video's place in the list, from 0.
+    :return: A key; the keys sort as the list does.
+    """
     return f"{KEY}.{index:04d}"
 
 
@@ -158,6 +167,7 @@ def shown_image(image: object) -> str | None:
     Return an image as a record tells it: no bytes of a data URI, no query that may be signed.
 
     :param image: As the user gave it.
+    :return: None for none.
     """
     if image is None:
         return None

@@ -59,6 +59,7 @@ def is_private(name: str) -> bool:
     Tell whether a host is one of a private network, as far as its name or address says so.
 
     :param name: A host name or an address, without brackets.
+    :return: False for a public host.
     """
     try:
         address = ipaddress.ip_address(name)

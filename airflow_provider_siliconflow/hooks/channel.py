@@ -9,11 +9,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from urllib3.util.ssltransport import SSLTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Deadline:
@@ -29,8 +31,9 @@ class Deadline:
 
     def left(self) -> float:
         """
-        Return the seconds left, more than 0.
+        Return the seconds left.
 
+        :return: More than 0.
         :raises TimeoutError: if there are none.
         """
         left = self._at - time.monotonic()
@@ -39,8 +42,12 @@ class Deadline:
         return left
 
     def error(self) -> TimeoutError:
-        """Return the error of a call that was not over in time."""
-        return TimeoutError(f"no whole answer within {self._seconds:g} s")
+        """
+        Return the error of a call that was not over in time.
+
+        :return: With the seconds that it had.
+        """
+        return TimeoutError(f"no whole response within {self._seconds:g} s")
 
 
 class Channel:
@@ -81,19 +88,34 @@ class Channel:
         return self
 
     def sendall(self, data: bytes) -> None:
-        """Send bytes, as a socket does."""
+        """
+        Send bytes, as a socket does.
+
+        :param data: All of which are sent.
+        """
         view = memoryview(data)
         while view:
             with self._timed():
                 view = view[self._sock.send(view[: 1 << 16]) :]
 
     def recv(self, size: int) -> bytes:
-        """Return the next bytes, none at the end, as a socket does."""
+        """
+        Return the next bytes, as a socket does.
+
+        :param size: How many at most.
+        :return: Some of them; none at the end.
+        """
         buffer = bytearray(size)
         return bytes(buffer[: self.recv_into(buffer)])
 
     def recv_into(self, buffer: Any) -> int:
-        """Read the next bytes into a buffer and return how many, as a socket does."""
+        """
+        Read the next bytes into a buffer, as a socket does.
+
+        :param buffer: Where to.
+        :return: How many; 0 at the end.
+        :raises OSError: if more bytes came than are allowed.
+        """
         with self._timed():
             count: int = self._sock.recv_into(buffer)
         self.ended = self.ended or not count
@@ -111,14 +133,23 @@ class Channel:
             raise self._deadline.error() from None
 
     def settimeout(self, seconds: float | None) -> None:
-        """Do nothing: each operation has its timeout already."""
+        """
+        Do nothing: each operation has its timeout already.
+
+        :param seconds: Left out.
+        """
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Return a file to read from, as a socket does."""
+        """
+        Return a file to read from, as a socket does.
+
+        :param mode: Binary, whatever it is.
+        :return: A buffered file.
+        """
         return io.BufferedReader(_Stream(self))
 
     def close(self) -> None:
-        """Do nothing: ``http.client`` would close a connection whose answer is still to be read."""
+        """Do nothing: ``http.client`` would close a connection whose response is still to be read."""
 
     def shut(self) -> None:
         """Close the connection."""
@@ -126,7 +157,11 @@ class Channel:
 
 
 class _Stream(io.RawIOBase):
-    """What a channel reads, as a file."""
+    """
+    What a channel reads, as a file.
+
+    :param channel: The channel.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -150,11 +185,11 @@ def dial(host: str, port: int, deadline: Deadline) -> socket.socket:
     """
     failure = OSError(f"{host} has no address")
     addresses = _addresses(host, port, deadline)
-    for place, (family, kind, protocol, _, address) in enumerate(addresses):
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
         try:
-            # An equal share for each address that is left, so that one that does not answer leaves time for the next.
-            sock.settimeout(deadline.left() / (len(addresses) - place))
+            # An equal share for each address that is left, so that one that does not respond leaves time for the next.
+            sock.settimeout(deadline.left() / (len(addresses) - index))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock

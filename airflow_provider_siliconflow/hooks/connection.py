@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +19,8 @@ from airflow_provider_siliconflow.hooks.base_url import read_base_url
 from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Connection
 
 DEFAULT_CONN_NAME = "siliconflow_default"
@@ -107,7 +108,7 @@ class Settings:
 
     :param base_url: The API's address with its version, in ASCII, without a trailing slash.
     :param api_key: The key; no ``repr`` shows it.
-    :param timeout: Seconds for one call as a whole: connection, TLS, request and answer.
+    :param timeout: Seconds for one call as a whole: connection, TLS, request and response.
     :param max_attempts: Times a call is tried while that is free.
     :param max_backoff: Seconds between two tries at most.
     :param proxy: URL of an HTTP proxy, or None for what the environment says.
@@ -137,7 +138,11 @@ class Settings:
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """Return what no message, log or store may show."""
+        """
+        Return what no message, log or store may show.
+
+        :return: The key, and of the proxy's URL all that has its password.
+        """
         if not self.proxy:
             return (self.api_key,)
         userinfo = urlsplit(self.proxy).netloc.rpartition("@")[0]
@@ -174,8 +179,8 @@ class Settings:
             problems += _described(error)
         if problems:
             # A key or a password is easily put into the wrong field.
-            told = mask_text("; ".join(problems), (conn.password or "",))
-            raise SiliconFlowConfigError(f"Airflow connection {conn.conn_id!r}: {told}.") from None
+            described = mask_text("; ".join(problems), (conn.password or "",))
+            raise SiliconFlowConfigError(f"Airflow connection {conn.conn_id!r}: {described}.") from None
         return settings
 
 

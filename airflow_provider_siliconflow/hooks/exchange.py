@@ -2,7 +2,7 @@
 One HTTP request over a connection of its own, within one deadline: what a submit needs and requests does not give.
 
 requests bounds each read and not the call, and its errors do not tell whether the request was sent: urllib3's
-``ProxyError`` means "the proxy could not be connected to" as well as "the answer was lost". Here the two are apart by
+``ProxyError`` means "the proxy could not be connected to" as well as "the response was lost". Here the two are apart by
 construction. :func:`_connect` resolves the name, connects, asks a proxy for a tunnel and shakes hands in TLS. It does
 not have the request, so whatever it raises proves that no byte of it left: no list of errors has to be trusted.
 :func:`_converse` sends the request, and no failure from there on proves anything.
@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import base64
 import http.client
-import ssl
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from airflow_provider_siliconflow.client.response import MAX_BODY
 from airflow_provider_siliconflow.hooks.channel import Channel, Deadline, dial
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
 
 #: Bytes read from one connection at most: the body, the headers and what comes before them.
 _MAX_READ = MAX_BODY + (256 << 10)
@@ -50,7 +53,7 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """
-    An HTTP answer, maybe not whole.
+    An HTTP response, maybe not whole.
 
     :param status: The HTTP status.
     :param headers: Header names in lower case.
@@ -66,17 +69,17 @@ class Reply:
 
 def exchange(request: Request, *, proxy: str | None, context: ssl.SSLContext, timeout: float) -> Reply:
     """
-    Send a request and return its answer, over a connection that is used for nothing else.
+    Send a request and return its response, over a connection that is used for nothing else.
 
-    On a kept-alive connection that the server has just closed, "never arrived" and "answer lost" look alike.
+    On a kept-alive connection that the server has just closed, "never arrived" and "response lost" are not told apart.
 
     :param request: What to send.
     :param proxy: URL of an HTTP proxy; None for none.
     :param context: How to check certificates.
-    :param timeout: Seconds for all of it: name, connection, TLS, request and answer.
-    :return: The answer. A body that is not whole is told in :attr:`Reply.cut`, not raised.
+    :param timeout: Seconds for all of it: name, connection, TLS, request and response.
+    :return: The response. A body that is not whole is described in :attr:`Reply.cut`, not raised.
     :raises NotSentError: if the failure came before the first byte of the request left.
-    :raises OSError: if no answer came, or not its whole head; the request may have been sent.
+    :raises OSError: if no response came, or not its whole head; the request may have been sent.
     :raises http.client.HTTPException: likewise, for what is not HTTP.
     :raises ValueError: likewise.
     """
@@ -98,7 +101,7 @@ def exchange(request: Request, *, proxy: str | None, context: ssl.SSLContext, ti
 def _connect(
     url: SplitResult, proxy: SplitResult | None, context: ssl.SSLContext, deadline: Deadline, stack: ExitStack
 ) -> Channel:
-    """Make the way to the service, up to where the request is the next thing to be sent."""
+    """Connect to the service, up to where the request is the next thing to be sent."""
     first = proxy or url
     channel = Channel(dial(*_address(first), deadline), deadline, _MAX_READ)
     stack.callback(channel.shut)
@@ -121,14 +124,14 @@ def _open_tunnel(channel: Channel, url: SplitResult, proxy: SplitResult) -> None
 
 
 def _converse(channel: Channel, request: Request, target: str, headers: Mapping[str, str]) -> Reply:
-    """Send the request and read the answer."""
+    """Send the request and read the response."""
     failure: OSError | None = None
     try:
         _send(channel, request.method, target, headers, request.body)
     except TimeoutError:
         raise
     except OSError as error:
-        # Who does not want a large body (413) answers and closes while it comes in: the answer may be there.
+        # A server that rejects a large body (413) responds and closes while it comes in: the response may be there.
         failure = error
     try:
         response = _read_head(channel, request.method)
@@ -147,14 +150,14 @@ def _send(channel: Channel, method: str, target: str, headers: Mapping[str, str]
 
 
 def _read_head(channel: Channel, method: str) -> http.client.HTTPResponse:
-    """Return the answer with its status and headers, after any interim ones (100 Continue, 103 Early Hints)."""
+    """Return the response with its status and headers, after any interim ones (100 Continue, 103 Early Hints)."""
     response = http.client.HTTPResponse(channel, method=method)  # type: ignore[arg-type]
     while True:
         response.begin()
         if channel.ended:
             # http.client takes the end of the connection for the end of the headers. After whole ones it is still
             # unread: the empty line that ends them is the last thing read.
-            raise http.client.RemoteDisconnected("the connection was closed in the midst of the headers")
+            raise http.client.RemoteDisconnected("the connection was closed within the headers")
         if not 100 <= response.status < 200 or response.status == http.client.SWITCHING_PROTOCOLS:
             return response
         response.headers = response.msg = None  # type: ignore[assignment]  # so that `begin` reads the next head

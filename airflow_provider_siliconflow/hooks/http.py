@@ -1,12 +1,12 @@
-"""What both hooks and the downloads share: TLS, the one proxy resolver, responses and errors without secrets."""
+"""What both hooks and the downloads share: TLS, the one proxy resolver, responses, and errors without secrets."""
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 import threading
-from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -15,7 +15,13 @@ from airflow_provider_siliconflow import __version__
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.response import Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError, SiliconFlowConnectionError
-from airflow_provider_siliconflow.hooks.connection import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_siliconflow.hooks.connection import Settings
+
+log = logging.getLogger(__name__)
 
 #: Some gateways reject calls without it.
 USER_AGENT = f"airflow-provider-siliconflow/{__version__}"
@@ -25,6 +31,10 @@ _ANY_STORAGE = "https://storage.invalid/"
 #: By path of the CA bundle, None for no checks: what the file was like, and the context made from it.
 _contexts: dict[str | None, tuple[object, ssl.SSLContext]] = {}
 _contexts_lock = threading.Lock()
+
+#: What was logged already, in this process. Bounded, for a word in it comes from the service.
+_logged_oddities: set[str] = set()
+_MAX_ODDITIES = 256
 
 
 def tls_context(verify: bool | str) -> ssl.SSLContext:
@@ -56,6 +66,7 @@ def ca_bundle(verify: bool | str) -> str:
     Return the path of the authorities to trust.
 
     :param verify: True for the default authorities, or a path.
+    :return: A file, or a folder of certificates.
     """
     if isinstance(verify, str):
         return verify
@@ -84,7 +95,7 @@ class HasProxy(Protocol):
 
 def proxy_for(url: str, settings: HasProxy) -> str | None:
     """
-    Return the HTTP proxy on the way to a URL: the connection's, or the environment's as requests reads it.
+    Return the HTTP proxy for a URL: the connection's, or the environment's as requests reads it.
 
     The one resolver for API and downloads. aiohttp and requests are not left to read the environment by themselves:
     they read it differently, and ``~/.netrc`` as well. Nothing here blocks: no file is read and no name resolved.
@@ -119,7 +130,7 @@ def proxy_for(url: str, settings: HasProxy) -> str | None:
 
 def check_proxies(settings: Settings) -> None:
     """
-    Find out before anything is paid for whether the ways to API and storage can be gone.
+    Check before anything is paid for that the proxies for API and storage can be used.
 
     :param settings: The connection's settings.
     :raises SiliconFlowConfigError: if a proxy in the environment cannot be used.
@@ -137,6 +148,7 @@ def response(settings: Settings, status: int, headers: Mapping[str, str], body: 
     :param headers: Headers, of any casing.
     :param body: The body, or what came of it.
     :param cut: Why it is not whole; empty if it is.
+    :return: The response.
     """
     lower = {name.lower(): value for name, value in headers.items()}
     return Response(status, lower, body, settings.base_url, settings.secrets, cut)
@@ -149,5 +161,20 @@ def connection_error(settings: Settings, error: BaseException, *, sent: bool) ->
     :param settings: The connection's settings, whose secrets are masked.
     :param error: What happened.
     :param sent: False if the failure is certain to have come before the first byte of the request left.
+    :return: The error.
     """
     return SiliconFlowConnectionError(describe_error(error, settings.secrets), host=settings.base_url, sent=sent)
+
+
+def log_oddity(result: object) -> None:
+    """
+    Log once what a response had that the service's documentation does not have.
+
+    :param result: What the response was read as.
+    """
+    oddity = getattr(result, "oddity", "")
+    if oddity and oddity not in _logged_oddities:
+        if len(_logged_oddities) >= _MAX_ODDITIES:
+            _logged_oddities.clear()
+        _logged_oddities.add(oddity)
+        log.warning("Undocumented response for video %s: %s.", getattr(result, "request_id", ""), oddity)

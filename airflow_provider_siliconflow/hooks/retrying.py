@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tenacity
 
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
-from airflow_provider_siliconflow.hooks.connection import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.hooks.connection import Settings
 
 log = logging.getLogger(__name__)
 

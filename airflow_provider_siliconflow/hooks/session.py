@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
-from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.http import ca_bundle, proxy_for
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.hooks.connection import Settings
 
 
 class _ApiKey(requests.auth.AuthBase):
-    """The API key, for requests to the API's host alone."""
+    """
+    The API key, for requests to the API's host alone.
+
+    :param settings: The connection's settings.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._origin = _origin(settings.base_url)
@@ -26,7 +32,11 @@ class _ApiKey(requests.auth.AuthBase):
 
 
 class _Timeout(HTTPAdapter):
-    """An adapter whose calls have a time limit unless they bring their own."""
+    """
+    An adapter whose calls have a time limit unless they bring their own.
+
+    :param seconds: The limit for each read.
+    """
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -43,6 +53,7 @@ def new_session(settings: Settings) -> requests.Session:
     Return a session with the connection's key, proxy, certificates and time limit.
 
     :param settings: The connection's settings.
+    :return: The session.
     """
     session = requests.Session()
     # Else a ~/.netrc would replace the key, and the environment the proxy.

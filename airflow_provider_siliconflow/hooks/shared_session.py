@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from airflow_provider_siliconflow.client.models import VideoStatus
-from airflow_provider_siliconflow.hooks.connection import Settings
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.client.models import VideoStatus
+    from airflow_provider_siliconflow.hooks.connection import Settings
 
 
 class Hook(Protocol):
@@ -21,8 +22,8 @@ class Hook(Protocol):
         Poll a video.
 
         :param request_id: The video's request id.
-        :param attempts: Tries.
-        :return: Its status.
+        :param attempts: Tries, instead of the connection's ``max_attempts``.
+        :return: The video's status.
         """
         ...
 

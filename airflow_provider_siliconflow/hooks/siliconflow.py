@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cached_property
 from http.client import HTTPException
 from json import dumps
-from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
 
 from airflow_provider_siliconflow._airflow.connections import BaseHook
 from airflow_provider_siliconflow.client import endpoints
-from airflow_provider_siliconflow.client.endpoints import Endpoint
-from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
 from airflow_provider_siliconflow.hooks.exchange import NotSentError, Request, exchange
@@ -22,16 +18,22 @@ from airflow_provider_siliconflow.hooks.http import (
     USER_AGENT,
     check_proxies,
     connection_error,
+    log_oddity,
     proxy_for,
     response,
     tls_context,
 )
-from airflow_provider_siliconflow.hooks.oddities import log_oddity
 from airflow_provider_siliconflow.hooks.retrying import policy
 from airflow_provider_siliconflow.hooks.session import new_session
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+    from ssl import SSLContext
+
     import requests
+
+    from airflow_provider_siliconflow.client.endpoints import Endpoint
+    from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest, VideoStatus
 
 T = TypeVar("T")
 
@@ -65,11 +67,10 @@ class SiliconFlowHook(BaseHook):
         Return the connection's settings, checked as far as that is possible before a call.
 
         :return: The settings.
-
         :raises SiliconFlowConfigError: if it cannot be used.
         """
         settings = Settings.from_connection(self.get_connection(self.siliconflow_conn_id))
-        # Here, and not in the midst of a call or after a video was paid for.
+        # Here, and not within a call or after a video was paid for.
         check_proxies(settings)
         tls_context(settings.verify)
         return settings
@@ -119,7 +120,7 @@ class SiliconFlowHook(BaseHook):
         :param attempts: Tries while the service rejects temporarily, instead of the connection's ``max_attempts``.
         :return: The accepted submit, with its request id.
         :raises InvalidVideoRequestError: before anything is sent, with all that is wrong.
-        :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
+        :raises SubmitOutcomeUnknownError: if the response is lost: a video may be running and billed.
         :raises SiliconFlowError: if nothing was submitted.
         """
         call = endpoints.submit(video)
@@ -152,21 +153,23 @@ class SiliconFlowHook(BaseHook):
         except SiliconFlowError as error:
             return error
 
-    def list_models(self, type: str = "video") -> list[str]:
+    def list_models(self, model_type: str = "video") -> list[str]:
         """
         List the ids of the models on offer.
 
-        :param type: The API's model type.
+        :param model_type: The API's model type, such as ``video`` or ``image``.
         :return: The ids, in the service's order.
         :raises SiliconFlowError: if the service gives no list.
         """
-        return self._call(endpoints.models(type))
+        return self._call(endpoints.models(model_type))
 
     def get_balance(self) -> Decimal | None:
         """
-        Return the account's total balance in the site's currency, or None where the site does not tell.
+        Return the account's total balance.
 
-        :raises SiliconFlowError: for any failure but 410, which .cn answers since 2026-08.
+        :return: In the site's currency; None where the site does not say (observed: .cn responds with 410 since
+            2026-08).
+        :raises SiliconFlowError: for any other failure.
         """
         try:
             return self._call(endpoints.balance())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from ssl import SSLContext
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -12,17 +10,27 @@ import tenacity
 
 from airflow_provider_siliconflow._airflow.connections import BaseHook, get_async_connection
 from airflow_provider_siliconflow.client import endpoints
-from airflow_provider_siliconflow.client.endpoints import Endpoint
-from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.client.response import MAX_BODY, Response
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
-from airflow_provider_siliconflow.hooks.http import USER_AGENT, connection_error, proxy_for, response, tls_context
-from airflow_provider_siliconflow.hooks.oddities import log_oddity
+from airflow_provider_siliconflow.hooks.http import (
+    USER_AGENT,
+    connection_error,
+    log_oddity,
+    proxy_for,
+    response,
+    tls_context,
+)
 from airflow_provider_siliconflow.hooks.retrying import policy
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+    from types import TracebackType
+
     from airflow.sdk import Connection
+
+    from airflow_provider_siliconflow.client.endpoints import Endpoint
+    from airflow_provider_siliconflow.client.models import VideoStatus
 
 T = TypeVar("T")
 

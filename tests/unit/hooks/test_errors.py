@@ -1,4 +1,4 @@
-"""Every error shape of api.md over a real socket, for both hooks: class, code, words, number of POSTs, and no key."""
+"""Every error shape of the API over a real socket, for both hooks: class, code, words, number of POSTs, and no key."""
 
 from __future__ import annotations
 

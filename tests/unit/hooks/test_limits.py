@@ -76,7 +76,7 @@ def test_the_time_limit_holds_in_a_thread(service: ScriptedServer) -> None:
     thread.start()
     thread.join(20)
     assert isinstance(raised[0], SubmitOutcomeUnknownError)
-    assert "no whole answer within 1.2 s" in str(raised[0])
+    assert "no whole response within 1.2 s" in str(raised[0])
 
 
 @CALLS

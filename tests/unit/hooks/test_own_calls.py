@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
     SiliconFlowServerError,
 )
-from airflow_provider_siliconflow.hooks import oddities
+from airflow_provider_siliconflow.hooks import http
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from tests.unit.hooks.fixtures import ATTEMPTS, CALLS, Caller, Connect
 from tests.unit.hooks.scripted_server import KEY, ScriptedServer, Step, reply
@@ -112,7 +112,7 @@ def test_an_oddity_is_logged_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(oddities, "_logged", set())
+    monkeypatch.setattr(http, "_logged_oddities", set())
     connected.script = [
         reply(200, {"data": {"requestId": "gs6fhi8yrhxt", "status": "SUCCEED", "videos": ["https://h/a?b=c"]}})
     ]
