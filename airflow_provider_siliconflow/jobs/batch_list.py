@@ -149,6 +149,8 @@ class ListStore:
 
     def sweep(self) -> None:
         """Delete the list and the records of a task that has succeeded, where nothing else deletes them."""
+        if not self._entry.is_swept:
+            return
         for request in self.known():
             self.record_of(request).sweep()
         self._entry.sweep()

@@ -156,6 +156,11 @@ class StoreEntry:
         for store in self._find():
             store.delete(self._name)
 
+    @property
+    def is_swept(self) -> bool:
+        """Return whether any store has values that nothing but :meth:`sweep` deletes."""
+        return any(store.is_swept for store in self._find())
+
     def sweep(self) -> None:
         """Delete what is kept where nothing else deletes it, once it is of no more use."""
         for store in self._find():

@@ -132,7 +132,10 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
             return
 
         def sweep(_: Context) -> None:
-            store.sweep()
+            try:
+                store.sweep()
+            except Exception:
+                self.log.warning("The task is done, but its records cannot be deleted.", exc_info=True)
 
         self.on_success_callback = [*_callbacks(self.on_success_callback), sweep]
 
