@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden, shorten, unregistered
+from airflow_provider_siliconflow.client.video_record import manifest_name, poster_name
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -48,15 +49,10 @@ class Destination:
         """Return the path of the manifest: ``clip.mp4`` has ``clip.mp4.json``."""
         return self.path.parent / manifest_name(self.path.name)
 
-
-def manifest_name(name: str) -> str:
-    """
-    Return the name of a video's manifest; two videos never share one.
-
-    :param name: The name of the video's file.
-    :return: A file name in the same folder.
-    """
-    return f"{name}.json"
+    @property
+    def poster(self) -> ObjectStoragePath:
+        """The path of the poster: ``clip.mp4`` has ``clip.mp4.jpg``."""
+        return self.path.parent / poster_name(self.path.name)
 
 
 def is_local(path: ObjectStoragePath) -> bool:

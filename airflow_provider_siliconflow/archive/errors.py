@@ -75,15 +75,16 @@ def shorten(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"
 
 
-def unregistered(scheme: str) -> str:
+def unregistered(scheme: str, where: str = "where the task runs") -> str:
     """
     Return what to do about a scheme that Airflow has no file system for.
 
     :param scheme: In lower case.
+    :param where: Where a package is missing.
     :return: For a message.
     """
     if package := _PACKAGES.get(scheme):
-        return f"Airflow has no file system for {scheme}:// here: install {package} where the task runs"
+        return f"Airflow has no file system for {scheme}:// here: install {package} {where}"
     if scheme in _INSTEAD:
         return f"Airflow has no file system for {scheme}://: write {_INSTEAD[scheme]}"
     return f"Airflow has no file system for {scheme}://: install a provider that has one, or attach it in the DAG file"

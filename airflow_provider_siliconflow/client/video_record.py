@@ -162,6 +162,26 @@ def item_key(index: int) -> str:
     return f"{KEY}.{index:04d}"
 
 
+def manifest_name(name: str) -> str:
+    """
+    Return the name of a video's manifest; two videos never share one.
+
+    :param name: The name of the video's file.
+    :return: A file name in the same folder.
+    """
+    return f"{name}.json"
+
+
+def poster_name(name: str) -> str:
+    """
+    Return the name of a video's poster.
+
+    :param name: The name of the video's file.
+    :return: A file name in the same folder.
+    """
+    return f"{name}.jpg"
+
+
 def shown_image(image: object) -> str | None:
     """
     Return an image as a record tells it: no bytes of a data URI, no query that may be signed.

@@ -219,7 +219,7 @@ def test_a_destination_that_another_task_has_claimed(sandbox: Sandbox, clip: Pat
     assert sandbox.ledger().fetched == 0
     release_claim(clip, owner=other)
     assert run.retry().state == "success"
-    assert names(clip.parent) == ["clip.mp4", "clip.mp4.json"]
+    assert names(clip.parent) == ["clip.mp4", "clip.mp4.jpg", "clip.mp4.json"]
 
 
 def test_a_claim_of_its_own_try_before_is_taken_again(sandbox: Sandbox, clip: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_claim_of_its_own_try_before_is_taken_again(sandbox: Sandbox, clip: Pa
     assert len(names(clip.parent)) == 1, "the claim stays for the retry"
     sandbox.clear_faults()
     assert run.retry().state == "success"
-    assert names(clip.parent) == ["clip.mp4", "clip.mp4.json"]
+    assert names(clip.parent) == ["clip.mp4", "clip.mp4.jpg", "clip.mp4.json"]
 
 
 # --- what the service and the storage may do --------------------------------------------------------------------------

@@ -1,0 +1,74 @@
+"""The poster of a video, made when it is archived; nothing about it may fail an archive."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from PIL import Image
+
+from airflow_provider_siliconflow.archive import stores
+from airflow_provider_siliconflow.archive.poster import Picture, picture_of, write_poster
+from airflow_provider_siliconflow.sandbox.render import Scene, render
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    path.write_bytes(render(Scene("a fox", "720x1280", 1, frames=8)))
+    return path
+
+
+def test_a_poster_is_a_small_jpeg_of_the_videos_shape(video: Path) -> None:
+    picture = picture_of(video)
+    assert picture.facts(ObjectStoragePath("/clip.mp4.jpg")) == {
+        **{"width": 720, "height": 1280, "duration": pytest.approx(0.5, abs=0.1)},
+        "poster": "/clip.mp4.jpg",
+    }
+    assert picture.jpeg
+    with Image.open(BytesIO(picture.jpeg)) as image:
+        image.load()
+        assert (image.format, image.size) == ("JPEG", (270, 480))
+        assert max(image.convert("L").tobytes()) > 40
+
+
+def test_without_pyav_nothing_is_known(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = builtins.__import__
+
+    def missing(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "av":
+            raise ImportError("no av")
+        return load(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "av", raising=False)
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert picture_of(video) == Picture()
+
+
+def test_bytes_that_are_no_video_give_no_poster(tmp_path: Path) -> None:
+    garbage = tmp_path / "clip.mp4"
+    garbage.write_bytes(b"\0" * 5000)
+    assert picture_of(garbage) == Picture()
+
+
+def test_a_poster_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("disk is full")
+
+    monkeypatch.setattr(stores, "replace", fail)
+    write_poster(ObjectStoragePath(str(tmp_path / "clip.mp4.jpg")), Picture(jpeg=b"\xff\xd8"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_poster_replaces_the_one_of_an_earlier_video(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4.jpg"
+    path.write_bytes(b"old")
+    write_poster(ObjectStoragePath(str(path)), Picture(jpeg=b"\xff\xd8new"))
+    assert path.read_bytes() == b"\xff\xd8new"
+    write_poster(ObjectStoragePath(str(path)), Picture())
+    assert path.read_bytes() == b"\xff\xd8new"
