@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.jobs.arguments import text
 from airflow_provider_siliconflow.jobs.record import now
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import with_status
+from airflow_provider_siliconflow.jobs.video_link import VideoLink
 from airflow_provider_siliconflow.jobs.video_xcom import pull_upstream
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class ArchiveVideoOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("destination", "request_id", "url", "model", "prompt", "siliconflow_conn_id")
+    operator_extra_links = (VideoLink(),)
     ui_color = "#c9e7d3"
 
     def __init__(

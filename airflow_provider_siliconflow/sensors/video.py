@@ -20,6 +20,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs.arguments import seconds, text
 from airflow_provider_siliconflow.jobs.record import now
 from airflow_provider_siliconflow.jobs.video_facts import with_error, with_status
+from airflow_provider_siliconflow.jobs.video_link import VideoLink
 from airflow_provider_siliconflow.jobs.video_xcom import pull_upstream, push
 from airflow_provider_siliconflow.polling.decision import (
     DEFAULT_POKE_INTERVAL,
@@ -65,6 +66,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("request_id", "siliconflow_conn_id")
+    operator_extra_links = (VideoLink(),)
     ui_color = "#e8e4fb"
 
     def __init__(
