@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.sandbox.answers import INVALID_TOKEN, WRONG_HOST, Answer
+from airflow_provider_siliconflow.sandbox.responses import INVALID_TOKEN, WRONG_HOST, Response
 from airflow_provider_siliconflow.sandbox.settings import KEY_LENGTH, KEY_START, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass
@@ -29,13 +32,22 @@ class Account:
     in_flight: Counter[str] = field(default_factory=Counter)
 
     def charge(self, videos: int) -> None:
-        """Take the price of so many videos; give it back if negative."""
+        """
+        Take the price of videos.
+
+        :param videos: How many; negative gives their price back.
+        """
         self.spent += videos * self.price
         self.balance -= videos * self.price
 
 
 def open_accounts(settings: Settings) -> dict[str, Account]:
-    """Return the sandbox's accounts by name."""
+    """
+    Return the sandbox's accounts.
+
+    :param settings: The switches.
+    :return: By name.
+    """
     yuan, dollars = round(settings.price * 100), round(settings.price_com * 100)
     balance = round(settings.balance * 100)
     return {
@@ -45,12 +57,14 @@ def open_accounts(settings: Settings) -> dict[str, Account]:
     }
 
 
-def identify(accounts: Iterable[Account], site: str, authorization: str) -> Account | Answer:
+def identify(accounts: Iterable[Account], site: str, authorization: str) -> Account | Response:
     """
-    Return the account that is calling, or the answer that rejects the call.
+    Return the account that is calling.
 
+    :param accounts: All accounts.
     :param site: The site that is asked, ``cn`` or ``com``.
     :param authorization: The header's value; empty if it is missing.
+    :return: The account, or the response that rejects the call.
     """
     scheme, _, key = authorization.partition(" ")
     if scheme != "Bearer":

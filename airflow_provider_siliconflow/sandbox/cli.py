@@ -8,7 +8,6 @@ import dataclasses
 import signal
 import sys
 import typing
-from collections.abc import Sequence
 
 from airflow_provider_siliconflow.sandbox.app import SITES
 from airflow_provider_siliconflow.sandbox.clock import Clock
@@ -16,6 +15,9 @@ from airflow_provider_siliconflow.sandbox.faults import KINDS, ROUTES, Fault
 from airflow_provider_siliconflow.sandbox.render import require
 from airflow_provider_siliconflow.sandbox.server import LOOPBACK, Server
 from airflow_provider_siliconflow.sandbox.settings import Settings
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PORT = 8765
 _FAULT_HELP = (
@@ -36,7 +38,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser: one switch for each setting."""
+    """
+    Return the command line's parser.
+
+    :return: With one switch for each setting.
+    """
     made = argparse.ArgumentParser(
         prog="siliconflow-sandbox",
         description="A stand-in for the SiliconFlow video API.",
@@ -62,6 +68,9 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     """
     Listen until SIGINT or SIGTERM.
 
+    :param settings: The switches.
+    :param host: Address to listen on.
+    :param port: Port; 0 picks a free one.
     :raises OSError: If the port is taken.
     """
     ending, loop = asyncio.Event(), asyncio.get_running_loop()

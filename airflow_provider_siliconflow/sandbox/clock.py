@@ -17,7 +17,11 @@ class Clock:
         self._ahead = 0.0
 
     def now(self) -> float:
-        """Return epoch seconds."""
+        """
+        Return the time.
+
+        :return: Epoch seconds.
+        """
         return (time.time() if self._start is None else self._start) + self._ahead
 
     def advance(self, seconds: float) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
-from airflow_provider_siliconflow.sandbox.service import Service
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.sandbox.service import Service
 
 
 class Control:
@@ -24,7 +26,11 @@ class Control:
         self._service, self._book = service, book
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Add all routes."""
+        """
+        Add all routes.
+
+        :param router: Where to.
+        """
         router.add_get("/sandbox/ledger", self.ledger)
         router.add_get("/sandbox/jobs", self.jobs)
         router.add_get("/sandbox/faults", self.faults)
@@ -35,12 +41,22 @@ class Control:
         router.add_post("/sandbox/keys", self.change_key)
 
     async def ledger(self, request: web.Request) -> web.Response:
-        """Return the ledger; ``?jobs=no`` leaves the list of jobs out."""
+        """
+        Return the ledger.
+
+        :param request: ``?jobs=no`` leaves the list of jobs out.
+        :return: JSON.
+        """
         snapshot = self._service.ledger(jobs=request.query.get("jobs") != "no")
         return web.json_response(dataclasses.asdict(snapshot))
 
     async def jobs(self, request: web.Request) -> web.Response:
-        """Return the jobs, each with its status, queue position and seconds left; for progress displays."""
+        """
+        Return the jobs, for progress displays.
+
+        :param request: The HTTP request.
+        :return: JSON: of each its status, queue position and seconds left.
+        """
         now = self._service.settle()
         return web.json_response(
             [
@@ -58,11 +74,21 @@ class Control:
         )
 
     async def faults(self, request: web.Request) -> web.Response:
-        """Return the faults still to come."""
+        """
+        Return the faults still to come.
+
+        :param request: The HTTP request.
+        :return: JSON: a list.
+        """
         return web.json_response(self._book.list())
 
     async def add_faults(self, request: web.Request) -> web.Response:
-        """Add a fault, or a list of them."""
+        """
+        Add a fault, or a list of them.
+
+        :param request: With a fault in JSON, or a list of them.
+        :return: The faults still to come; 400 if one makes no sense.
+        """
         try:
             ordered = json.loads(await request.read())
             faults = [Fault.read(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
@@ -72,18 +98,33 @@ class Control:
         return web.json_response(self._book.list())
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        """Forget all faults."""
+        """
+        Forget all faults.
+
+        :param request: The HTTP request.
+        :return: An empty list.
+        """
         self._book.clear()
         return web.json_response([])
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Forget jobs, ledger, faults and limits."""
+        """
+        Forget jobs, ledger, faults and limits.
+
+        :param request: The HTTP request.
+        :return: An empty object.
+        """
         self._book.clear()
         self._service.reset()
         return web.json_response({})
 
     async def advance(self, request: web.Request) -> web.Response:
-        """Move the clock forward by ``{"seconds": …}``."""
+        """
+        Move the clock forward.
+
+        :param request: With ``{"seconds": …}``.
+        :return: ``{"now": …}`` in epoch seconds; 400 if that makes no sense.
+        """
         try:
             self._service.clock.advance(float((await _object(request))["seconds"]))
         except (ValueError, TypeError, KeyError) as wrong:
@@ -91,7 +132,12 @@ class Control:
         return web.json_response({"now": self._service.clock.now()})
 
     async def change_key(self, request: web.Request) -> web.Response:
-        """Give an account another key: ``{"account": "cn", "key": "sk-…"}``."""
+        """
+        Give an account another key.
+
+        :param request: With ``{"account": "cn", "key": "sk-…"}``.
+        :return: An empty object; 400 if that makes no sense.
+        """
         try:
             wanted = await _object(request)
             self._service.accounts[wanted["account"]].key = str(wanted["key"])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.http_responses import connected, reset
-from airflow_provider_siliconflow.sandbox.videos import Video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_siliconflow.sandbox.faults import Fault
+    from airflow_provider_siliconflow.sandbox.videos import Video
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
 
@@ -21,6 +25,8 @@ async def deliver(
     """
     Stream a video, or the part asked for.
 
+    :param request: The HTTP request.
+    :param video: Its bytes.
     :param ranges: Honour ``Range``.
     :param fault: Spoil the body: ``cut``, ``reset``, ``stall``, ``drip`` or ``no_length``.
     :return: The response, and whether the video's last byte went out.

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer
+from airflow_provider_siliconflow.sandbox.responses import CANNED, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 ROUTES = ("submit", "status", "models", "balance", "download")
 
-#: Faults that cannot be written down as one fixed answer.
+#: Faults that are no fixed response.
 CALL_FAULTS = ("reset", "slow", "answer")
 BODY_FAULTS = ("cut", "stall", "drip", "no_length", "garbage", "redirect", "changed")
 KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
@@ -23,9 +25,9 @@ KINDS = CALL_FAULTS + BODY_FAULTS + tuple(CANNED)
 class Fault:
     """
     A fault that calls meet. Kinds, beside the names of
-    :data:`~airflow_provider_siliconflow.sandbox.answers.CANNED`:
+    :data:`~airflow_provider_siliconflow.sandbox.responses.CANNED`:
 
-    - ``reset`` (TCP reset), ``slow`` (late, but true), ``answer`` (``status`` and ``body`` as given);
+    - ``reset`` (TCP reset), ``slow`` (late, but true), ``answer`` (a response with ``status`` and ``body`` as given);
     - for downloads ``cut`` (closed at ``at_byte``), ``reset`` with ``at_byte``, ``stall`` (pauses ``seconds`` at
       ``at_byte``), ``drip`` (``rate`` bytes a second), ``no_length``, ``garbage`` (``size`` bytes that are no video),
       ``redirect`` (to ``url``, else to the same file on ``localhost``), ``changed`` (another file than before).
@@ -34,10 +36,10 @@ class Fault:
     :param kind: What goes wrong.
     :param times: How many calls it meets; 0 is all, until faults are cleared. Not used with ``chance``.
     :param chance: Meet calls by this chance instead of the next ones.
-    :param after: The call is carried out first (a submit is accepted and billed), then this hides its true answer.
+    :param after: The call is carried out first (a submit is accepted and billed), then this hides its true response.
     :param match: Only calls whose body (or URL) contains this text.
     :param seconds: Wait this long first.
-    :param retry_after: Sent as ``Retry-After`` with the fault's answer, whatever it is.
+    :param retry_after: Sent as ``Retry-After`` with the fault's response, whatever it is.
     :raises ValueError: If it makes no sense.
     """
 
@@ -58,7 +60,11 @@ class Fault:
     url: str = ""
 
     def __post_init__(self) -> None:
-        """Reject what could never happen."""
+        """
+        Reject what could never happen.
+
+        :raises ValueError: If it could never happen.
+        """
         kinds = KINDS if self.route == "download" else CALL_FAULTS + tuple(CANNED)
         if self.route not in ROUTES:
             raise ValueError(f"route is {self.route!r}, not one of {', '.join(ROUTES)}")
@@ -74,6 +80,8 @@ class Fault:
         """
         Make a fault from JSON.
 
+        :param values: The fields by name.
+        :return: The fault.
         :raises ValueError: If a name is unknown, a needed one is missing, or a value makes no sense.
         """
         try:
@@ -86,6 +94,8 @@ class Fault:
         """
         Make a fault from the command line's ``route=submit,kind=reset,after=true,chance=0.05``.
 
+        :param text: Names and values, separated by commas.
+        :return: The fault.
         :raises ValueError: As :meth:`read`.
         """
         values: dict[str, Any] = {}
@@ -97,18 +107,22 @@ class Fault:
                 values[name.strip()] = value.strip()
         return cls.read(values)
 
-    def answer(self) -> Answer | None:
-        """Return what is said instead of the truth; ``None`` if the truth is told."""
+    def response(self) -> Response | None:
+        """
+        Return the response that hides the true one.
+
+        :return: ``None`` if the true response is sent.
+        """
         if self.kind == "answer":
-            said = Answer(self.status, self.body.encode(), self.content_type)
+            response = Response(self.status, self.body.encode(), self.content_type)
         elif self.kind in CANNED:
-            said = CANNED[self.kind]
+            response = CANNED[self.kind]
         else:
             return None
         if self.retry_after is not None:
-            told = self.retry_after if isinstance(self.retry_after, str) else f"{self.retry_after:g}"
-            said = dataclasses.replace(said, headers={"Retry-After": told})
-        return said
+            seconds = self.retry_after if isinstance(self.retry_after, str) else f"{self.retry_after:g}"
+            response = dataclasses.replace(response, headers={"Retry-After": seconds})
+        return response
 
 
 class FaultBook:
@@ -133,7 +147,11 @@ class FaultBook:
         self._faults.clear()
 
     def list(self) -> list[dict[str, Any]]:
-        """Return the faults still to come, as JSON."""
+        """
+        Return the faults still to come.
+
+        :return: As JSON.
+        """
         return [dataclasses.asdict(fault) | {"times": left[0]} for fault, left in self._faults]
 
     def draw(self, route: str, text: str | None = None) -> Fault | None:
@@ -141,8 +159,9 @@ class FaultBook:
         Take the fault that meets this call, if any.
 
         :param route: The call's route.
-        :param text: What ``match`` is looked for in. ``None`` while the call is not read yet: then only faults
+        :param text: The text that ``match`` is searched in. ``None`` while the call is not read yet: then only faults
             without ``match`` meet it, and afterwards only those with.
+        :return: ``None`` if there is none.
         """
         for index, (fault, left) in enumerate(self._faults):
             if fault.route != route or (text is None) == bool(fault.match) or fault.match not in (text or ""):

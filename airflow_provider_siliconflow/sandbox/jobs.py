@@ -7,14 +7,18 @@ import random
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.client.models import VideoState
-from airflow_provider_siliconflow.sandbox.settings import Settings
 
-#: Seeds seen in answers are less than this.
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.sandbox.settings import Settings
+
+#: Seeds observed in responses are less than this.
 MAX_SEED = 2**31
 
+#: The field ``results`` of a job that is pending.
+NO_RESULTS = {"videos": [], "timings": {"inference": 0}, "seed": 0}
 _MARKER = re.compile(r"\[fail:\s*(.*?)\s*\]")
 
 
@@ -26,7 +30,7 @@ class Job:
     :param number: How many jobs the sandbox accepted before this one.
     :param queue_index: How many jobs entered its queue before this one.
     :param reason: Why it will end ``Failed``; ``None`` if it will succeed.
-    :param answered: Whether the caller was told the id.
+    :param answered: Whether the caller got the id.
     """
 
     request_id: str
@@ -53,12 +57,27 @@ class Job:
     sha256: str | None = None
 
     def word(self, now: float) -> VideoState:
-        """Return the job's status."""
+        """
+        Return the job's status.
+
+        :param now: Epoch seconds.
+        :return: The status at that time.
+        """
         if now < self.started_at:
             return VideoState.IN_QUEUE
         if now < self.ready_at:
             return VideoState.IN_PROGRESS
         return VideoState.SUCCEED if self.reason is None else VideoState.FAILED
+
+    def is_gone(self, now: float, keep_seconds: float) -> bool:
+        """
+        Tell whether the result is no longer kept.
+
+        :param now: Epoch seconds.
+        :param keep_seconds: How long results are kept once they are ready; 0 is for ever.
+        :return: False while it is kept.
+        """
+        return 0 < keep_seconds < now - self.ready_at
 
 
 class JobQueue:
@@ -77,6 +96,7 @@ class JobQueue:
         """
         Give a job its queue position and its times.
 
+        :param job: The job.
         :param queue: Seconds in the queue, unless earlier jobs hold it up for longer.
         :param work: Seconds in progress.
         """
@@ -89,7 +109,13 @@ class JobQueue:
         self.restore(job, start, ready)
 
     def restore(self, job: Job, start: float, ready: float) -> None:
-        """Give a job the times that it had before a restart."""
+        """
+        Give a job the times that it had before a restart.
+
+        :param job: The job.
+        :param start: Epoch seconds.
+        :param ready: Epoch seconds.
+        """
         job.started_at, job.ready_at, job.queue_index = start, ready, len(self._starts)
         self._starts.append(start)
         if self._slots:
@@ -98,12 +124,22 @@ class JobQueue:
             heapq.heappush(self._busy_until, ready)
 
     def position(self, job: Job, now: float) -> int:
-        """Return the job's queue position: 1 is next, 0 is no longer queued."""
+        """
+        Return a job's queue position.
+
+        :param job: The job.
+        :param now: Epoch seconds.
+        :return: 1 is next, 0 is no longer queued.
+        """
         return max(0, job.queue_index - bisect_right(self._starts, now) + 1)
 
 
 class OutcomeSampler:
-    """The outcomes of jobs, drawn from the seed: how long each takes and whether it fails."""
+    """
+    The outcomes of jobs, drawn from the seed: how long each takes and whether it fails.
+
+    :param settings: The switches.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -112,6 +148,8 @@ class OutcomeSampler:
         """
         Draw a job's outcome; the same for the same seed and number.
 
+        :param number: How many jobs came before it.
+        :param prompt: ``[fail: why]`` in it makes it fail.
         :return: Seconds in the queue, seconds in progress, a seed for the video, the reason of its failure if any.
         """
         chance, switches = random.Random(f"{self._settings.seed} {number}"), self._settings
@@ -127,6 +165,12 @@ class OutcomeSampler:
 
 
 def results(job: Job, url: str) -> dict[str, Any]:
-    """Return the field ``results`` of a job that succeeded."""
+    """
+    Return the field ``results`` of a job that succeeded.
+
+    :param job: The job.
+    :param url: The signed URL of its video.
+    :return: JSON as ``videos/get_videos_status`` documents it.
+    """
     inference = round(job.ready_at - job.started_at, 3)
     return {"videos": [{"url": url}], "timings": {"inference": inference}, "seed": job.seed}

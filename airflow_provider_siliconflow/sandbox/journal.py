@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Journal:
@@ -20,7 +22,11 @@ class Journal:
         self._file: IO[str] | None = None
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the events of earlier runs. A last line cut short by a kill is dropped, from the file too."""
+        """
+        Read the events of earlier runs. A last line cut short by a kill is dropped, from the file too.
+
+        :yield: One event after the other, oldest first.
+        """
         if self._path is None or not self._path.exists():
             return
         lines = self._path.read_text("utf-8").split("\n")
@@ -30,7 +36,11 @@ class Journal:
             yield json.loads(line)
 
     def write(self, event: str, **values: Any) -> None:
-        """Append an event; it has left this process when this returns."""
+        """
+        Append an event; it has left this process when this returns.
+
+        :param event: Its name; further arguments are its fields.
+        """
         if self._path is None:
             return
         if self._file is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.sandbox.jobs import Job
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_siliconflow.sandbox.jobs import Job
 
 #: Fields of a job that the ledger shows.
 SHOWN = (
@@ -33,14 +35,14 @@ class Ledger:
 
     :param submit_calls: POSTs that reached the submit route, whatever became of them.
     :param accepted: Submits that became a job.
-    :param answered: Accepted submits whose caller was told the id.
+    :param answered: Accepted submits whose caller got the id.
     :param billed: Jobs paid for.
     :param spent: What they cost, by account.
     :param rejected: Submits that did not become a job, rejected or faulted.
     :param rejections: The same by HTTP status; status 0 is a reset.
     :param finished: Jobs that succeeded.
     :param failed: Jobs that ended ``Failed``.
-    :param shown: Jobs whose success a status call has told.
+    :param shown: Jobs whose success a status call has returned.
     :param fetched: Downloads that reached a video's last byte.
     :param status_calls: Calls of the status route.
     :param download_calls: Calls of the storage.
@@ -66,7 +68,13 @@ class Ledger:
 
 
 def entry(job: Job, now: float) -> dict[str, Any]:
-    """Return what the ledger shows of a job; ``outcome`` is its status word now."""
+    """
+    Return what the ledger shows of a job.
+
+    :param job: The job.
+    :param now: Epoch seconds.
+    :return: Its fields; ``outcome`` is its status word now.
+    """
     return {name: getattr(job, name) for name in SHOWN} | {"outcome": str(job.word(now))}
 
 
@@ -74,6 +82,8 @@ def apply_event(ledger: Ledger, jobs: Mapping[str, Job], event: str, value: str,
     """
     Apply an event of the journal to the sums and the jobs.
 
+    :param ledger: The sums, which change.
+    :param jobs: The jobs by request id, which change.
     :param event: ``answered``, ``shown`` or ``fetched`` with a request id, ``rejected`` with a status, ``leaked``.
     :param value: The request id or the status.
     :param at: When, epoch seconds.

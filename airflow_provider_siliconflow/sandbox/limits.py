@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 MINUTE = 60.0
 
 
-class Window:
+class RateLimiter:
     """
-    A sliding window that lets a bounded number of calls pass in any sixty seconds, for each key apart.
+    A limit of calls in any sixty seconds (a sliding window), for each key apart.
 
     :param limit: Calls; 0 lets all through and remembers nothing.
     """
@@ -23,6 +26,8 @@ class Window:
         """
         Count a call, if it may pass. A rejected call is not counted.
 
+        :param key: Whose call it is.
+        :param now: Epoch seconds.
         :return: 0.0 if it passes, else the seconds until one would.
         """
         if not self._limit:

@@ -63,6 +63,8 @@ def render(scene: Scene) -> bytes:
     """
     Make an MP4 that plays in a browser; the same bytes for the same scene on the same machine.
 
+    :param scene: What it shows.
+    :return: The file's bytes.
     :raises RuntimeError: If PyAV or Pillow are missing.
     """
     require()

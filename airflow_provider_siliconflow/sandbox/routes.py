@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.sandbox import answers
-from airflow_provider_siliconflow.sandbox.accounts import Account
-from airflow_provider_siliconflow.sandbox.answers import Answer
+from airflow_provider_siliconflow.sandbox import responses
 from airflow_provider_siliconflow.sandbox.checks import makes_from_image
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-def balance(caller: Account) -> Answer:
-    """Return what an account has left, on the site that still tells."""
+    from airflow_provider_siliconflow.sandbox.accounts import Account
+    from airflow_provider_siliconflow.sandbox.responses import Response
+
+
+def balance(caller: Account) -> Response:
+    """
+    Return what an account has left, on the site that still has this route.
+
+    :param caller: The account.
+    :return: The response.
+    """
     if caller.site == "cn":
-        return answers.GONE
+        return responses.GONE
     left = f"{caller.balance / 100:.2f}"
     data = {"id": caller.name, "balance": "0.00", "chargeBalance": left, "totalBalance": left}
-    return answers.say({"code": 20000, "message": "OK", "status": True, "data": data})
+    return responses.as_json({"code": 20000, "message": "OK", "status": True, "data": data})
 
 
-def models(on_offer: Iterable[str], query: Mapping[str, str]) -> Answer:
-    """Return the models on offer."""
+def models(on_offer: Iterable[str], query: Mapping[str, str]) -> Response:
+    """
+    Return the models on offer.
+
+    :param on_offer: Model ids.
+    :param query: The URL's query: ``type`` and ``sub_type``.
+    :return: The response.
+    """
     kind, sub = query.get("type", "video"), query.get("sub_type")
     names = tuple(on_offer) if kind == "video" else ()
     if sub is not None:
         names = tuple(name for name in names if sub == "text-to-video" and not makes_from_image(name))
     data = [{"id": name, "object": "model", "created": 0, "owned_by": ""} for name in names]
-    return answers.say({"object": "list", "data": data})
+    return responses.as_json({"object": "list", "data": data})

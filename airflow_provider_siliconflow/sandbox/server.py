@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiohttp import web
 
 from airflow_provider_siliconflow.sandbox.app import SITES, build
 from airflow_provider_siliconflow.sandbox.clock import Clock
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
-from airflow_provider_siliconflow.sandbox.ledger import Ledger
 from airflow_provider_siliconflow.sandbox.service import Service
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from airflow_provider_siliconflow.sandbox.videos import Videos
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from airflow_provider_siliconflow.sandbox.ledger import Ledger
 
 LOOPBACK = "127.0.0.1"
 #: Seconds that calls under way get when the sandbox ends.
@@ -46,6 +49,7 @@ class Server:
         """
         Start to listen.
 
+        :param host: Address to listen on.
         :param port: 0 picks a free one.
         :return: The port.
         :raises OSError: If it is taken.
@@ -96,6 +100,7 @@ class Sandbox:
         """
         Start, and return when it listens.
 
+        :return: This sandbox.
         :raises OSError: If the port is taken.
         """
         self._server = Server(self.settings, self.clock)
@@ -111,7 +116,13 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop, and leave nothing running."""
+        """
+        Stop, and leave nothing running.
+
+        :param kind: Left out.
+        :param error: Left out.
+        :param trace: Left out.
+        """
         self._end()
 
     def _end(self) -> None:
@@ -121,7 +132,11 @@ class Sandbox:
         self._loop.close()
 
     def ledger(self) -> Ledger:
-        """Return a snapshot of the ledger."""
+        """
+        Return a snapshot of the ledger.
+
+        :return: A copy that does not change.
+        """
         return self._run(self._server.service.ledger)
 
     def script(self, *faults: Fault) -> None:
@@ -133,11 +148,20 @@ class Sandbox:
         self._run(self._server.book.clear)
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's clock forward."""
+        """
+        Move the sandbox's clock forward.
+
+        :param seconds: How far.
+        """
         self.clock.advance(seconds)
 
     def change_key(self, account: str, key: str) -> None:
-        """Give an account (``cn``, ``other``, ``com``) another key; ``self.key`` stays what it was."""
+        """
+        Give an account another key; ``self.key`` stays what it was.
+
+        :param account: ``cn``, ``other`` or ``com``.
+        :param key: The key.
+        """
         self._run(lambda: setattr(self._server.service.accounts[account], "key", key))
 
     def reset(self) -> None:

@@ -7,26 +7,28 @@ import heapq
 import json
 import secrets
 import string
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.client.models import VideoState
-from airflow_provider_siliconflow.sandbox import answers, signed_urls
+from airflow_provider_siliconflow.sandbox import responses, signed_urls
 from airflow_provider_siliconflow.sandbox.accounts import Account, open_accounts
-from airflow_provider_siliconflow.sandbox.answers import Answer
 from airflow_provider_siliconflow.sandbox.checks import validate_submit
-from airflow_provider_siliconflow.sandbox.clock import Clock
-from airflow_provider_siliconflow.sandbox.jobs import Job, JobQueue, OutcomeSampler, results
+from airflow_provider_siliconflow.sandbox.jobs import NO_RESULTS, Job, JobQueue, OutcomeSampler, results
 from airflow_provider_siliconflow.sandbox.journal import Journal
 from airflow_provider_siliconflow.sandbox.ledger import Ledger, apply_event, entry
-from airflow_provider_siliconflow.sandbox.limits import Window
-from airflow_provider_siliconflow.sandbox.settings import Settings
+from airflow_provider_siliconflow.sandbox.limits import RateLimiter
+from airflow_provider_siliconflow.sandbox.responses import Response
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.sandbox.clock import Clock
+    from airflow_provider_siliconflow.sandbox.settings import Settings
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
 class Service:
     """
-    SiliconFlow, played.
+    A simulation of the service.
 
     :param settings: The switches.
     :param clock: The time.
@@ -46,8 +48,8 @@ class Service:
         self._outcomes = OutcomeSampler(self.settings)
         self._queues: dict[tuple[str, str], JobQueue] = {}
         self._unfinished: list[tuple[float, int, Job]] = []
-        self._submits = Window(self.settings.submits_per_minute)
-        self._statuses = Window(self.settings.statuses_per_minute)
+        self._submits = RateLimiter(self.settings.submits_per_minute)
+        self._statuses = RateLimiter(self.settings.statuses_per_minute)
 
     def reset(self) -> None:
         """Forget all jobs, limits and money."""
@@ -58,20 +60,26 @@ class Service:
         """Close the journal."""
         self._journal.close()
 
-    def submit(self, caller: Account, body: bytes) -> Answer:
-        """Accept and bill a video, or reject it."""
+    def submit(self, caller: Account, body: bytes) -> Response:
+        """
+        Accept and bill a video, or reject it.
+
+        :param caller: The account.
+        :param body: The body of the call.
+        :return: The response.
+        """
         now = self.settle()
         wanted = validate_submit(body, self.settings)
-        if isinstance(wanted, Answer):
+        if isinstance(wanted, Response):
             return wanted
         model = wanted["model"]
         wait = self._submits.admit((caller.name, model), now)
         if wait or 0 < self.settings.in_flight <= caller.in_flight[model]:
-            return answers.rate_limited((wait or 1.0) if self.settings.retry_after else None)
+            return responses.rate_limited((wait or 1.0) if self.settings.retry_after else None)
         if caller.balance < caller.price:
-            return answers.empty_balance(self.settings.balance_status)
+            return responses.empty_balance(self.settings.balance_status)
         job = self._accept(caller, wanted, now)
-        return answers.say({"requestId": job.request_id}, on_sent=lambda: self.note("answered", job.request_id))
+        return responses.as_json({"requestId": job.request_id}, on_sent=lambda: self.note("answered", job.request_id))
 
     def _accept(self, caller: Account, wanted: dict[str, Any], now: float) -> Job:
         number = len(self.jobs)
@@ -135,76 +143,71 @@ class Service:
                 self._bill(job, 1 if due else -1)
         return now
 
-    def status(self, caller: Account, body: bytes, base: str) -> Answer:
+    def status(self, caller: Account, body: bytes, base: str) -> Response:
         """
         Return the status of a video.
 
-        :param base: Scheme and host of the URLs in the answer.
+        :param caller: The account.
+        :param body: The body of the call.
+        :param base: Scheme and host of the URLs in the response.
+        :return: The response.
         """
         wait = self._statuses.admit(caller.name, now := self.settle())
         if wait:
-            return answers.rate_limited(wait if self.settings.retry_after else None)
+            return responses.rate_limited(wait if self.settings.retry_after else None)
         try:
             job = self.jobs.get(json.loads(body)["requestId"])
         except (ValueError, TypeError, KeyError):
-            return answers.bad_parameter("requestId is needed.")
+            return responses.bad_parameter("requestId is needed.")
         if job is None or job.account != caller.name:
-            return self._lost(self.settings.unknown_id)
+            return responses.unknown_id(self.settings.unknown_id)
         job.status_calls += 1
-        if self.gone(job, now):
-            return self._lost(self.settings.expired_id)
-        return self._told(job, now, base)
+        if job.is_gone(now, self.settings.keep_seconds):
+            return responses.unknown_id(self.settings.expired_id)
+        return self._status_of(job, now, base)
 
-    def gone(self, job: Job, now: float) -> bool:
-        """Tell whether a job's result is no longer kept."""
-        return 0 < self.settings.keep_seconds < now - job.ready_at
-
-    def _lost(self, how: str) -> Answer:
-        if how == "failed":
-            return answers.say({"status": "Failed", "reason": "request not found", "results": None})
-        return {
-            "404": answers.plain_error(404, "request id not found"),
-            "400": answers.bad_parameter("requestId does not exist."),
-            "500": answers.CANNED["server_error"],
-            "no-video": answers.CANNED["no_video"],
-        }[how]
-
-    def _told(self, job: Job, now: float, base: str) -> Answer:
+    def _status_of(self, job: Job, now: float, base: str) -> Response:
         word = job.word(now)
-        said: dict[str, Any] = {"status": str(word), "reason": ""}
+        body: dict[str, Any] = {"status": str(word), "reason": ""}
         if word is VideoState.SUCCEED:
-            said["results"] = results(job, base + self.signed_url(job, now))
+            body["results"] = results(job, base + signed_urls.url_of(job, now, self.settings))
             first = job.shown_at is None
-            return answers.say(said, on_sent=(lambda: self.note("shown", job.request_id)) if first else None)
+            return responses.as_json(body, on_sent=(lambda: self.note("shown", job.request_id)) if first else None)
         if word is VideoState.FAILED:
-            said["reason"] = job.reason
+            body["reason"] = job.reason
         elif word is VideoState.IN_QUEUE and self.settings.position:
-            said["position"] = self._queue(job).position(job, now)
+            body["position"] = self._queue(job).position(job, now)
         if self.settings.pending_results != "missing":
-            empty = {"videos": [], "timings": {"inference": 0}, "seed": 0}
-            said["results"] = empty if self.settings.pending_results == "empty" else None
-        return answers.say(said)
-
-    def signed_url(self, job: Job, now: float) -> str:
-        """Return a signed URL of a video that is ready."""
-        style = self.settings.url_style
-        if style == "both":
-            style = ("oss", "sigv4")[job.number % 2]
-        signed_at = now if self.settings.fresh_urls else job.ready_at
-        return signed_urls.sign(style, job.request_id, signed_at, self.settings.url_seconds)
+            body["results"] = NO_RESULTS if self.settings.pending_results == "empty" else None
+        return responses.as_json(body)
 
     def position(self, job: Job) -> int:
-        """Return a job's queue position now; 0 is no longer queued."""
+        """
+        Return a job's queue position now.
+
+        :param job: The job.
+        :return: 1 is next, 0 is no longer queued.
+        """
         return self._queue(job).position(job, self.clock.now())
 
     def note(self, event: str, value: str = "") -> None:
-        """Record what was sent: an event of :func:`~airflow_provider_siliconflow.sandbox.ledger.apply_event`."""
+        """
+        Record what was sent.
+
+        :param event: An event of :func:`~airflow_provider_siliconflow.sandbox.ledger.apply_event`.
+        :param value: The request id or the status.
+        """
         now = self.clock.now()
         apply_event(self.counts, self.jobs, event, value, now)
         self._journal.write(event, value=value, at=now)
 
     def rendered(self, job: Job, sha256: str) -> None:
-        """Record the digest of a job's video."""
+        """
+        Record the digest of a job's video.
+
+        :param job: The job.
+        :param sha256: In hexadecimal.
+        """
         job.sha256 = sha256
         self._journal.write("rendered", request_id=job.request_id, sha256=sha256)
 
@@ -225,6 +228,7 @@ class Service:
         Return a snapshot.
 
         :param jobs: With the list of jobs.
+        :return: A copy that does not change.
         """
         now = self.settle()
         return Ledger(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_siliconflow.client.models import KNOWN_MODELS, LARGE_IMAGE
-from airflow_provider_siliconflow.sandbox.faults import Fault
+from airflow_provider_siliconflow.sandbox.faults import Fault  # noqa: TC001  # the command line reads the types
 
 KEY_START = "sk-"
 KEY_LENGTH = len(KEY_START) + 48
-LOST_ID_ANSWERS = ("404", "400", "500", "failed", "no-video")
+LOST_ID_RESPONSES = ("404", "400", "500", "failed", "no-video")
 
 
 def _switch(default: Any, text: str, *choices: Any) -> Any:
@@ -38,7 +38,7 @@ class Settings:
     max: float = _switch(540.0, "seconds the slowest video takes, before --speed")
     slots: int = _switch(0, "videos of one model made at the same time, the others stay in the queue; 0: no bound")
     fail_chance: float = _switch(0.0, "chance that a video ends Failed; a prompt with '[fail: why]' always does")
-    fail_reason: str = _switch("Video generation failed", "reason told for a video failed by chance")
+    fail_reason: str = _switch("Video generation failed", "reason of a video that failed by chance")
 
     key: str = _switch(_key("cn"), "API key of the account on the .cn site")
     key_other: str = _switch(_key("other"), "API key of a second account on the .cn site")
@@ -54,13 +54,13 @@ class Settings:
     submits_per_minute: int = _switch(0, "submits for each account and model; 0: no limit")
     statuses_per_minute: int = _switch(0, "status calls for each account; 0: no limit")
     in_flight: int = _switch(0, "unfinished videos for each account and model; 0: no limit")
-    retry_after: bool = _switch(False, "tell Retry-After when a limit rejects a call")
+    retry_after: bool = _switch(False, "send Retry-After when a limit rejects a call")
 
-    trace: str = _switch("everywhere", "answers with x-siliconcloud-trace-id", "everywhere", "submit", "never")
-    position: bool = _switch(True, "tell the queue position while InQueue")
+    trace: str = _switch("everywhere", "responses with x-siliconcloud-trace-id", "everywhere", "submit", "never")
+    position: bool = _switch(True, "send the queue position while InQueue")
     pending_results: str = _switch("empty", "the field results before a video is ready", "empty", "null", "missing")
-    unknown_id: str = _switch("404", "answer for an id the account does not know", *LOST_ID_ANSWERS)
-    expired_id: str = _switch("404", "answer for an id whose result is no longer kept", *LOST_ID_ANSWERS)
+    unknown_id: str = _switch("404", "response to an id the account does not know", *LOST_ID_RESPONSES)
+    expired_id: str = _switch("404", "response to an id whose result is no longer kept", *LOST_ID_RESPONSES)
     keep_seconds: float = _switch(0.0, "how long results are kept after a video is ready; 0: for ever")
     t2v_image: str = _switch("ignore", "a text-to-video submit that carries an image", "ignore", "accept", "reject")
     i2v_size: str = _switch("image", "size of an image-to-video clip", "image", "requested")
@@ -77,7 +77,11 @@ class Settings:
     faults: tuple[Fault, ...] = _switch((), "faults from the start, see --fault")
 
     def __post_init__(self) -> None:
-        """Reject what makes no sense, all at once."""
+        """
+        Reject what makes no sense, all at once.
+
+        :raises ValueError: With all that makes no sense.
+        """
         problems = [
             f"{name.name} is {value!r}, not one of {', '.join(map(str, name.metadata['choices']))}"
             for name in dataclasses.fields(self)

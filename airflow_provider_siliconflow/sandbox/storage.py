@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from airflow_provider_siliconflow.sandbox import signed_urls
-from airflow_provider_siliconflow.sandbox.answers import CANNED, Answer, storage_error
 from airflow_provider_siliconflow.sandbox.delivery import deliver
-from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
 from airflow_provider_siliconflow.sandbox.http_responses import reset, respond
-from airflow_provider_siliconflow.sandbox.jobs import Job
-from airflow_provider_siliconflow.sandbox.service import Service
+from airflow_provider_siliconflow.sandbox.responses import CANNED, Response, storage_error
 from airflow_provider_siliconflow.sandbox.videos import Video, Videos
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
+    from airflow_provider_siliconflow.sandbox.jobs import Job
+    from airflow_provider_siliconflow.sandbox.service import Service
 
 
 class Storage:
@@ -29,14 +32,19 @@ class Storage:
         self._service, self._videos, self._book = service, videos, book
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """Answer a call of the storage."""
+        """
+        Respond to a call of the storage.
+
+        :param request: The HTTP request.
+        :return: The video, or what a fault or the storage says instead.
+        """
         self._service.counts.download_calls += 1
         leaked = self._leak(request)
         fault = self._book.draw("download") or self._book.draw("download", request.raw_path)
         if fault is not None and (spoiled := await self._instead(request, fault)) is not None:
             return spoiled
         found = leaked or self._find(request)
-        if isinstance(found, Answer):
+        if isinstance(found, Response):
             return respond(request, found)
         kind = fault.kind if fault is not None else ""
         if fault is not None and kind == "redirect":
@@ -61,15 +69,15 @@ class Storage:
         return video
 
     async def _instead(self, request: web.Request, fault: Fault) -> web.Response | None:
-        """Do what a fault does before the storage reads the URL; ``None`` if the storage answers."""
+        """Do what a fault does before the storage reads the URL; ``None`` if the storage responds."""
         if fault.kind != "stall":
             await asyncio.sleep(fault.seconds)
         if fault.kind == "reset" and fault.at_byte is None:
             return reset(request)
-        said = fault.answer()
-        return None if said is None else respond(request, said)
+        response = fault.response()
+        return None if response is None else respond(request, response)
 
-    def _leak(self, request: web.Request) -> Answer | None:
+    def _leak(self, request: web.Request) -> Response | None:
         """Reject and count a call that carries an API key."""
         seen = " ".join([request.raw_path, *request.headers.values()])
         keys = [account.key for account in self._service.accounts.values()]
@@ -78,13 +86,18 @@ class Storage:
         self._service.note("leaked")
         return storage_error(400, "InvalidArgument", "Only one auth mechanism allowed.")
 
-    def _find(self, request: web.Request) -> Job | Answer:
+    def _find(self, request: web.Request) -> Job | Response:
         """Return the job of a URL, which is signed for GET and for exactly these bytes, or the rejection."""
         now = self._service.settle()
         name = signed_urls.verify(request.raw_path if request.method == "GET" else "", now)
-        if isinstance(name, Answer):
+        if isinstance(name, Response):
             return name
         job = self._service.jobs.get(name)
-        if job is None or job.reason is not None or now < job.ready_at or self._service.gone(job, now):
+        if (
+            job is None
+            or job.reason is not None
+            or now < job.ready_at
+            or job.is_gone(now, self._service.settings.keep_seconds)
+        ):
             return CANNED["missing"]
         return job

@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_siliconflow.sandbox.checks import image_bytes, makes_from_image
-from airflow_provider_siliconflow.sandbox.jobs import Job
 from airflow_provider_siliconflow.sandbox.render import Scene, render
-from airflow_provider_siliconflow.sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_siliconflow.sandbox.jobs import Job
+    from airflow_provider_siliconflow.sandbox.settings import Settings
 
 #: Bytes sent in one go.
 CHUNK = 256 * 1024
@@ -50,7 +53,13 @@ class Video:
         return f'"{hashlib.md5(self.head + self.tail + str(self.length).encode(), usedforsecurity=False).hexdigest()}"'
 
     def chunks(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes from ``start`` up to, not including, ``end``."""
+        """
+        Read a part of the video.
+
+        :param start: Its first byte.
+        :param end: The byte after its last one.
+        :yield: Its bytes in pieces.
+        """
         after_head, after_padding = len(self.head), len(self.head) + self.padding
         while start < end:
             if start < after_head:
@@ -64,7 +73,11 @@ class Video:
             start += len(piece)
 
     def sha256(self) -> str:
-        """Return the digest of all bytes; takes a second for each gigabyte."""
+        """
+        Return the digest of all bytes; takes a second for each gigabyte.
+
+        :return: In hexadecimal.
+        """
         digest = hashlib.sha256()
         for piece in self.chunks(0, self.length):
             digest.update(piece)
@@ -75,8 +88,10 @@ def assemble(clip: bytes, label: str, total: int = 0) -> Video:
     """
     Make a video of a clip: all that is added sits in ``free`` boxes, which players skip.
 
+    :param clip: An MP4.
     :param label: Written into the last box, so that no two jobs' bytes are alike.
     :param total: Pad to this many bytes; less than the clip needs is no padding.
+    :return: The video.
     """
     tail = struct.pack(">I", 8 + len(label)) + b"free" + label.encode("ascii")
     padding = total - len(clip) - 16 - len(tail)
@@ -105,14 +120,21 @@ class Videos:
         """
         Return a job's video.
 
+        :param job: The job.
         :param edition: Makes another file of the same video.
+        :return: Its bytes.
         :raises RuntimeError: If PyAV or Pillow are missing.
         """
         clip = await self._clip(self._scene(job))
         return assemble(clip, job.request_id + edition, self._settings.body_bytes)
 
     async def digest(self, video: Video) -> str:
-        """Return a video's SHA-256."""
+        """
+        Return a video's SHA-256.
+
+        :param video: The video.
+        :return: In hexadecimal.
+        """
         return await self._aside(video.sha256) if video.padding else video.sha256()
 
     def _scene(self, job: Job) -> Scene:

@@ -5,13 +5,37 @@ import errno
 import hashlib
 import os
 import threading
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from airflow_provider_siliconflow.archive.writer import BLOCK, FileWriter
 from airflow_provider_siliconflow.exceptions import DestinationError
 from tests.unit.archive.files import read
+
+
+class OpensAs:
+    """A path that opens as a file with other methods."""
+
+    def __init__(self, path: Path, **methods: Any) -> None:
+        self._path = path
+        self._methods = methods
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        file = self._path.open(*args, **kwargs)
+        own = {name: getattr(file, name) for name in ("write", "seek", "truncate", "fileno", "close")}
+        return SimpleNamespace(**own | {name: partial(method, file) for name, method in self._methods.items()})
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+
+def writer_of(path: Path, **methods: Any) -> FileWriter:
+    """Return a writer whose file has other methods."""
+    return FileWriter(OpensAs(path, **methods))  # type: ignore[arg-type]
 
 
 async def test_writes_and_hashes_what_it_takes_in_order(stage: Path) -> None:
@@ -37,15 +61,14 @@ async def test_starts_over_with_nothing_left_of_before(stage: Path) -> None:
     assert (writer.size, writer.received, writer.head) == (5, 2 * BLOCK + 9, b"video")
 
 
-async def test_closing_waits_for_the_thread(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, released = FileWriter._store, threading.Event()
+async def test_closing_waits_for_the_thread(stage: Path) -> None:
+    released = threading.Event()
 
-    def slow(writer: FileWriter, chunks: list[bytes]) -> None:
+    def slow(file: Any, chunk: Any) -> Any:
         assert released.wait(10)
-        real(writer, chunks)
+        return file.write(chunk)
 
-    monkeypatch.setattr(FileWriter, "_store", slow)
-    writer = FileWriter(stage)
+    writer = writer_of(stage, write=slow)
     await writer.write(bytes(BLOCK))
     closing = asyncio.create_task(writer.close())
     await asyncio.wait({closing}, timeout=0.05)
@@ -68,29 +91,17 @@ async def test_other_failures_of_the_disk(stage: Path, call: str, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    writer = FileWriter(stage)
+    writer = writer_of(stage, truncate=fail)
     await writer.write(b"video")
     if call == "fsync":
         monkeypatch.setattr(os, "fsync", fail)
-    else:
-        file = writer._file
-        monkeypatch.setattr(
-            writer, "_file", type("Broken", (), {"write": file.write, "seek": fail, "close": file.close})()
-        )
     with pytest.raises(DestinationError, match="Input/output error"):
         await (writer.finish() if call == "fsync" else writer.restart())
     await writer.close()
 
 
-async def test_a_write_that_takes_only_a_part_is_continued(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = FileWriter(stage)
-    file = writer._file
-
-    class Sipping:
-        write = staticmethod(lambda rest: file.write(rest[:7]))
-        fileno, close = file.fileno, file.close
-
-    monkeypatch.setattr(writer, "_file", Sipping())
+async def test_a_write_that_takes_only_a_part_is_continued(stage: Path) -> None:
+    writer = writer_of(stage, write=lambda file, rest: file.write(rest[:7]))
     await writer.write(bytes(range(100)))
     await writer.finish()
     await writer.close()

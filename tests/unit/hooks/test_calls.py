@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
+from typing import Any
 
+import aiohttp
 import pytest
 
 from airflow_provider_siliconflow.client.models import VideoRequest, VideoState
@@ -244,13 +246,20 @@ async def test_the_async_hook_looks_a_connection_up_in_a_thread_if_it_must(
         assert (await hook.get_video_status(ID)).status is VideoState.IN_QUEUE
 
 
-async def test_the_async_hook_closes_its_session(connected: ScriptedServer) -> None:
+async def test_the_async_hook_closes_its_session(connected: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[aiohttp.ClientSession] = []
+    new_session = aiohttp.ClientSession
+
+    def keep(**kwargs: Any) -> aiohttp.ClientSession:
+        made.append(new_session(**kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(aiohttp, "ClientSession", keep)
     connected.script = [reply(200, {"status": "InQueue"})]
     async with SiliconFlowAsyncHook() as hook:
         await hook.get_video_status(ID)
-        session = hook._session
-        assert not session.closed
-    assert session.closed
+        assert [session.closed for session in made] == [False]
+    assert [session.closed for session in made] == [True]
 
 
 async def test_the_async_hook_raises_on_entry_what_is_wrong_with_the_connection(connect: Connect) -> None:

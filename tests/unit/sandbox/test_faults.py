@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_siliconflow.sandbox.answers import CANNED
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
+from airflow_provider_siliconflow.sandbox.responses import CANNED
 from tests.unit.sandbox.caller import T2V, Caller
 from tests.unit.sandbox.conftest import Start
 

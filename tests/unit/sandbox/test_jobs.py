@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.sandbox.clock import Clock
 from airflow_provider_siliconflow.sandbox.jobs import Job, JobQueue, OutcomeSampler
-from airflow_provider_siliconflow.sandbox.limits import Window
+from airflow_provider_siliconflow.sandbox.limits import RateLimiter
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.unit.sandbox.caller import T2V
 
@@ -85,12 +85,12 @@ def test_a_restored_queue_is_the_same_queue() -> None:
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 5))
 def test_no_minute_holds_more_calls_than_the_limit(pauses: list[float], limit: int) -> None:
-    window, now, passed = Window(limit), 0.0, []
+    window, now, passed = RateLimiter(limit), 0.0, []
     for pause in pauses:
         now += pause
         wait = window.admit("a", now)
         if wait:
-            assert Window(limit).admit("b", now) == 0.0
+            assert RateLimiter(limit).admit("b", now) == 0.0
             assert 0 < wait <= 60
         else:
             passed.append(now)

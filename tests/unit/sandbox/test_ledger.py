@@ -13,9 +13,9 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_siliconflow.sandbox.answers import CANNED
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.ledger import Ledger
+from airflow_provider_siliconflow.sandbox.responses import CANNED
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.unit.sandbox.caller import NOON, Caller
