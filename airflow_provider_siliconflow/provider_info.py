@@ -53,6 +53,12 @@ def _conn_fields() -> dict[str, Any]:
             "string",
             'Labels of AI-generated video for all that is archived, as JSON: {"content_producer": "..."}.',
         ),
+        "record_folder": _field(
+            "Record folder",
+            "string",
+            "Folder (absolute path or object-storage URI, shared by all workers) for records of paid videos, instead"
+            " of Airflow Variables, on Airflow before 3.3 and for reuse_on_clear from 3.4 on.",
+        ),
     }
 
 

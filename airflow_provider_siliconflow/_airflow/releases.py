@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 import airflow.sdk
 
 from airflow_provider_siliconflow._airflow.names import conf
-from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 
 #: Version of the Task SDK that belongs to Airflow 3.4, where a clear deletes the task state store.
 _CLEAR_DELETES_STATE = (1, 4)
@@ -23,22 +21,6 @@ def clear_deletes_state() -> bool:
     :return: Whether it does so here unless it is told to keep it (Airflow 3.4 and later).
     """
     return tuple(int(part) for part in airflow.sdk.__version__.split(".")[:2]) >= _CLEAR_DELETES_STATE
-
-
-def check_reuse_on_clear() -> None:
-    """
-    Check that this Airflow keeps the record of a paid submit through a clear.
-
-    :raises InvalidArgumentError: from Airflow 3.4 on, where a clear deletes the task state store unless it is told to
-        keep it (``keep_task_state=true``), which a task cannot know.
-    """
-    if clear_deletes_state():
-        raise InvalidArgumentError(
-            "reuse_on_clear=True cannot be kept on this Airflow: from 3.4 on, a clear deletes the record of what was"
-            " paid for, and the cleared task would pay again. Leave it out; to re-attach to a paid video, retry instead"
-            " of clearing, or clear with keep_task_state=true.",
-            billing=Billing.NOT_SUBMITTED,
-        )
 
 
 def has_react_apps() -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import stores
-from airflow_provider_siliconflow.archive.staging import staging
+from airflow_provider_siliconflow.archive.small_files import replace_bytes
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -114,9 +113,4 @@ def write_manifest(path: ObjectStoragePath, manifest: Mapping[str, Any]) -> None
     :param path: Where it goes; replaced if it is there.
     :param manifest: What it tells.
     """
-    with staging(path) as stage:
-        with stage.open("wb") as file:
-            file.write(encode(manifest))
-            file.flush()
-            os.fsync(file.fileno())
-        stores.replace(stage, path)
+    replace_bytes(path, encode(manifest))

@@ -94,6 +94,15 @@ def _label(value: Any) -> VideoLabel | None:
         raise ValueError(error.message) from None
 
 
+def _folder(value: Any) -> str | None:
+    if value is None:
+        return None
+    folder = str(value).strip().rstrip("/")
+    if "://" not in folder and not os.path.isabs(folder):
+        raise ValueError("it must be an absolute path or the URI of a folder, such as s3://conn_id@bucket/records")
+    return folder
+
+
 def _text(value: Any) -> str:
     return excerpt(str(value), length=80)
 
@@ -120,6 +129,8 @@ class Settings:
         ``download_timeout``.
     :param label: The labels of all archived videos, where a task has none of its own.
     :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
+    :param record_folder: Folder for the records of paid videos where Airflow has no task state store or a clear
+        deletes it; None for Airflow Variables.
     """
 
     base_url: str
@@ -135,6 +146,7 @@ class Settings:
     download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
     label: Annotated[VideoLabel | None, BeforeValidator(_label)] = None
     image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None
+    record_folder: Annotated[str | None, BeforeValidator(_folder)] = None
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:

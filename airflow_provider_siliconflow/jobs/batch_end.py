@@ -28,7 +28,6 @@ def failure_of(
     *,
     withdrawn: Collection[int],
     policy: ResubmitPolicy,
-    is_recorded: bool,
     has_retry: bool,
     fail_on_partial_error: bool,
 ) -> SiliconFlowError | None:
@@ -40,7 +39,6 @@ def failure_of(
     :param items: What became of each request.
     :param withdrawn: Indexes of what earlier tries have paid for and the list asks for no more.
     :param policy: What the user said about paying again.
-    :param is_recorded: Whether a retry finds the videos on record.
     :param has_retry: Whether Airflow retries the task.
     :param fail_on_partial_error: Whether any request that is not archived fails the task.
     """
@@ -48,7 +46,7 @@ def failure_of(
     told = f"{archived} of {len(items)} videos are archived"
     undone = [item for item in items if item.state is not ItemState.ARCHIVED]
     if pending := [item for item in undone if item.state in _UNDONE]:
-        return _not_archived(pending, told, policy, is_recorded)
+        return _not_archived(pending, told, policy)
     if withdrawn and not policy.resubmits:
         return _conflict(items, withdrawn, told, policy)
     if has_retry and (put_off := [item for item in undone if item.state is ItemState.NOT_SUBMITTED]):
@@ -64,33 +62,29 @@ def failure_of(
     return None
 
 
-def describe_pending(state: BatchState, policy: ResubmitPolicy, *, is_recorded: bool) -> str:
+def describe_pending(state: BatchState, policy: ResubmitPolicy) -> str:
     """
     Return what happened to the money of a list so far, for a task that ends before its videos are ready.
 
     :param state: How far the list is.
     :param policy: What the user said about paying again.
-    :param is_recorded: Whether a retry finds the videos on record.
     """
     archived = sum(item.state is ItemState.ARCHIVED for item in state.items)
     told = f"{archived} videos are archived, {len(state.pending)} are pending."
     if not state.pending:
         return told
-    step = policy.after_accepted if is_recorded else NextStep.PAY_AGAIN
-    return f"{told} {sentence(Billing.RUNNING, request_ids=state.request_ids(), next_step=step)}"
+    ids = state.request_ids()
+    return f"{told} {sentence(Billing.RUNNING, request_ids=ids, next_step=policy.after_accepted)}"
 
 
-def _not_archived(
-    pending: Sequence[BatchItem], told: str, policy: ResubmitPolicy, is_recorded: bool
-) -> SiliconFlowError:
+def _not_archived(pending: Sequence[BatchItem], told: str, policy: ResubmitPolicy) -> SiliconFlowError:
     is_late = any(item.state is ItemState.TIMED_OUT for item in pending)
-    step = policy.after_accepted if is_recorded else NextStep.PAY_AGAIN
     ids = [item.request_id for item in pending if item.request_id]
     return (VideoTimeoutError if is_late else VideoNotArchivedError)(
         f"{told}; {len(pending)} are paid for and not archived yet ({', '.join(ids)}). The first: {_first(pending)}",
         billing=Billing.RUNNING,
         request_id=ids[0] if len(ids) == 1 else None,
-        next_step=step,
+        next_step=policy.after_accepted,
     )
 
 

@@ -15,16 +15,14 @@ from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, Su
 from airflow_provider_siliconflow.jobs.arguments import is_absent, shown
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
-from airflow_provider_siliconflow.jobs.store import StoreEntry
+from airflow_provider_siliconflow.jobs.store import FindStores, StoreEntry
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
     from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 
 log = logging.getLogger(__name__)
 
-#: Key of the list in the task state store; the record of each request stands beside it.
+#: Name of the list in the stores; the record of each request stands beside it.
 LIST_KEY = "siliconflow.batch"
 #: Characters of an image (a data URI, as a rule) above which the kept list does not repeat it.
 _MAX_KEPT_IMAGE = 4096
@@ -121,20 +119,16 @@ def _key(content: Mapping[str, Any]) -> str:
 
 class ListStore:
     """
-    The list of a batch in Airflow's task state store, and the record of each of its requests.
+    The list of a batch in the stores of its task instance, and the record of each of its requests.
 
-    :param context: The task's context.
+    :param find: Finds the stores.
+    :param max_tries: The task instance's.
     """
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._entry = StoreEntry(context, LIST_KEY)
-        self.max_tries: int = context["ti"].max_tries
-
-    @property
-    def exists(self) -> bool:
-        """Return whether this Airflow has a task state store."""
-        return self._entry.exists
+    def __init__(self, find: FindStores, max_tries: int) -> None:
+        self._find = find
+        self._entry = StoreEntry(find, LIST_KEY)
+        self.max_tries = max_tries
 
     def record_of(self, request: ListedRequest) -> SubmitStore:
         """
@@ -142,7 +136,7 @@ class ListStore:
 
         :param request: The request.
         """
-        return SubmitStore(self._context, f"{KEY}.{request.key}")
+        return SubmitStore(self._find, f"{KEY}.{request.key}")
 
     def known(self) -> list[ListedRequest]:
         """
@@ -150,8 +144,16 @@ class ListStore:
 
         :raises SubmitRecordError: if that cannot be told.
         """
-        before = self._entry.read(BatchList)
+        before = self._read()
         return before.requests if before else []
+
+    def sweep(self) -> None:
+        """Delete the list and the records of a task that has succeeded, where nothing else deletes them."""
+        if not self._entry.is_swept:
+            return
+        for request in self.known():
+            self.record_of(request).sweep()
+        self._entry.sweep()
 
     def begin(self, listed: Sequence[ListedRequest], policy: ResubmitPolicy) -> list[ListedRequest]:
         """
@@ -165,7 +167,7 @@ class ListStore:
         :return: The list of this try.
         :raises SubmitRecordError: if it cannot be told what was paid for, or the list cannot be kept.
         """
-        before = self._entry.read(BatchList)
+        before = self._read()
         cleared = before is not None and before.max_tries not in (None, self.max_tries)
         known = {} if before is None or (cleared and not policy.reattaches_after_clear) else _by_key(before.requests)
         asked_for = {request.key for request in listed}
@@ -185,14 +187,14 @@ class ListStore:
         """
         Return the list that this try began with.
 
-        :param render: Returns the list as it renders now. Where a list is kept, only what was too long to be kept is
-            taken from it; where none is kept (Airflow before 3.3), what it has of the list of this try.
+        :param render: Returns the list as it renders now. Only what could not be kept is taken from
+            it, or where the list cannot be read, what it has of the list of this try.
         :param keys: What the list of this try had at each index, as far as the trigger's state tells.
         :return: The list of this try.
         :raises SubmitRecordError: if it cannot be read, and the keys are not known.
         """
         try:
-            kept = self._entry.read(BatchList)
+            kept = self._read()
         except SubmitRecordError:
             if not keys:
                 raise
@@ -212,6 +214,10 @@ class ListStore:
             elif request.is_shortened:
                 request.problem = _GONE
         return kept.requests
+
+    def _read(self) -> BatchList | None:
+        found = self._entry.read(BatchList)
+        return found[0] if found else None
 
     def _withdrawn(self, request: ListedRequest) -> ListedRequest | None:
         """Return a request that earlier tries have paid for, or may have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
@@ -18,8 +19,8 @@ from airflow_provider_siliconflow.jobs.batch_end import describe_pending
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
 from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
-from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, unknown_sentence
-from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
+from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_facts import origin_of
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
     from airflow_provider_siliconflow.jobs.target import Target
 
 
@@ -63,7 +65,6 @@ class BatchRun:
     :param submitter: The submits.
     :param archiver: The polls and downloads.
     :param records: What is told of each video.
-    :param is_recorded: Whether a retry finds the videos on record.
     """
 
     order: BatchOrder
@@ -73,7 +74,6 @@ class BatchRun:
     submitter: Submitter
     archiver: Archiver
     records: BatchRecords
-    is_recorded: bool
     #: What is wrong with the arguments of a try that had paid before that was found; empty if nothing is.
     problem: str = ""
 
@@ -111,11 +111,24 @@ class BatchRun:
 
     def describe(self) -> str:
         """Return what happened to the money so far, for a task that ends before its videos are ready."""
-        told = describe_pending(self.state, self.policy, is_recorded=self.is_recorded)
+        told = describe_pending(self.state, self.policy)
         if any(job.is_submitting for job in self.jobs):
-            unknown = unknown_sentence(self.policy, is_recorded=self.is_recorded)
+            unknown = unknown_sentence(self.policy)
             return f"A submit is under way: {unknown} {told}"
         return told
+
+
+def open_lists(context: Context, hook: SiliconFlowHook, policy: ResubmitPolicy) -> ListStore:
+    """
+    Return where the list of a task instance is kept.
+
+    :param context: The task's context.
+    :param hook: The service.
+    :param policy: What the user said about paying again.
+    :return: The list and its records; nothing was read yet.
+    """
+    find = partial(find_stores, context, hook, reuse_on_clear=policy.reuse_on_clear)
+    return ListStore(find, context["ti"].max_tries)
 
 
 def open_run(
@@ -140,7 +153,7 @@ def open_run(
     :raises InvalidVideoRequestError: if the list is none and nothing was paid for.
     :raises SubmitRecordError: if it cannot be told what was paid for.
     """
-    lists = ListStore(context)
+    lists = open_lists(context, hook, order.policy)
     if resumed:
         requests = lists.resume(lambda: read_requests(order.requests, order.defaults), state.keys if state else [])
     else:
@@ -154,7 +167,7 @@ def open_run(
     ]
     records = BatchRecords(context, jobs, state)
     submitter = Submitter(requests, jobs, state, order.timeout, give_up_or_wait, records.push_changed)
-    return BatchRun(order, requests, jobs, state, submitter, Archiver(hook, jobs, state), records, lists.exists)
+    return BatchRun(order, requests, jobs, state, submitter, Archiver(hook, jobs, state), records)
 
 
 def _check_connection(
@@ -167,16 +180,15 @@ def _check_connection(
         _raise_for_paid(lists, requests, error, policy)
 
 
-def raise_for_list(context: Context, error: Exception, policy: ResubmitPolicy) -> NoReturn:
+def raise_for_list(lists: ListStore, error: Exception, policy: ResubmitPolicy) -> NoReturn:
     """
     Raise the error of a task whose arguments cannot be used, though earlier tries may have paid for its list.
 
-    :param context: The task's context.
+    :param lists: Where the list is kept.
     :param error: What is wrong.
     :param policy: What the user said about paying again.
     :raises Exception: always; where anything is on record, one that Airflow retries and that names the videos.
     """
-    lists = ListStore(context)
     _raise_for_paid(lists, lists.known(), error, policy)
 
 

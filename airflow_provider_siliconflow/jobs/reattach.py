@@ -173,13 +173,11 @@ def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: in
     return SiliconFlowError(message, billing=billing, request_id=record.request_id, next_step=step)
 
 
-def unknown_sentence(policy: ResubmitPolicy, *, is_recorded: bool) -> str:
+def unknown_sentence(policy: ResubmitPolicy) -> str:
     """
     Return what a try says that ends in the middle of a submit.
 
     :param policy: What the user said about paying again.
-    :param is_recorded: Whether a retry finds the intent on record.
     :return: Sentences about the bill.
     """
-    step = policy.after_unknown if is_recorded else NextStep.PAY_AGAIN
-    return sentence(Billing.UNKNOWN, next_step=step, price=policy.price)
+    return sentence(Billing.UNKNOWN, next_step=policy.after_unknown, price=policy.price)

@@ -1,4 +1,4 @@
-"""The record of a paid submit: the intent, then the request id, in Airflow's task state store."""
+"""The record of a paid submit: the intent, then the request id."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import hashlib
 import json
 import logging
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_siliconflow.exceptions import SubmitRecordError
-from airflow_provider_siliconflow.jobs.store import StoreEntry
+from airflow_provider_siliconflow.jobs.store import FindStores, StoreEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from airflow.sdk import Context
 
     from airflow_provider_siliconflow.hooks.connection import Settings
 
 log = logging.getLogger(__name__)
 
-#: Key in the task state store, which Airflow scopes to the task instance and map index, and never to the try.
+#: Name in the stores, which belong to the task instance and map index, and never to the try.
 KEY = "siliconflow.submit"
 
 
@@ -106,28 +103,24 @@ def intent_of(fields: Mapping[str, Any], *, conn_id: str, settings: Settings, ma
 
 class SubmitStore:
     """
-    One :class:`SubmitRecord` in Airflow's task state store.
+    One :class:`SubmitRecord` in the stores of a task instance.
 
-    :param context: The task's context; Airflow before 3.3 has no store in it, and then nothing is kept.
-    :param key: Key in the store.
+    :param find: Finds the stores.
+    :param name: What is kept.
     """
 
-    def __init__(self, context: Context, key: str = KEY) -> None:
-        self._entry = StoreEntry(context, key)
-
-    @property
-    def exists(self) -> bool:
-        """Return whether anything is kept at all."""
-        return self._entry.exists
+    def __init__(self, find: FindStores, name: str = KEY) -> None:
+        self._entry = StoreEntry(find, name)
 
     def read(self) -> SubmitRecord | None:
         """
         Return the record, or None if it is certain that there is none.
 
-        :return: The record.
+        :return: The record; of two in two stores, the later one, or the one that knows more.
         :raises SubmitRecordError: if that cannot be told.
         """
-        return self._entry.read(SubmitRecord)
+        found = self._entry.read(SubmitRecord, is_enough=lambda record: record.request_id is not None)
+        return max(found, key=lambda record: (record.intent_at, record.request_id is not None), default=None)
 
     def write(self, record: SubmitRecord) -> None:
         """
@@ -143,18 +136,17 @@ class SubmitStore:
         Write the record of a video whose request id this try knows, unless it is written already.
 
         :param made: The record, with its request id.
-        :return: Whether the store holds it now; how the video fares does not depend on that.
+        :return: Whether the stores hold it now; how the video fares does not depend on that.
         """
         try:
             kept = self.read()
-            if kept is None or kept.request_id is None:
-                self.write(made)
-            elif kept.request_id != made.request_id:
+            if kept and kept.request_id not in (None, made.request_id):
                 return False
+            self.write(kept if kept and kept.request_id else made)
         except SubmitRecordError:
             log.exception("The record of video %s cannot be written now.", made.request_id)
             return False
-        return self.exists
+        return True
 
     def close(self, record: SubmitRecord, why: str) -> None:
         """
@@ -177,14 +169,9 @@ class SubmitStore:
             # What stays is an intent without a request id: the next try errs on the side of not paying twice.
             log.exception("The record of a submit that was rejected cannot be deleted.")
 
-
-@cache
-def warn_of_no_store() -> None:
-    """Log once for each process what protection is missing without a task state store."""
-    log.warning(
-        "This Airflow has no task state store (3.3 and later have): should this try die after the submit, a retry"
-        " cannot know of the video and pays for another. Consider retries=0 for tasks that submit."
-    )
+    def sweep(self) -> None:
+        """Delete the record of a task that has succeeded, where nothing else deletes it."""
+        self._entry.sweep()
 
 
 def now() -> str:

@@ -40,6 +40,8 @@ def submit(
     try:
         store.write(intent)
     except SubmitRecordError as error:
+        # Nothing was sent: what a store has taken of it all the same must not count as a submit.
+        store.forget()
         error.with_billing(Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
         raise
     try:
@@ -54,7 +56,7 @@ def submit(
         raise _lost(error, intent, policy) from error
     except BaseException:
         # A time-out of the task, a signal: nothing else may ever say what happened to the money.
-        log.error("The try ends in the middle of a submit. %s", unknown_sentence(policy, is_recorded=store.exists))
+        log.error("The try ends in the middle of a submit. %s", unknown_sentence(policy))
         raise
     # Before it is written, so that the log has the request id whatever happens next.
     log.info("Video %s is submitted (%s, trace id %s).", submitted.request_id, submitted.host, submitted.trace_id)
@@ -73,7 +75,7 @@ def _written(store: SubmitStore, made: SubmitRecord) -> bool:
         # A time-out of the task that came in between: the next try must know the request id.
         store.keep(made)
         raise
-    return store.exists
+    return True
 
 
 def _lost(error: BaseException | None, intent: SubmitRecord, policy: ResubmitPolicy) -> SiliconFlowError:

@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoNotArchivedError,
 )
 from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, reattach
-from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now, warn_of_no_store
+from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now
 from airflow_provider_siliconflow.jobs.request import build
 from airflow_provider_siliconflow.jobs.submit import submit
 
@@ -196,8 +196,6 @@ class VideoJob:
         :raises SiliconFlowError: if it is proven that no video came of it.
         """
         assert self._request, "prepared before"
-        if not self.store.exists:
-            warn_of_no_store()
         self.is_submitting = True
         try:
             made, self.is_recorded = submit(self.hook, self._request, self.store, self.intent, self.policy)

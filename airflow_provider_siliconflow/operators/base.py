@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import random
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_siliconflow._airflow.releases import check_reuse_on_clear, clear_deletes_state
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import NextStep
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, seconds
 from airflow_provider_siliconflow.jobs.reattach import OnUnknownSubmit, ResubmitPolicy
+from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_link import VideoLink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
+    from airflow.sdk import Context
+
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.batch_list import ListStore
+    from airflow_provider_siliconflow.jobs.record import SubmitStore
+    from airflow_provider_siliconflow.jobs.store import FindStores
 
 #: Seconds of back-off after a rejected submit: at least (why: see MIN_DEFERRAL_SECONDS of the video trigger), at most.
 _MIN_BACKOFF, _MAX_BACKOFF = 10.0, 300.0
@@ -76,12 +82,11 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         """
         Check every argument that is not part of a request, before any money is spent.
 
-        :raises InvalidArgumentError: for the first that cannot be understood, or cannot be kept on this Airflow.
+        :raises InvalidArgumentError: for the first that cannot be understood.
         """
         seconds("submit_timeout", self.submit_timeout)
         one_of("on_unknown_submit", self.on_unknown_submit, ("fail", "resubmit"))
-        if flag("reuse_on_clear", self.reuse_on_clear):
-            check_reuse_on_clear()
+        flag("reuse_on_clear", self.reuse_on_clear)
 
     def check_resumed_arguments(self) -> str:
         """
@@ -109,6 +114,32 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
             # An outage of what keeps the connection must not keep a paid video from being polled.
             price = ResubmitPolicy.price
         return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, price, clear_deletes_state())
+
+    def find_stores(self, context: Context) -> FindStores:
+        """
+        Return what finds the stores of this task instance.
+
+        :param context: The task's context.
+        :return: A function that returns the stores.
+        """
+        return partial(find_stores, context, self.hook, reuse_on_clear=self.reuse_on_clear)
+
+    def sweep_on_success(self, store: SubmitStore | ListStore) -> None:
+        """
+        Have what is kept deleted once Airflow knows that the task has succeeded: from then on no retry needs it.
+
+        :param store: What this task keeps.
+        """
+        if self.reuse_on_clear:
+            return
+
+        def sweep(_: Context) -> None:
+            try:
+                store.sweep()
+            except Exception:
+                self.log.warning("The task is done, but its records cannot be deleted.", exc_info=True)
+
+        self.on_success_callback = [*_callbacks(self.on_success_callback), sweep]
 
     def give_up_or_wait(self, error: SiliconFlowError, *, since: float, rejections: int) -> float:
         """
@@ -148,3 +179,10 @@ def backoff(rejections: int, asked: float | None) -> float:
         return max(asked, _MIN_BACKOFF)
     pause = min(_MIN_BACKOFF * 2.0 ** min(rejections - 1, 10), _MAX_BACKOFF)
     return max(_MIN_BACKOFF, random.uniform(0.5, 1.5) * pause)
+
+
+def _callbacks(given: Any) -> list[Any]:
+    """Return the callbacks that a task has: Airflow takes one, several or none."""
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple)) else [given]

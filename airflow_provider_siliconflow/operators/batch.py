@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_siliconflow.archive.destination import as_folder
-from airflow_provider_siliconflow.billing import Billing, NextStep
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, manifest
 from airflow_provider_siliconflow.jobs.batch_end import failure_of
-from airflow_provider_siliconflow.jobs.batch_list import ListStore
-from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_run, raise_for_list
+from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_lists, open_run, raise_for_list
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.archive.existing import IfExists
 
-#: The XCom in which a try without a task state store (Airflow before 3.3) remembers what it has submitted, should its
-#: deferral fail: the trigger's state is lost then, and Airflow keeps a task's own XComs until its next try.
-_STATE_XCOM = "batch_state"
 #: Seconds for which a triggerer whose clock is ahead may not end a wait without a video.
 _MAX_MIN_WAIT = 120.0
 
@@ -104,7 +100,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         """
         Check every argument that is not part of a request, before any money is spent.
 
-        :raises InvalidArgumentError: for the first that cannot be understood, or cannot be kept on this Airflow.
+        :raises InvalidArgumentError: for the first that cannot be understood.
         """
         super().check_arguments()
         seconds("timeout", self.timeout)
@@ -163,7 +159,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         from airflow_provider_siliconflow._airflow.resume import is_deferral_timeout
         from airflow_provider_siliconflow.triggers.resume import MAX_FAILED_DEFERRALS, count_failed_deferral
 
-        run = self._begin(context, resumed=True, state=self._pushed_state(context))
+        run = self._begin(context, resumed=True)
         failures, deadline = count_failed_deferral(context, None, time.time() + run.order.timeout)
         is_last = is_deferral_timeout(error_text) or failures >= MAX_FAILED_DEFERRALS
         run.state.deadline = time.time() if is_deferral_timeout(error_text) else deadline
@@ -177,21 +173,6 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             run.state.complete(BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=reason))
         return self._end(context, run)
 
-    def _pushed_state(self, context: Context) -> BatchState | None:
-        """Return the state that the try pushed before it deferred, where no store keeps the records instead."""
-        if ListStore(context).exists:
-            return None
-        ti = context["ti"]
-        try:
-            return BatchState.from_json(ti.xcom_pull(key=_STATE_XCOM, map_indexes=ti.map_index))
-        except ValueError as error:
-            raise SiliconFlowError(
-                f"The deferral failed, and what this try has submitted cannot be told ({error}). Nothing more is"
-                " submitted by it.",
-                billing=Billing.UNKNOWN,
-                next_step=NextStep.PAY_AGAIN,
-            ) from error
-
     def on_kill(self) -> None:
         """Log what happens to the money: nothing can cancel a video."""
         run = self._run
@@ -201,11 +182,13 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     def _begin(self, context: Context, *, resumed: bool, state: BatchState | None = None) -> BatchRun:
         """Return the list of this try with its jobs; for a start and a failed deferral, re-attached."""
         problem = self.check_resumed_arguments() if resumed else ""
+        lists = open_lists(context, self.hook, self.policy())
+        self.sweep_on_success(lists)
         if not resumed:
             try:
                 self.check_arguments()
             except InvalidArgumentError as error:
-                raise_for_list(context, error, self.policy())
+                raise_for_list(lists, error, self.policy())
         run = open_run(context, self.hook, self._order(context), self.give_up_or_wait, resumed=resumed, state=state)
         run.problem = problem
         self._run = run
@@ -255,7 +238,6 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             items,
             withdrawn=run.withdrawn,
             policy=run.policy,
-            is_recorded=run.is_recorded,
             has_retry=ti.try_number <= ti.max_tries,
             fail_on_partial_error=self.fail_on_partial_error,
         )
@@ -271,8 +253,6 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
 
         run.archiver.record_pending()
         now, state = time.time(), run.state
-        if not run.is_recorded:
-            context["ti"].xcom_push(key=_STATE_XCOM, value=state.to_json())
         ends = [state.deadline] if state.pending else []
         wake_at = min([*ends, *([now + wait] if wait is not None else [])])
         models = {video.model for video in state.pending.values()}

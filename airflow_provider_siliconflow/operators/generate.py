@@ -82,7 +82,7 @@ class GenerateVideoOperator(SubmittingOperator):
         """
         Check every argument that is not part of a request, before any money is spent.
 
-        :raises InvalidArgumentError: for the first that cannot be understood, or cannot be kept on this Airflow.
+        :raises InvalidArgumentError: for the first that cannot be understood.
         """
         super().check_arguments()
         seconds("timeout", self.timeout)

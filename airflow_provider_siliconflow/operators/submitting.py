@@ -71,7 +71,7 @@ class SubmittingOperator(PaidVideoOperator):
         :return: The job; nothing was read or submitted yet.
         :raises SiliconFlowError: if an argument cannot be understood; what it says of the bill is of the record.
         """
-        store, max_tries = SubmitStore(context), context["ti"].max_tries
+        store, max_tries = self._open_store(context), context["ti"].max_tries
         try:
             self.check_arguments()
             fields = read_fields({name: getattr(self, name) for name in FIELDS})
@@ -97,9 +97,9 @@ class SubmittingOperator(PaidVideoOperator):
         except InvalidArgumentError as error:
             self.log.error("%s This try goes on with the video that it has paid for.", error.message)
             fields = {}
-        max_tries = context["ti"].max_tries
+        store, max_tries = self._open_store(context), context["ti"].max_tries
         origin = origin_of(context, self.siliconflow_conn_id)
-        self._job = VideoJob(self.hook, fields, SubmitStore(context), self.policy(), max_tries, target, origin)
+        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target, origin)
         return self._job
 
     def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:
@@ -156,11 +156,16 @@ class SubmittingOperator(PaidVideoOperator):
         """Log what happens to the money: nothing can cancel a video."""
         job = self._job
         if job and job.is_submitting:
-            told = unknown_sentence(job.policy, is_recorded=job.store.exists)
+            told = unknown_sentence(job.policy)
             self.log.warning("The task is stopped in the middle of a submit. %s", told)
         elif job and job.record:
             told = sentence(Billing.RUNNING, request_ids=(job.request_id,), next_step=job.next_step)
             self.log.warning("Stopping the task cancels nothing. %s", told)
+
+    def _open_store(self, context: Context) -> SubmitStore:
+        store = SubmitStore(self.find_stores(context))
+        self.sweep_on_success(store)
+        return store
 
     def _defer_submit(self, job: VideoJob, error: SiliconFlowError, since: float, rejections: int) -> NoReturn:
         """Leave the worker until the service may accept the submit, so that waiting costs neither slot nor retry."""

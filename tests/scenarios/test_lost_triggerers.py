@@ -173,23 +173,6 @@ def test_a_batch_archives_what_got_ready_meanwhile(sandbox: Sandbox, tmp_path: P
     assert [row["state"] for row in run.xcoms["return_value"]["videos"]] == ["archived", "archived"]
 
 
-def test_without_a_store_a_broken_wait_does_not_say_that_a_retry_is_free(sandbox: Sandbox, tmp_path: Path) -> None:
-    run = TaskRun(in_dag(GenerateVideoOperator, prompt="a", destination=str(tmp_path), **REQUEST), has_store=False)
-    assert run.work().state == "deferred"
-    said = str(run.fail_deferral(TIMEOUT).error)
-    assert "a retry submits another video and pays for it" in said
-    assert "costs nothing" not in said
-
-
-def test_without_a_store_a_batch_does_not_say_that_a_retry_is_free(sandbox: Sandbox, tmp_path: Path) -> None:
-    batch: Any = in_dag(GenerateVideoBatchOperator, requests=["a"], destination=str(tmp_path), **REQUEST)
-    run = TaskRun(batch, has_store=False)
-    assert run.work().state == "deferred"
-    said = str(run.fail_deferral(TIMEOUT).error)
-    assert "a retry submits another video and pays for it" in said
-    assert "costs nothing" not in said
-
-
 @pytest.mark.parametrize("has_store", [True, False])
 @pytest.mark.parametrize("is_ready", [True, False])
 def test_a_batch_whose_deferral_fails_pays_for_nothing_again(

@@ -23,6 +23,7 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_siliconflow.jobs.kept import decode
 from airflow_provider_siliconflow.jobs.record import KEY
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
@@ -86,7 +87,7 @@ class TaskRun:
 
     :param task: The operator, in its DAG; mapped or not.
     :param map_index: Which one of a mapped task.
-    :param has_store: Whether this Airflow has a task state store (3.3 and later).
+    :param has_store: Whether this Airflow has a task state store (3.3 and later); before, it has Variables.
     :param before: Called with each message that the worker sends; may raise in its stead.
     """
 
@@ -96,6 +97,7 @@ class TaskRun:
     before: Callable[[Any], None] = lambda message: None
     try_number: int = 1
     store: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     xcoms: dict[str, Any] = field(default_factory=dict)
     rendered: dict[str, Any] = field(default_factory=dict)
     deferral: comms.DeferTask | None = None
@@ -112,7 +114,9 @@ class TaskRun:
 
     @property
     def record(self) -> Any:
-        return self.store.get(KEY)
+        if self.has_store:
+            return self.store.get(KEY)
+        return next((value for value in map(decode, self.variables.values()) if "fingerprint" in value), None)
 
     @property
     def trigger_kwargs(self) -> dict[str, Any]:
@@ -173,6 +177,10 @@ class TaskRun:
             on_term = signal.getsignal(signal.SIGTERM)
             try:
                 state, message, error = task_runner.run(ti, context, structlog.get_logger("worker"))
+                if error is None and state.value == "success":
+                    # As task_runner.finalize.
+                    for callback in ti.task.on_success_callback:
+                        callback(context)
             except Killed as death:
                 error = death
             finally:
@@ -235,6 +243,12 @@ class TaskRun:
     def send(self, msg: Any) -> Any:
         """Answer a message of the worker."""
         self.before(msg)
+        for answer in (self._answer_store, self._answer_variable, self._answer_rest):
+            if (told := answer(msg)) is not None:
+                return told
+        return comms.OKResponse(ok=True)
+
+    def _answer_store(self, msg: Any) -> Any:
         match msg:
             case comms.GetTaskStateStore():
                 if msg.key not in self.store:
@@ -244,6 +258,22 @@ class TaskRun:
                 self.store[msg.key] = json.loads(json.dumps(msg.value))
             case comms.DeleteTaskStateStore():
                 self.store.pop(msg.key, None)
+        return None
+
+    def _answer_variable(self, msg: Any) -> Any:
+        match msg:
+            case comms.GetVariable():
+                if msg.key not in self.variables:
+                    return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": msg.key})
+                return comms.VariableResult(key=msg.key, value=self.variables[msg.key])
+            case comms.PutVariable():
+                self.variables[msg.key] = str(msg.value)
+            case comms.DeleteVariable():
+                self.variables.pop(msg.key, None)
+        return None
+
+    def _answer_rest(self, msg: Any) -> Any:
+        match msg:
             case comms.SetXCom():
                 self.xcoms[msg.key] = json.loads(json.dumps(msg.value))
             case comms.GetXCom():
@@ -254,4 +284,4 @@ class TaskRun:
                 return comms.TaskRescheduleStartDate(start_date=self.first_reschedule)
             case comms.RescheduleTask():
                 self.first_reschedule = self.first_reschedule or datetime.now(UTC)
-        return comms.OKResponse(ok=True)
+        return None

@@ -18,6 +18,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore
+from airflow_provider_siliconflow.jobs.store import TaskStateStore
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
 CONN_ID = "siliconflow_default"
@@ -182,7 +183,7 @@ class DyingTask:
         self.is_lost |= bool(hook.posts) and isinstance(error, SubmitOutcomeUnknownError)
 
     def _submit(self, hook: FakeHook, store: FakeStore) -> SubmitRecord:
-        kept = SubmitStore(cast("Any", {"task_state_store": store}))
+        kept = SubmitStore(lambda: [TaskStateStore(store)])
         record = once(kept, hook, max_tries=self.max_tries)
         if not store.failing:
             self.known = record
@@ -218,6 +219,7 @@ class DyingTask:
     def video_fails(self) -> None:
         """Meet the end of a video that could not be made: the next try is to submit anew."""
         if self.known:
-            SubmitStore(cast("Any", {"task_state_store": FakeStore(kept=self.kept)})).close(self.known, "it failed")
+            store = FakeStore(kept=self.kept)
+            SubmitStore(lambda: [TaskStateStore(store)]).close(self.known, "it failed")
             assert KEY in self.kept
             self._intend()

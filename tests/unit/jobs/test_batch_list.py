@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.batch_list import LIST_KEY, ListStore, read_requests
 from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
 from airflow_provider_siliconflow.jobs.record import SubmitRecord
+from airflow_provider_siliconflow.jobs.store import TaskStateStore
 from tests.unit.jobs.dying_task import FakeStore
 
 CAT, DOG = {"prompt": "a cat"}, {"prompt": "a dog"}
@@ -98,14 +99,8 @@ def test_keys_show_no_prompt_and_are_short() -> None:
 # --- tries ------------------------------------------------------------------------------------------------------------
 
 
-class Ti:
-    max_tries = 2
-
-
 def lists_of(fake: FakeStore, max_tries: int = 2) -> ListStore:
-    ti = Ti()
-    ti.max_tries = max_tries
-    return ListStore(cast("Any", {"task_state_store": fake, "ti": ti}))
+    return ListStore(lambda: [TaskStateStore(fake)], max_tries)
 
 
 def pay(lists: ListStore, request: Any) -> None:
@@ -194,9 +189,11 @@ def test_a_clear_begins_anew_unless_the_record_is_kept(policy: ResubmitPolicy, c
     assert len(begin(fake, ["c"], policy, max_tries=5)) == count
 
 
-def test_without_a_store_the_keys_tell_what_the_try_began_with() -> None:
-    lists = ListStore(cast("Any", {"ti": Ti()}))
+def test_where_the_list_is_gone_the_keys_tell_what_the_try_began_with() -> None:
+    fake = Store()
+    lists = lists_of(fake)
     begun = lists.begin(read_requests(["a", "b"], {}), ResubmitPolicy())
+    fake.kept.clear()
     again = lists.resume(lambda: read_requests(["new", "b"], {}), [request.key for request in begun])
     assert [request.fields.get("prompt") for request in again] == [None, "b"]
     assert "not in it any more" in again[0].problem

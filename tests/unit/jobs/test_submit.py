@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
@@ -18,6 +18,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.jobs import record, submit
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore
+from airflow_provider_siliconflow.jobs.store import TaskStateStore
 from tests.unit.jobs.dying_task import FIELDS, DyingTask, FakeHook, FakeStore, InvariantBrokenError, Killed, once
 
 PRICE = "2.00 CNY"
@@ -38,7 +39,7 @@ def store_of(kept: Any = None, **faults: Any) -> tuple[SubmitStore, FakeStore]:
     fake = FakeStore(**faults)
     if kept is not None:
         fake.kept[KEY] = kept
-    return SubmitStore(cast("Any", {"task_state_store": fake})), fake
+    return SubmitStore(lambda: [TaskStateStore(fake)]), fake
 
 
 @QUICK
@@ -159,13 +160,11 @@ def test_a_record_that_cannot_be_closed_raises_nothing(caplog: pytest.LogCapture
     assert f"The record of video {record.request_id} cannot be closed" in caplog.text
 
 
-def test_without_a_store_nothing_is_kept() -> None:
-    store, hook = SubmitStore(cast("Any", {})), FakeHook()
-    assert not store.exists
-    record = once(store, hook)
-    store.close(record, "it failed")
-    assert store.read() is None
-    assert hook.posts == 1
+def test_without_a_store_nothing_is_submitted() -> None:
+    hook = FakeHook()
+    with pytest.raises(SubmitRecordError, match="Nothing was submitted, nothing is billed"):
+        once(SubmitStore(list), hook)
+    assert hook.posts == 0
 
 
 # --- the model: each guard holds, and is needed -----------------------------------------------------------------------

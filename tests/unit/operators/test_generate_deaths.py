@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.jobs.record import warn_of_no_store
+from airflow_provider_siliconflow.jobs.kept import decode
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, is_archived, run_to_end
@@ -160,26 +160,25 @@ def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(sandbox: Sandb
     assert sandbox.ledger().billed == 1
 
 
-def test_without_a_record_a_late_video_says_that_a_retry_pays_again(sandbox: Sandbox, clip: Path) -> None:
+def test_before_airflow_3_3_a_late_video_is_on_record_as_well(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, timeout=0)
     run.has_store = False
     report = run.finish()
     assert type(report.error) is VideoTimeoutError
-    assert "No record of it could be kept: a retry submits another video and pays for it" in str(report.error)
-    assert "costs nothing" not in str(report.error)
+    assert "A retry of this task re-attaches to it, which costs nothing" in str(report.error)
 
 
-def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_before_airflow_3_3_the_way_is_the_same_and_no_variable_of_the_task_is_left(
+    sandbox: Sandbox, clip: Path
+) -> None:
     run = generating(clip)
     run.has_store = False
-    warn_of_no_store.cache_clear()
     assert run_to_end(run, sandbox).state == "success"
     assert is_archived(clip, sandbox)
-    assert run.xcoms["manifest"]["trace_ids"] == [run.xcoms["video"]["trace_id"]]
-    assert caplog.text.count("no task state store") == 1
+    assert [decode(value) for value in run.variables.values()] == ["control"]
 
 
-def test_without_a_store_a_failure_is_told_all_the_same(sandbox: Sandbox, clip: Path) -> None:
+def test_before_airflow_3_3_a_failure_is_told_all_the_same(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, prompt=FAILS)
     run.has_store = False
     assert type(run_to_end(run, sandbox).error) is VideoFailedError

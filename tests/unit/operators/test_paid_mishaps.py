@@ -95,7 +95,7 @@ def test_an_argument_that_is_another_one_as_the_task_resumes(
         assert is_archived(clip, sandbox)
         return
     tells_the_paid_video(report, sandbox.ledger().jobs[0]["request_id"])
-    assert ("a retry submits another" in str(report.error)) is not has_store
+    assert "a retry submits another" not in str(report.error)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
@@ -176,21 +176,6 @@ def test_a_time_out_as_the_id_is_written_keeps_the_id(sandbox: Sandbox, clip: Pa
     report = run.retry()
     assert report.state == "success", report.error
     assert sandbox.ledger().billed == 1
-
-
-def test_without_a_store_a_try_that_ends_in_the_middle_of_a_submit_says_that_a_retry_pays(
-    sandbox: Sandbox, clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def alarm(*_: object, **__: object) -> None:
-        raise AirflowTaskTimeout("execution_timeout")
-
-    monkeypatch.setattr("airflow_provider_siliconflow.hooks.siliconflow.SiliconFlowHook.submit_video", alarm)
-    run = generating(clip)
-    run.has_store = False
-    assert run.work().state == "up_for_retry"
-    assert "A video may be running and billed" in caplog.text
-    assert "not submitted again by itself" not in caplog.text
-    assert "a retry submits another video and pays for it" in caplog.text
 
 
 @pytest.mark.parametrize("kept", [[], "x", {}, {"version": 2}, 5, {"request_id": None}, {"fingerprint": 1}])

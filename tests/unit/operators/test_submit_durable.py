@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.exceptions import (
-    InvalidArgumentError,
     SubmitConflictError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-from airflow_provider_siliconflow.jobs.record import warn_of_no_store
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
@@ -257,34 +255,36 @@ def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, kept: Any)
     assert sandbox.ledger().submit_calls == 0
 
 
-def test_an_airflow_without_a_store_says_once_what_protection_is_missing(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    run = submitting()
-    run.has_store = False
-    warn_of_no_store.cache_clear()
-    assert run.finish().state == "success"
-    (warning,) = (entry for entry in caplog.records if entry.levelno >= logging.WARNING)
-    assert "no task state store" in warning.getMessage()
-    assert sandbox.ledger().billed == 1
-
-
 # --- clears -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("version", "keeps"), [("1.2.2", True), ("1.3.2", True), ("1.4.0b2", False), ("2.0.0", False)])
-def test_reuse_on_clear_is_refused_where_a_clear_deletes_the_record(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, version: str, keeps: bool
+@pytest.mark.parametrize("reuse", [False, True])
+@pytest.mark.parametrize("has_store", [False, True])
+@pytest.mark.parametrize("version", ["1.1.8", "1.2.2", "1.3.2", "1.4.0b2", "2.0.0"])
+def test_a_clear_pays_again_unless_reuse_on_clear_on_every_airflow(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, version: str, has_store: bool, reuse: bool
 ) -> None:
-    """Airflow 3.4 (Task SDK 1.4) deletes the task state store on a clear of task instances."""
+    """From Airflow 3.4 on (Task SDK 1.4), a clear of task instances deletes the task state store."""
     monkeypatch.setattr("airflow.sdk.__version__", version)
-    report = submitting(reuse_on_clear=True).finish()
-    assert report.state == ("success" if keeps else "failed")
-    assert sandbox.ledger().submit_calls == int(keeps)
-    if not keeps:
-        assert isinstance(report.error, InvalidArgumentError)
-        assert "from 3.4 on, a clear deletes the record" in str(report.error)
-    assert submitting().finish().state == "success", "without it nothing is promised, so nothing is refused"
+    run = submitting(reuse_on_clear=reuse)
+    run.has_store = has_store
+    assert run.finish().state == "success"
+    if clear_deletes_state():
+        run.store.clear()
+    assert run.clear().state == "success"
+    assert sandbox.ledger().billed == (1 if reuse else 2)
+
+
+def test_reuse_on_clear_pays_nothing_where_its_record_cannot_be_kept_beside_the_store(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow.sdk.__version__", "1.4.0")
+    run = submitting(reuse_on_clear=True)
+    run.before = failing(comms.PutVariable)
+    report = run.finish()
+    assert isinstance(report.error, SubmitRecordError)
+    assert sandbox.ledger().submit_calls == 0
+    assert submitting().finish().state == "success", "without it nothing is promised, so nothing is needed"
 
 
 @pytest.mark.parametrize("resubmits", [False, True])

@@ -11,6 +11,7 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
+from airflow_provider_siliconflow.jobs.kept import decode
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import (
     FAILS,
@@ -129,11 +130,14 @@ def test_a_clear_pays_again_unless_told_not_to(sandbox: Sandbox, tmp_path: Path)
         assert sandbox.ledger().billed == billed
 
 
-def test_without_a_store_the_way_is_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_before_airflow_3_3_the_way_is_the_same_and_no_variable_of_the_task_is_left(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     run = batching(tmp_path, ["a", FAILS])
     run.has_store = False
     assert run_to_end(run, sandbox).state == "success"
     assert states(run) == ["archived", "failed"]
+    assert [decode(value) for value in run.variables.values()] == ["control"]
 
 
 def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(sandbox: Sandbox, tmp_path: Path) -> None:

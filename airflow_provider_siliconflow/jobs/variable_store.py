@@ -1,0 +1,84 @@
+"""Values that outlive a try in Airflow Variables, where the task state store is missing or a clear deletes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_siliconflow._airflow.variables import delete_variable, get_variable, put_variable
+from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode
+
+
+class VariableStore:
+    """
+    Values in Airflow Variables.
+
+    The API server says "not found" as well while it cannot reach its database. So that this is not taken for an absent
+    record, a Variable that is known to exist is read before and after: the control.
+
+    :param task: The task instance that the values belong to.
+    """
+
+    #: Whether a task that succeeded deletes its values here.
+    is_swept = True
+
+    def __init__(self, task: TaskName) -> None:
+        self._task = task
+
+    def get(self, name: str) -> Any:
+        """
+        Read a value.
+
+        :param name: What is kept.
+        :return: The value; None if it is certain that there is none.
+        :raises VariableError: if that cannot be told.
+        :raises UnreadableError: if the Variable holds something else.
+        """
+        key = self._task.hashed(name)
+        self._check_control()
+        text = get_variable(key)
+        if text is not None:
+            return decode(text)
+        if get_variable(self._control) is None:
+            raise UnreadableError("Airflow's API server finds Variables at one moment and not at the next")
+        return None
+
+    def set(self, name: str, value: Any) -> None:
+        """
+        Write a value, and read it back.
+
+        :param name: What is kept.
+        :param value: Plain JSON.
+        :raises VariableError: if it cannot be written, or not be read.
+        :raises UnreadableError: if something else is read than was written.
+        """
+        key, text = self._task.hashed(name), encode(value, self._task)
+        put_variable(key, text, f"What airflow-provider-siliconflow knows of paid videos: {self._task.describe()}.")
+        if get_variable(key) != text:
+            raise UnreadableError(
+                f"Variable {key} does not read as it was written: does a secrets backend have one of that name?"
+            )
+
+    def delete(self, name: str) -> None:
+        """
+        Delete a value.
+
+        :param name: What is kept.
+        :raises VariableError: if it is known not to be deleted.
+        """
+        delete_variable(self._task.hashed(name))
+
+    @property
+    def _control(self) -> str:
+        # One for each DAG: where Airflow has teams, a DAG sees the Variables of its own.
+        return TaskName(self._task.dag_id, "", "", -1).hashed("control")
+
+    def _check_control(self) -> None:
+        if get_variable(self._control) is not None:
+            return
+        put_variable(
+            self._control,
+            encode("control", self._task),
+            f"By this airflow-provider-siliconflow tells an absent record from an outage: DAG {self._task.dag_id}.",
+        )
+        if get_variable(self._control) is None:
+            raise UnreadableError("Airflow's API server does not find a Variable that was written right before")
