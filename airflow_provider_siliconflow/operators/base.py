@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.jobs.record import SubmitStore
     from airflow_provider_siliconflow.jobs.store import FindStores
 
-#: Seconds of back-off after a rejected submit: at least (why: see MIN_DEFERRAL_SECONDS of the video trigger), at most.
+#: Seconds of back-off after a rejected submit: at least (why: see MIN_DEFERRAL_SECONDS of the triggers), at most.
 _MIN_BACKOFF, _MAX_BACKOFF = 10.0, 300.0
 #: Seconds beyond the trigger's own time after which Airflow may time the deferral out.
 DEFER_TIMEOUT_SLACK = 300.0

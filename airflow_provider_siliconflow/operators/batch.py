@@ -133,9 +133,9 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         :return: The manifest.
         """
         from airflow_provider_siliconflow.polling.decision import WaitStatus
-        from airflow_provider_siliconflow.triggers.events import decode_batch
+        from airflow_provider_siliconflow.triggers.events import BatchEvent
 
-        woken = decode_batch(event)
+        woken = BatchEvent.decode(event)
         try:
             state = BatchState.from_json(woken.state or {})
         except ValueError as error:
@@ -248,8 +248,8 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
 
     def _defer(self, context: Context, run: BatchRun, wait: float | None) -> NoReturn:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
+        from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
         from airflow_provider_siliconflow.triggers.batch import VideoBatchTrigger
-        from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
         run.archiver.record_pending()
         now, state = time.time(), run.state

@@ -109,10 +109,10 @@ class GenerateVideoOperator(SubmittingOperator):
         :param event: The :class:`.SubmitRetryEvent`.
         :return: The path of the video.
         """
-        from airflow_provider_siliconflow.triggers.events import decode_submit_retry
+        from airflow_provider_siliconflow.triggers.events import SubmitRetryEvent
 
-        retry = decode_submit_retry(event, now=time.time())
-        return self._start(context, since=retry.since, rejections=retry.rejections)
+        retry = SubmitRetryEvent.decode(event)
+        return self._start(context, since=retry.first_rejection(now=time.time()), rejections=retry.rejections)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
@@ -122,10 +122,10 @@ class GenerateVideoOperator(SubmittingOperator):
         :param event: The :class:`.WaitEvent`.
         :return: The path of the video.
         """
-        from airflow_provider_siliconflow.triggers.events import decode
+        from airflow_provider_siliconflow.triggers.events import WaitEvent
         from airflow_provider_siliconflow.triggers.resume import resume_wait
 
-        job = self._resumed_job(context, decode(event).request_id, "its event names no video")
+        job = self._resumed_job(context, WaitEvent.decode(event).request_id, "its event names no video")
         result = resume_wait(self, context, self.hook, self._paid(job), event)
         return self._finish(context, job, result)
 

@@ -56,10 +56,10 @@ class SubmitVideoOperator(SubmittingOperator):
         :param event: The :class:`.SubmitRetryEvent`.
         :return: The request id.
         """
-        from airflow_provider_siliconflow.triggers.events import decode_submit_retry
+        from airflow_provider_siliconflow.triggers.events import SubmitRetryEvent
 
-        retry = decode_submit_retry(event, now=time.time())
-        return self._run(context, since=retry.since, rejections=retry.rejections)
+        retry = SubmitRetryEvent.decode(event)
+        return self._run(context, since=retry.first_rejection(now=time.time()), rejections=retry.rejections)
 
     def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
         """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.models import VideoStatus
@@ -20,16 +20,19 @@ from airflow_provider_siliconflow.polling.decision import (
     WaitStatus,
     describe,
 )
-from airflow_provider_siliconflow.triggers import events
-from airflow_provider_siliconflow.triggers.clock import steady_clock
-from airflow_provider_siliconflow.triggers.events import BatchEvent
-from airflow_provider_siliconflow.triggers.video import (
+from airflow_provider_siliconflow.triggers import base, events
+from airflow_provider_siliconflow.triggers.base import (
     LOG_INTERVAL,
-    MIN_DEFERRAL_SECONDS,
-    PollerModule,
-    ignore_unknown,
+    StoredTrigger,
     load_poller,
+    steady_clock,
 )
+from airflow_provider_siliconflow.triggers.events import BatchEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from airflow_provider_siliconflow.polling.poller import Poller
 
 #: Seconds for which a video can have been ready when the event comes: those that get ready meanwhile share a worker's
 #: start, which is most of what a batch costs, and the worker has the rest of a minute to archive them.
@@ -39,11 +42,9 @@ MAX_READY_AGE = 45.0
 COALESCE_SECONDS = 15.0
 
 
-class VideoBatchTrigger(BaseTrigger):
+class VideoBatchTrigger(StoredTrigger):
     """
     Poll many videos, and fire one event once the waits for some have ended, or at a given time.
-
-    Arguments may come from another release, as for :class:`.VideoReadyTrigger`.
 
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
     :param videos: Epoch seconds of the submit, and of when it was last known not to be ready, by request id; may be
@@ -70,8 +71,7 @@ class VideoBatchTrigger(BaseTrigger):
         version: int = events.VERSION,
         **unknown: Any,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        ignore_unknown(self, unknown)
+        super().__init__(unknown)
         self.siliconflow_conn_id = siliconflow_conn_id
         self.videos = {} if videos is None else videos
         self.deadline = deadline
@@ -85,16 +85,12 @@ class VideoBatchTrigger(BaseTrigger):
         self._last_polled: dict[str, float] = {}
         self._logged_at = float("-inf")
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments to make the trigger anew; plain JSON without secrets."""
-        names = (
-            *("siliconflow_conn_id", "videos", "deadline", "wake_at", "state", "poke_interval", "model"),
-            *("min_wait", "version"),
-        )
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire one :class:`.BatchEvent`."""
+        """
+        Wait until there is something to do.
+
+        :yield: One :class:`.BatchEvent`.
+        """
         ended: dict[str, WaitStatus | None] = {}
         message = ""
         try:
@@ -102,8 +98,9 @@ class VideoBatchTrigger(BaseTrigger):
         except Exception as error:
             self.log.exception("Waiting for %s videos failed", len(self.videos))
             message = describe_error(error)
-            await asyncio.sleep(MIN_DEFERRAL_SECONDS)
-        yield TriggerEvent(BatchEvent(ended, self._last_polled, self.state, self.min_wait or 0.0, message).encode())
+            await asyncio.sleep(base.MIN_DEFERRAL_SECONDS)
+        event = BatchEvent(ended, self._last_polled, self.state, self.min_wait or 0.0, message=message)
+        yield TriggerEvent(event.encode())
 
     async def on_kill(self) -> None:
         """Log that nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
@@ -122,7 +119,7 @@ class VideoBatchTrigger(BaseTrigger):
         # By the event loop's time from here on, whatever happens to the system's clock.
         clock = steady_clock(time.time())
         # An event that comes sooner can overtake the executor's own report of the deferral; polls may.
-        soonest = clock() + MIN_DEFERRAL_SECONDS
+        soonest = clock() + base.MIN_DEFERRAL_SECONDS
         # A clock that is ahead must not end all waits at once.
         ends = max(soonest, clock() + (self.min_wait or 0.0))
         if not self.videos or deadline is None:
@@ -130,9 +127,9 @@ class VideoBatchTrigger(BaseTrigger):
             return {}
         deadline = max(deadline, ends)
         # Once, and before anybody watches: of many who import it at the same time, some would find half a module.
-        poller = await load_poller()
+        poller_of = await load_poller()
         watchers = {
-            asyncio.create_task(self._watch(poller, request_id, deadline, clock)): request_id
+            asyncio.create_task(self._watch(poller_of, request_id, deadline, clock)): request_id
             for request_id in self.videos
         }
         try:
@@ -165,7 +162,7 @@ class VideoBatchTrigger(BaseTrigger):
         return (known[0], known[1]) if len(known) > 1 else (now, now)
 
     async def _watch(
-        self, poller: PollerModule, request_id: str, deadline: float, clock: Callable[[], float]
+        self, poller_of: Callable[[str], Poller], request_id: str, deadline: float, clock: Callable[[], float]
     ) -> WaitResult:
         wait = Wait(request_id, deadline)
 
@@ -188,7 +185,7 @@ class VideoBatchTrigger(BaseTrigger):
             interval=self.poke_interval,
             model=self.model,
         )
-        return await poller.poller_of(self.siliconflow_conn_id).watch(decide, request)
+        return await poller_of(self.siliconflow_conn_id).watch(decide, request)
 
     def _log_poll(self, request_id: str, poll: PollResult, now: float) -> None:
         """Log how the videos are, once a minute at most."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_provider_siliconflow._airflow.resume import is_deferral_timeout
 from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
 from airflow_provider_siliconflow.polling.worker import Hook, poll_paid_video, wait_for_paid_video
-from airflow_provider_siliconflow.triggers import events, video
-from airflow_provider_siliconflow.triggers.clock import next_delay
+from airflow_provider_siliconflow.triggers import base, events, video
+from airflow_provider_siliconflow.triggers.events import WaitEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
@@ -24,8 +27,21 @@ MAX_FAILED_DEFERRALS = 3
 #: Seconds to which the next event is put off at most where the worker did not see the last hold: of a video, and of
 #: none.
 _MAX_FIRST_POLL, _MAX_MIN_WAIT = 120.0, 600.0
+#: Seconds. The event of the trigger comes first; this is for a triggerer that is gone or late.
+_TIMEOUT_SLACK = 120.0
 #: The XCom in which a try remembers them; Airflow keeps a task's own XComs until its next try.
 _XCOM = "wait"
+
+
+class Waiting(Protocol):
+    """A task that waits for a video, in seconds of ``timeout``, and resumes in ``execute_complete``."""
+
+    siliconflow_conn_id: str
+
+    @property
+    def defer(self) -> Callable[..., NoReturn]:
+        """Return what leaves the worker."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,23 +63,37 @@ class PaidVideo:
     submitted_at: float | None = None
 
     def defer(
-        self, task: video.Waiting, wait: Wait, first_poll_after: float | None = None, min_wait: float | None = None
-    ) -> None:
-        """Leave the worker; see :func:`.defer_until_ready`."""
-        assert wait.deadline is not None
-        since = wait.deadline - self.timeout if self.submitted_at is None else self.submitted_at
-        video.defer_until_ready(
-            task,
-            wait,
-            poke_interval=self.poke_interval,
-            model=self.model,
-            submitted_at=since,
-            first_poll_after=first_poll_after,
-            min_wait=min_wait,
+        self, task: Waiting, wait: Wait, first_poll_after: float | None = None, min_wait: float | None = None
+    ) -> NoReturn:
+        """
+        Leave the worker until the trigger has seen the wait end.
+
+        :param task: The task that waits.
+        :param wait: Its wait; it must have a deadline.
+        :param first_poll_after: Seconds until the first poll; by default as few as Airflow bears.
+        :param min_wait: Seconds before which the wait does not end without a video, whatever the triggerer's clock
+            says.
+        """
+        assert wait.deadline is not None, "a deferral without a deadline may never end"
+        left = max(wait.deadline - time.time(), base.MIN_DEFERRAL_SECONDS)
+        task.defer(
+            trigger=video.VideoReadyTrigger(
+                wait.request_id,
+                task.siliconflow_conn_id,
+                wait.deadline,
+                self.poke_interval,
+                self.model,
+                wait.deadline - self.timeout if self.submitted_at is None else self.submitted_at,
+                None if first_poll_after is None else min(first_poll_after, left),
+                None if min_wait is None else min(min_wait, left),
+            ),
+            method_name="execute_complete",
+            # Airflow enforces no time-out on a deferred task unless one is given here.
+            timeout=timedelta(seconds=left + _TIMEOUT_SLACK),
         )
 
 
-def resume_wait(task: video.Waiting, context: Context, hook: Hook, paid: PaidVideo, event: Any) -> WaitResult:
+def resume_wait(task: Waiting, context: Context, hook: Hook, paid: PaidVideo, event: Any) -> WaitResult:
     """
     Poll the video of a task that a trigger has woken.
 
@@ -74,7 +104,7 @@ def resume_wait(task: video.Waiting, context: Context, hook: Hook, paid: PaidVid
     :param event: What Airflow handed to the task; it may be of another release.
     :return: How the wait ended; if it goes on, the task has been deferred again.
     """
-    woken = events.decode(event)
+    woken = WaitEvent.decode(event)
     if woken.status is None:
         return resume_after_failed_deferral(task, context, hook, paid, woken.message, woken.deadline)
     wait = woken.wait(paid.request_id, now=time.time())
@@ -86,18 +116,17 @@ def resume_wait(task: video.Waiting, context: Context, hook: Hook, paid: PaidVid
             paid.request_id,
             woken.status.value,
         )
-        least = video.MIN_DEFERRAL_SECONDS
         if woken.status in (WaitStatus.READY, WaitStatus.FAILED):
-            paid.defer(task, wait, next_delay(woken.first_poll_after, least, _MAX_FIRST_POLL), woken.min_wait)
+            paid.defer(task, wait, _next_delay(woken.first_poll_after, _MAX_FIRST_POLL), woken.min_wait)
         else:
             # A video that gets ready meanwhile is not held up.
-            paid.defer(task, wait, None, next_delay(woken.min_wait, least, _MAX_MIN_WAIT))
+            paid.defer(task, wait, None, _next_delay(woken.min_wait, _MAX_MIN_WAIT))
     assert result, "deferred otherwise"
     return result
 
 
 def resume_after_failed_deferral(
-    task: video.Waiting,
+    task: Waiting,
     context: Context,
     hook: Hook,
     paid: PaidVideo,
@@ -126,7 +155,7 @@ def resume_after_failed_deferral(
         return result
     if failures < MAX_FAILED_DEFERRALS:
         log.warning("Waiting for video %s in the triggerer failed (%s); defers again.", paid.request_id, error_text)
-        paid.defer(task, wait, next_delay(0.0, video.MIN_DEFERRAL_SECONDS, _MAX_FIRST_POLL))
+        paid.defer(task, wait, _next_delay(0.0, _MAX_FIRST_POLL))
     log.warning(
         "Waiting for video %s in the triggerer failed %s times (the last: %s): this worker waits for it. Is the same"
         " release of the provider installed in the triggerer?",
@@ -156,3 +185,12 @@ def count_failed_deferral(context: Context, deadline: float | None, default: flo
     memory = {"version": events.VERSION, "failed_deferrals": failures, "deadline": deadline}
     ti.xcom_push(key=_XCOM, value=memory)
     return failures, deadline
+
+
+def _next_delay(delay: float, most: float) -> float:
+    """
+    Return the seconds of the next deferral, where a worker could not confirm the event of the last.
+
+    Their clocks or connections differ then. Each such round trip starts a worker for nothing, so they become rarer.
+    """
+    return min(2 * max(delay, base.MIN_DEFERRAL_SECONDS), most)

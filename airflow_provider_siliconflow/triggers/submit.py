@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_siliconflow.triggers import events
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, ignore_unknown
+from airflow_provider_siliconflow.triggers import base, events
+from airflow_provider_siliconflow.triggers.base import StoredTrigger
+from airflow_provider_siliconflow.triggers.events import SubmitRetryEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
-class SubmitRetryTrigger(BaseTrigger):
+class SubmitRetryTrigger(StoredTrigger):
     """
     Fire at a time, handing back what the task must remember.
 
-    Airflow's own ``DateTimeTrigger`` hands back the time alone, and ``dag.test()`` drops a deferral's kwargs. Arguments
-    may come from another release, as for :class:`.VideoReadyTrigger`.
+    Airflow's own ``DateTimeTrigger`` hands back the time alone, and ``dag.test()`` drops a deferral's kwargs.
 
     :param until: Epoch seconds at which to fire.
     :param since: Epoch seconds of the first rejection.
@@ -37,24 +39,21 @@ class SubmitRetryTrigger(BaseTrigger):
         version: int = events.VERSION,
         **unknown: Any,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        ignore_unknown(self, unknown)
+        super().__init__(unknown)
         self.until = until
         self.since = since
         self.rejections = rejections
         self.wait = wait
         self.version = version
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments to make the trigger anew."""
-        names = ("until", "since", "rejections", "wait", "version")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire one :class:`.SubmitRetryEvent`."""
-        now = time.time()
+        """
+        Wait until it is time.
+
+        :yield: One :class:`.SubmitRetryEvent`.
+        """
         until, longest = events.read_time(self.until), events.read_seconds(self.wait)
-        left = 0.0 if until is None else until - now
-        await asyncio.sleep(max(MIN_DEFERRAL_SECONDS, left if longest is None else min(left, longest)))
+        left = 0.0 if until is None else until - time.time()
+        await asyncio.sleep(max(base.MIN_DEFERRAL_SECONDS, left if longest is None else min(left, longest)))
         given = {"since": self.since, "rejections": self.rejections}
-        yield TriggerEvent(events.decode_submit_retry(given, now=now).encode())
+        yield TriggerEvent(SubmitRetryEvent.decode(given).encode())

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import fmean
 
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
+from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
 from tests.benchmarks.polls import field
 from tests.benchmarks.report import head, table
 from tests.benchmarks.simulation import Run, Scenario, Video, figures

@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.polling.estimator import new_estimators
 from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 from airflow_provider_siliconflow.polling.scheduler import PollScheduler
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
+from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
 
 #: Seconds a status call takes.
 LATENCY = 0.1

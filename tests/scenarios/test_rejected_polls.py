@@ -41,7 +41,7 @@ PERMANENT = (302, 400, 404, 405, 410, 451)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     package = "airflow_provider_siliconflow"
-    monkeypatch.setattr(f"{package}.triggers.batch.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr(f"{package}.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr(f"{package}.triggers.batch.COALESCE_SECONDS", 0.0)
     monkeypatch.setattr(f"{package}.polling.poller.RENEWAL", 0.05)
     monkeypatch.setattr(f"{package}.polling.decision.REJECTION_GRACE", 0.4)

@@ -70,8 +70,7 @@ def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def first_poll_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("video", "batch"):
-        monkeypatch.setattr(f"airflow_provider_siliconflow.triggers.{module}.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
 
 
 @pytest.fixture

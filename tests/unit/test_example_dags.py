@@ -44,7 +44,7 @@ def test_example_archives_every_video_it_submits(
     from airflow.dag_processing.dagbag import DagBag
 
     monkeypatch.setenv("SILICONFLOW_ARCHIVE", tmp_path.as_uri())
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 2.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 2.0)
     bag = DagBag(example, bundle_name="dags-folder", bundle_path=example.parent)
     assert not bag.import_errors
     (dag,) = bag.dags.values()

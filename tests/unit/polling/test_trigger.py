@@ -23,7 +23,9 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.polling.decision import CONNECTION_GRACE, REJECTION_GRACE, Wait
 from airflow_provider_siliconflow.triggers import video
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
+from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
+from airflow_provider_siliconflow.triggers.resume import PaidVideo
+from airflow_provider_siliconflow.triggers.video import VideoReadyTrigger
 from tests.unit.polling.fakes import EpochClock, Service, now, run, status
 
 ACCOUNT: list[SiliconFlowError] = [
@@ -295,7 +297,7 @@ def test_nothing_is_put_off_longer_than_to_the_deadline() -> None:
 
     for left, asked, given in ((60.0, 600.0, 60.0), (600.0, 40.0, 40.0), (-5.0, 40.0, MIN_DEFERRAL_SECONDS)):
         with pytest.raises(TaskDeferred) as deferral:
-            video.defer_until_ready(Task(), Wait("v", time.time() + left), first_poll_after=asked, min_wait=asked)
+            PaidVideo("v", 1800.0).defer(Task(), Wait("v", time.time() + left), asked, asked)
         assert deferral.value.trigger.serialize()[1]["first_poll_after"] == pytest.approx(given, abs=5)
         assert deferral.value.trigger.serialize()[1]["min_wait"] == pytest.approx(given, abs=5)
         assert deferral.value.timeout

@@ -15,7 +15,7 @@ __all__ = ["call", "connect", "connected", "server", "sleeps"]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedServer) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
     # How long the poller rests after a failed poll is its own tests' matter.
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)

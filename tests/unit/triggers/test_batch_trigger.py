@@ -6,8 +6,7 @@ import asyncio
 import inspect
 import json
 import time
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ from airflow_provider_siliconflow.polling import poller
 from airflow_provider_siliconflow.polling.decision import Wait
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from airflow_provider_siliconflow.triggers import batch
+from airflow_provider_siliconflow.triggers import base, batch
+from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
 from airflow_provider_siliconflow.triggers.batch import MAX_READY_AGE, VideoBatchTrigger
 from airflow_provider_siliconflow.triggers.events import BatchEvent
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
 #: Seconds after which a test counts as hung.
@@ -35,7 +34,7 @@ Videos = dict[str, list[float]]
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr(base, "MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
 
@@ -106,16 +105,16 @@ async def test_the_poller_is_loaded_once_for_all(
     sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many that import a module at the same time, some find half of it."""
-    loaded: list[ModuleType] = []
+    loaded: list[object] = []
 
-    async def load_poller() -> ModuleType:
-        loaded.append(poller)
-        return poller
+    async def load_poller() -> Callable[[str], poller.Poller]:
+        loaded.append(poller.poller_of)
+        return poller.poller_of
 
     monkeypatch.setattr(batch, "load_poller", load_poller)
     sandbox.advance(FINISHED_AFTER)
     await event_of(trigger(videos))
-    assert loaded == [poller]
+    assert len(loaded) == 1
 
 
 async def test_it_fires_at_its_time_though_nothing_ended(sandbox: Sandbox, videos: Videos) -> None:
@@ -133,7 +132,7 @@ async def test_no_event_comes_before_the_executor_has_said_its_word(
     sandbox: Sandbox, videos: Videos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All are seen to be ready at once, and told when it is time."""
-    monkeypatch.setattr(batch, "MIN_DEFERRAL_SECONDS", 0.5)
+    monkeypatch.setattr(base, "MIN_DEFERRAL_SECONDS", 0.5)
     sandbox.advance(FINISHED_AFTER)
     before = time.time()
     event = await event_of(trigger(videos))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from airflow.models.trigger import Trigger
 
+from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
 from airflow_provider_siliconflow.triggers.submit import SubmitRetryTrigger
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS
 from tests.unit.conftest import Clock
 
 FACTS: dict[str, Any] = {"until": 1_800_000_042.5, "since": 1_800_000_000.25, "rejections": 3}
@@ -21,7 +21,7 @@ async def events(trigger: SubmitRetryTrigger) -> list[Any]:
 async def test_fires_once_at_its_time_with_what_the_task_must_remember(clock: Clock) -> None:
     began = clock.now
     fired = await events(SubmitRetryTrigger(until=began + 42, since=began - 100, rejections=3))
-    assert fired == [{"version": 1, "since": began - 100, "rejections": 3}]
+    assert fired == [{"version": 1, "message": "", "since": began - 100, "rejections": 3}]
     assert json.loads(json.dumps(fired)) == fired
     assert clock.sleeps == pytest.approx([42])
 
@@ -61,5 +61,5 @@ async def test_a_clock_that_is_behind_holds_no_submit(clock: Clock, behind: floa
 )
 async def test_arguments_of_another_release_fire_all_the_same(clock: Clock, kwargs: dict[str, Any]) -> None:
     (fired,) = await events(SubmitRetryTrigger(**kwargs))
-    assert set(fired) == {"version", "since", "rejections"}
+    assert set(fired) == {"version", "message", "since", "rejections"}
     assert clock.sleeps

@@ -16,8 +16,9 @@ from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_siliconflow.polling.decision import WaitStatus
+from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
 from airflow_provider_siliconflow.triggers.events import WaitEvent
-from airflow_provider_siliconflow.triggers.video import MIN_DEFERRAL_SECONDS, VideoReadyTrigger
+from airflow_provider_siliconflow.triggers.video import VideoReadyTrigger
 from tests.unit.hooks.fixtures import Connect
 from tests.unit.hooks.scripted_server import KEY, PATIENCE, Script, ScriptedServer, Step, reply
 
@@ -30,7 +31,7 @@ BLOCKED = 0.05
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedServer) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
@@ -107,7 +108,7 @@ async def test_the_deadline_ends_the_wait(server: ScriptedServer, seconds: float
 async def test_a_deadline_at_which_no_poll_has_returned(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video._LATE", 0.1)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.video.LATE_SECONDS", 0.1)
     server.script = [Step.HANG]
     (event,) = await events(trigger(seconds=0.0))
     assert event.payload["status"] == "timed_out"

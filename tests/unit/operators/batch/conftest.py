@@ -14,7 +14,7 @@ from tests.unit.conftest import Clock
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_siliconflow.triggers.batch.MIN_DEFERRAL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr(batch_submit, "_PATIENCE", 0.0)
 
 
