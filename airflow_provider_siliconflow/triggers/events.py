@@ -175,7 +175,7 @@ class SubmitRetryEvent(Event):
         since, rejections = read_time(given.get("since")), given.get("rejections")
         if not isinstance(rejections, int) or isinstance(rejections, bool):
             return cls(since), False
-        return cls(since, max(1, rejections)), since is not None
+        return cls(since, max(1, rejections)), since is not None and rejections >= 1
 
     def first_rejection(self, *, now: float) -> float:
         """
