@@ -22,9 +22,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from statistics import quantiles
 from typing import Any
+
+import psutil
 
 from tests.benchmarks.report import head, table
 
@@ -90,7 +91,7 @@ def _maker(kind: str, count: int, interval: float, url: str) -> Callable[[int], 
 
 def _resident() -> int:
     """Return the process's memory in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(psutil.Process().memory_info().rss)
 
 
 async def _drive(trigger: Any) -> None:

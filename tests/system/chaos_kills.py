@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
+
+import psutil
 
 from tests.system.cluster import kill_scheduler
 from tests.system.stack import Stack
@@ -58,12 +59,16 @@ def kills_of(seed: int, videos: int) -> list[Kill]:
 def _children(parents: Sequence[int]) -> list[int]:
     """Return the ids of the children of some processes, zombies left out."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z" and int(parent) in parents:
-                found.append(int(stat.parent.name))
+    for parent in parents:
+        with suppress(psutil.NoSuchProcess):
+            found += [child.pid for child in psutil.Process(parent).children() if _lives(child)]
     return sorted(found)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _kill_one(pids: Sequence[int], pick: float) -> bool:

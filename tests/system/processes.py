@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,31 +51,17 @@ def free_port() -> int:
         return port
 
 
-def _all_pids() -> list[int]:
-    """Return the ids of all processes but zombies, whose parent has not read their exit yet."""
-    if Path("/proc/self/stat").exists():
-        stats = []
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError):
-                if entry.name.isdigit():
-                    stats.append((entry.name, (entry / "stat").read_text().rpartition(")")[2].split()[0]))
-    else:
-        output = subprocess.check_output(["ps", "-A", "-o", "pid=,stat="], text=True)
-        stats = [(pid, stat) for pid, stat in map(str.split, output.splitlines())]
-    return [int(pid) for pid, stat in stats if not stat.startswith("Z")]
-
-
 def session_members(sessions: Sequence[int]) -> list[int]:
     """
-    Return the ids of the living processes of these sessions.
+    Return the ids of the living processes of these sessions, zombies left out.
 
     Airflow puts children into process groups of their own, so a group does not tell what a part has started.
     """
     members = []
-    for pid in _all_pids():
+    for process in psutil.process_iter(["status"]):
         with suppress(OSError):
-            if os.getsid(pid) in sessions:
-                members.append(pid)
+            if process.info["status"] != psutil.STATUS_ZOMBIE and os.getsid(process.pid) in sessions:
+                members.append(process.pid)
     return members
 
 
