@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import Any
 
 import pytest
-import requests
 
 from airflow_provider_siliconflow.sandbox.faults import Fault, FaultBook
 from airflow_provider_siliconflow.sandbox.responses import CANNED
-from tests.unit.sandbox.caller import T2V, Caller
+from tests.unit.sandbox.caller import Caller
 from tests.unit.sandbox.conftest import Start
 
 
@@ -45,26 +42,6 @@ def test_other_routes_get_any_answer(shared: Caller, route: str, kind: str) -> N
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_reset_loses_the_answer(start: Start, after: bool) -> None:
-    caller = start()
-    caller.sandbox.script(Fault("submit", "reset", after=after))
-    with pytest.raises(requests.ConnectionError):
-        caller.submit()
-    ledger = caller.sandbox.ledger()
-    assert (ledger.submit_calls, ledger.accepted, ledger.billed, ledger.answered) == (1, after, after, 0)
-    assert ledger.rejections == ({} if after else {"0": 1})
-
-
-def test_a_late_reset_before_acceptance_bills_nothing(start: Start, pauses: list[float]) -> None:
-    caller = start()
-    caller.sandbox.script(Fault("submit", "reset", seconds=7))
-    with pytest.raises(requests.ConnectionError):
-        caller.submit()
-    assert caller.sandbox.ledger().rejections == {"0": 1}
-    assert pauses == [7]
-
-
-@pytest.mark.parametrize("after", [False, True])
 def test_a_slow_answer_is_true(start: Start, after: bool, pauses: list[float]) -> None:
     caller = start()
     caller.sandbox.script(Fault("submit", "slow", seconds=7, after=after))
@@ -72,42 +49,6 @@ def test_a_slow_answer_is_true(start: Start, after: bool, pauses: list[float]) -
     assert answer.status_code == 200
     assert pauses == [7]
     assert caller.sandbox.ledger().answered == 1
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_a_caller_who_left_is_billed_but_not_answered(
-    start: Start, after: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caller, gone, woken, sleep = start(), threading.Event(), threading.Event(), asyncio.sleep
-
-    async def wait_until_gone(_: float) -> None:
-        while not gone.is_set():
-            await sleep(0.01)
-        woken.set()
-
-    monkeypatch.setattr(asyncio, "sleep", wait_until_gone)
-    caller.sandbox.script(Fault("submit", "slow", seconds=7, after=after))
-    wanted = {"model": T2V, "prompt": "x", "image_size": "960x960"}
-    with pytest.raises(requests.ReadTimeout):
-        caller.session.post(f"{caller.base_url}/video/submit", json=wanted, headers=caller.headers, timeout=0.1)
-    assert caller.sandbox.ledger().billed == after
-    gone.set()
-    assert woken.wait(30)
-    ledger = caller.sandbox.ledger()
-    assert (ledger.billed, ledger.answered) == (1, 0)
-
-
-@pytest.mark.parametrize(("told", "header"), [(None, None), (7, "7"), ("Wed, 21 Oct 2026 07:28:00 GMT", ...)])
-@pytest.mark.parametrize("kind", ["rate_limited", "busy"])
-def test_retry_after_comes_if_told(shared: Caller, kind: str, told: Any, header: Any) -> None:
-    shared.sandbox.script(Fault("submit", kind, retry_after=told))
-    assert shared.submit().headers.get("Retry-After") == (told if header is ... else header)
-
-
-def test_any_answer_can_be_ordered(shared: Caller) -> None:
-    shared.sandbox.script(Fault("submit", "answer", status=418, body="teapot", content_type="text/plain"))
-    answer = shared.submit()
-    assert (answer.status_code, answer.text) == (418, "teapot")
 
 
 def test_faults_meet_their_calls_in_order_and_by_text(start: Start) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_siliconflow.sandbox.clock import Clock
 from airflow_provider_siliconflow.sandbox.jobs import Job, JobQueue, OutcomeSampler
 from airflow_provider_siliconflow.sandbox.limits import RateLimiter
 from airflow_provider_siliconflow.sandbox.settings import Settings
@@ -95,30 +93,3 @@ def test_no_minute_holds_more_calls_than_the_limit(pauses: list[float], limit: i
         else:
             passed.append(now)
     assert all(sum(now - 60 < other <= now for other in passed) <= limit for now in passed)
-
-
-def test_a_clock_stands_still_until_moved_and_never_runs_back() -> None:
-    clock = Clock(100.0)
-    clock.advance(5)
-    assert clock.now() == 105.0
-    with pytest.raises(ValueError, match="backwards"):
-        clock.advance(-1)
-    assert Clock().now() > 1.6e9
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"min": 300}, "ascending"),
-        ({"speed": 0}, "speed"),
-        ({"fail_chance": 1.5}, "fail_chance"),
-        ({"key": Settings.key_com}, "keys"),
-        ({"slots": -1}, "slots must not be negative"),
-        ({"price": -1.0}, "price must not be negative"),
-        ({"url_style": "azure"}, "url_style is 'azure', not one of oss, sigv4, both"),
-        ({"speed": -1, "unknown_id": "x"}, "unknown_id .*speed"),
-    ],
-)
-def test_settings_that_make_no_sense_are_rejected(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Settings(**wrong)

@@ -1,11 +1,9 @@
-"""The ledger tells the truth: under concurrency, under any faults, and after a restart."""
+"""The ledger tells the truth: under concurrency, under any faults, and of what is billed when."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,90 +121,33 @@ def _field(answer: requests.Response, name: str) -> list[Any]:
     return [value[name]] if answer.status_code == 200 and isinstance(value, dict) and name in value else []
 
 
-def test_jobs_and_ledger_survive_a_restart(tmp_path: Path) -> None:
-    switches = Settings(tiny=True, ledger_file=str(tmp_path / "ledger.jsonl"), slots=1)
-    with Sandbox(switches, start=NOON) as sandbox:
-        caller = Caller(sandbox)
-        done, url = caller.ready()
-        whole = caller.download(url).content
-        caller.submit(model="none")
-        caller.download(url, Authorization="x")
-        sandbox.script(Fault("submit", "reset", after=True))
-        with pytest.raises(requests.ConnectionError):
-            caller.submit()
-        before, now = sandbox.ledger(), sandbox.clock.now()
-        caller.close()
-    with (tmp_path / "ledger.jsonl").open("a") as journal:
-        journal.write('{"event": "accep')
-    with Sandbox(switches, start=now) as sandbox:
-        after = sandbox.ledger()
-        caller = Caller(sandbox)
-        assert caller.status(done).json()["status"] == "Succeed"
-        assert caller.exact(url.replace(url.split("/")[2], sandbox.root.split("/")[2])) == (200, whole)
-        request_id = caller.request_id()
-        assert caller.status(request_id).json()["position"] == 2
-        caller.close()
-    kept = [{**job, "status_calls": 0} for job in before.jobs]
-    assert [{**job, "status_calls": 0} for job in after.jobs] == kept
-    for name in (
-        "submit_calls",
-        "accepted",
-        "answered",
-        "billed",
-        "spent",
-        "rejected",
-        "shown",
-        "fetched",
-        "key_leaks",
-    ):
-        assert getattr(after, name) == getattr(before, name), name
-    lines = (tmp_path / "ledger.jsonl").read_text().splitlines()
-    assert all(isinstance(json.loads(line), dict) for line in lines)
-
-
-def test_a_reset_forgets_all(tmp_path: Path) -> None:
-    switches = Settings(tiny=True, ledger_file=str(tmp_path / "ledger.jsonl"))
-    with Sandbox(switches, start=NOON) as sandbox:
-        caller = Caller(sandbox)
-        caller.request_id()
-        sandbox.script(Fault("models", "busy"))
-        assert caller.session.post(f"{sandbox.root}/sandbox/reset", timeout=30).json() == {}
-        assert sandbox.ledger() == Ledger(spent={"cn": 0.0, "other": 0.0, "com": 0.0})
-        assert caller.get("/models").status_code == 200
-        caller.close()
-    assert not (tmp_path / "ledger.jsonl").exists()
-
-
-def test_other_processes_read_and_steer_over_http(start: Start) -> None:
-    caller = start()
-    root, session = caller.sandbox.root, caller.session
-    request_id = caller.request_id(prompt="a dog")
-    (job,) = session.get(f"{root}/sandbox/jobs", timeout=30).json()
-    assert (job["request_id"], job["status"], job["position"]) == (request_id, "InQueue", 1)
-    moved = session.post(f"{root}/sandbox/advance", json={"seconds": 600}, timeout=30)
-    assert moved.json() == {"now": NOON + 600}
-    (job,) = session.get(f"{root}/sandbox/jobs", timeout=30).json()
-    assert (job["status"], job["position"], job["seconds_left"]) == ("Succeed", 0, 0.0)
-    ledger = session.get(f"{root}/sandbox/ledger", timeout=30).json()
-    assert (ledger["accepted"], ledger["finished"], ledger["jobs"][0]["prompt"]) == (1, 1, "a dog")
-    assert session.get(f"{root}/sandbox/ledger?jobs=no", timeout=30).json()["jobs"] == []
-    changed = {"account": "cn", "key": "sk-" + "z" * 48}
-    assert session.post(f"{root}/sandbox/keys", json=changed, timeout=30).status_code == 200
-    assert caller.submit().status_code == 401
+@pytest.mark.parametrize("status", [402, 403])
+def test_a_balance_runs_out(start: Start, status: int) -> None:
+    caller = start(balance=5, balance_status=status)
+    assert [caller.submit().status_code for _ in range(3)] == [200, 200, status]
+    assert caller.submit().json()["code"] == 30001
+    ledger = caller.sandbox.ledger()
+    assert (ledger.billed, ledger.spent["cn"]) == (2, 4.0)
 
 
 @pytest.mark.parametrize(
-    ("route", "body"),
+    ("charge", "bill_failed", "billed"),
     [
-        ("advance", "no"),
-        ("advance", {}),
-        ("advance", {"seconds": -1}),
-        ("advance", {"seconds": "soon"}),
-        ("keys", {"account": "nobody", "key": "x"}),
-        ("keys", []),
+        ("accepted", True, (2, 2)),
+        ("accepted", False, (2, 1)),
+        ("finished", True, (0, 2)),
+        ("finished", False, (0, 1)),
     ],
 )
-def test_a_wrong_order_is_rejected(shared: Caller, route: str, body: Any) -> None:
-    answer = shared.session.post(f"{shared.sandbox.root}/sandbox/{route}", json=body, timeout=30)
-    assert answer.status_code == 400
-    assert answer.json()["error"]
+def test_when_and_what_is_billed_are_switches(
+    start: Start, charge: str, bill_failed: bool, billed: tuple[int, int]
+) -> None:
+    caller = start(charge=charge, bill_failed=bill_failed)
+    caller.request_id()
+    caller.request_id(prompt="[fail: x]")
+    before = caller.sandbox.ledger()
+    caller.sandbox.advance(600)
+    after = caller.sandbox.ledger()
+    assert (before.billed, after.billed) == billed
+    assert (after.finished, after.failed) == (1, 1)
+    assert after.spent["cn"] == 2 * billed[1]
