@@ -20,6 +20,7 @@ The errors of this provider, by cause.
     │   └── SiliconFlowServerError              500, 502, 504, code 60000, a malformed response
     ├── SubmitOutcomeUnknownError     *   a submit was sent and its answer is lost: a video may be billed
     ├── SubmitRejectedError               a submit was rejected temporarily until submit_timeout
+    ├── SpendLimitError                   the limit of videos is reached, or cannot be read: nothing was submitted
     ├── SubmitRecordError                 the record of a submit cannot be read or written
     ├── SubmitConflictError           *   the task has paid for another request than the one it has now
     ├── VideoTimeoutError                 a video was not ready in time; a retry polls it again
@@ -267,6 +268,19 @@ class SubmitOutcomeUnknownError(SiliconFlowError, AirflowFailException):
 
 class SubmitRejectedError(SiliconFlowError):
     """Raised when a submit was rejected temporarily (429, 503, no connection) until ``submit_timeout`` had passed."""
+
+
+class SpendLimitError(SiliconFlowError):
+    """
+    Raised when a submit would exceed the spend limit, or when that cannot be found out; nothing was submitted.
+
+    :param message: Which limit, how much of it is used, and when it resets.
+    :param resets_at: When the limit resets, aware; None where it does not, or where it could not be read.
+    """
+
+    def __init__(self, message: str = "", *, resets_at: datetime | None = None) -> None:
+        super().__init__(message, billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
+        self.resets_at = resets_at
 
 
 class SubmitRecordError(SiliconFlowError):

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds to wait for another process that publishes in the same folder.
 _LOCK_TIMEOUT = 10.0
+_NOT_EXCLUSIVE = "this store does not create a file for one task only: take a local disk, S3, Google or Azure"
 
 
 def exists(path: ObjectStoragePath) -> bool:
@@ -53,7 +54,7 @@ def exists(path: ObjectStoragePath) -> bool:
     return True
 
 
-def create(source: Path, path: ObjectStoragePath) -> None:
+def create(source: Path, path: ObjectStoragePath, *, must_be_exclusive: bool = False) -> None:
     """
     Publish a file under a name that nobody has.
 
@@ -63,22 +64,30 @@ def create(source: Path, path: ObjectStoragePath) -> None:
 
     :param source: A local file, complete; for a local path it is on the same file system.
     :param path: The final name.
+    :param must_be_exclusive: Whether a store without such a guarantee is an error.
     :raises FileExistsError: if the name is taken, also if by these very bytes.
+    :raises NotImplementedError: if the store gives no such guarantee, and it must.
     """
     if is_local(path):
-        _create_locally(source, Path(path.path))
+        _create_locally(source, Path(path.path), must_be_exclusive=must_be_exclusive)
         return
     if exists(path):
         raise FileExistsError(str(path))
+    if must_be_exclusive and path.protocol not in OBJECT_STORES:
+        raise NotImplementedError(_NOT_EXCLUSIVE)
     if path.protocol not in OBJECT_STORES:
         _move(source, path, overwrite=False)
         return
     condition = _condition(path.fs)
+    if must_be_exclusive and not condition:
+        raise NotImplementedError(_NOT_EXCLUSIVE)
     try:
         # Never by `open(…, "wb")`: fsspec publishes a cut object when the block around it fails.
         path.fs.put_file(str(source), path.path, **condition)
     except Exception as error:
         if condition and is_unconditional(error):
+            if must_be_exclusive:
+                raise NotImplementedError(_NOT_EXCLUSIVE) from error
             log.warning("%s knows no conditional writes: it does not keep two tasks at once apart.", path.protocol)
             replace(source, path)
         elif condition and exists(path):
@@ -185,7 +194,7 @@ def _lock(folder: int) -> None:
             return
 
 
-def _create_locally(source: Path, path: Path) -> None:
+def _create_locally(source: Path, path: Path, *, must_be_exclusive: bool) -> None:
     try:
         os.link(source, path)
     except FileExistsError:
@@ -194,6 +203,8 @@ def _create_locally(source: Path, path: Path) -> None:
         # No hard links here (FAT, some network and FUSE mounts): the folder's lock is all there is.
         if os.path.lexists(path):
             raise FileExistsError(str(path)) from None
+        if must_be_exclusive:
+            raise NotImplementedError(_NOT_EXCLUSIVE) from None
         os.rename(source, path)
 
 

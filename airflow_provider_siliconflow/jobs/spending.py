@@ -1,0 +1,147 @@
+"""What a spend limit means for the submits of one task."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_siliconflow.client.video_record import read_price
+from airflow_provider_siliconflow.exceptions import SpendLimitError
+from airflow_provider_siliconflow.jobs.slots import SlotFolder
+from airflow_provider_siliconflow.spend_limit import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_siliconflow.spend_limit import SpendLimit
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ScopedLimit:
+    """
+    A limit and whose videos it counts.
+
+    :param scope: For people: ``connection siliconflow_default`` or ``DAG my_dag``.
+    :param limit: The limit.
+    """
+
+    scope: str
+    limit: SpendLimit
+
+
+@dataclass(frozen=True)
+class SlotClaim:
+    """
+    The slots that one submit holds.
+
+    :param key: Of the submit.
+    :param folders: Where its slots are.
+    """
+
+    key: str = ""
+    folders: Sequence[SlotFolder] = ()
+
+    def release(self) -> None:
+        """Give the slots back, since nothing came of the submit; never raises."""
+        for folder in self.folders:
+            folder.release(self.key)
+
+
+@dataclass(frozen=True)
+class SpendGuard:
+    """
+    The limits of a task: of its connection, and its own.
+
+    :param limits: In the order in which their slots are claimed.
+    :param run_id: Of the DAG run.
+    :param owner: ``dag_id/run_id/task_id/map_index``.
+    :param price: What one video costs, in words.
+    :param clock: Tells the time.
+    """
+
+    limits: Sequence[ScopedLimit] = ()
+    run_id: str = ""
+    owner: str = ""
+    price: str = ""
+    clock: type[datetime] = field(default=datetime, repr=False)
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Return whether nothing may be submitted, only counted."""
+        return any(scoped.limit.dry_run for scoped in self.limits)
+
+    @property
+    def defers(self) -> bool:
+        """Return whether the task waits in the triggerer for a limit that resets."""
+        return any(scoped.limit.on_limit == "defer" for scoped in self.limits)
+
+    def claim(self, submit: str) -> SlotClaim:
+        """
+        Claim the slots of one submit, before its intent is written.
+
+        A retry that sends the same submit finds the slots that it has; a clear or a deliberate re-submit is another
+        submit and needs others.
+
+        :param submit: Names the submit among those of this task instance.
+        :return: What was claimed.
+        :raises SpendLimitError: if a limit is reached or cannot be read; no slot is held then.
+        """
+        key = f"{self.owner}/{submit}"
+        held: list[SlotFolder] = []
+        try:
+            for folder in self._folders():
+                if not folder.claim(key):
+                    raise self._reached(folder)
+                held.append(folder)
+        except BaseException:
+            SlotClaim(key, held).release()
+            raise
+        return SlotClaim(key, held)
+
+    def count_dry_run(self, submits: Sequence[str]) -> str:
+        """
+        Count what this task would submit.
+
+        :param submits: Names the submits of this task instance.
+        :return: What it and the tasks before it in this DAG run would cost, for people.
+        :raises SpendLimitError: if that cannot be counted.
+        """
+        told = [f"Dry run: this task would submit {self._videos(len(submits))}."]
+        for scoped in self.limits:
+            this_run = Period(f"run {self.run_id}", 0, None)
+            counted = SlotFolder(scoped.limit.folder, f"dry run of {scoped.scope}", this_run)
+            total = counted.note([f"{self.owner}/{submit}" for submit in submits])
+            told.append(f"The tasks of this DAG run so far ({scoped.scope}): {self._videos(total)}.")
+            most = scoped.limit.max_videos_per_run
+            if most is not None and total > most:
+                told.append(f"That is more than the {most} videos that max_videos_per_run allows.")
+        return " ".join([*told, "Nothing was submitted, nothing is billed."])
+
+    def _folders(self) -> list[SlotFolder]:
+        now = self.clock.now(UTC)
+        return [
+            SlotFolder(scoped.limit.folder, scoped.scope, period)
+            for scoped in self.limits
+            for period in scoped.limit.periods(self.run_id, now)
+        ]
+
+    def _reached(self, folder: SlotFolder) -> SpendLimitError:
+        period = folder.period
+        resets = f"It resets at {period.ends.isoformat()}." if period.ends else "It does not reset."
+        return SpendLimitError(
+            f"The spend limit of {folder.name} is reached: {self._videos(period.limit)} of {period.limit} are used."
+            f" {resets}",
+            resets_at=period.ends,
+        )
+
+    def _videos(self, count: int) -> str:
+        amount, currency = read_price(self.price)
+        videos = f"{count} video{'' if count == 1 else 's'}"
+        if amount is None:
+            return videos
+        estimate = " ".join(part for part in (f"{count * amount:.2f}", currency) if part)
+        return f"{videos} (estimated {estimate})"
