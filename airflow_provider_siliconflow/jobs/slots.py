@@ -114,17 +114,22 @@ class SlotFolder:
     def _note(self, keys: Sequence[str]) -> int:
         for key in keys:
             # Named by its key, so that a retry notes nothing twice.
-            self._create(self._file(f"slot-{hashlib.sha256(key.encode()).hexdigest()}"), key)
+            self._create(self._file(f"slot-{_digest(key)}"), key)
         return len(self._taken())
 
     def _claim(self, key: str) -> bool:
         taken = self._taken()
-        if self._own(key, taken):
+        # Only a retry may hold a slot already: others need not read what is in all of them.
+        if not self._create(self._file(f"submit-{_digest(key)}"), key) and self._own(key, taken):
             return True
         free = [number for number in range(1, self.period.limit + 1) if self._path(number).name not in taken]
         # Tasks that begin together would else all try for the same one.
         random.shuffle(free)
-        return any(self._create(self._path(number), key) for number in free)
+        return any(self._take(self._path(number), key) for number in free)
+
+    def _take(self, path: ObjectStoragePath, key: str) -> bool:
+        # An upload whose answer was lost is repeated by the store's client, and then meets its own object.
+        return self._create(path, key) or _key(stores.read_small(path, _LIMIT) or b"") == key
 
     def _release(self, key: str) -> None:
         own = self._own(key, self._taken())
@@ -144,8 +149,7 @@ class SlotFolder:
             try:
                 stores.create(stage, path, must_be_exclusive=True)
             except FileExistsError:
-                # An upload whose answer was lost is repeated by the store's client, and then meets its own object.
-                return bool(_key(stores.read_small(path, _LIMIT) or b"") == key)
+                return False
         return True
 
     def _taken(self) -> dict[str, ObjectStoragePath]:
@@ -162,8 +166,12 @@ class SlotFolder:
 
     def _file(self, name: str) -> ObjectStoragePath:
         # Names of runs and zones have characters that are none for a path.
-        digest = hashlib.sha256(f"{self.scope}\0{self.period.name}".encode()).hexdigest()[:20]
+        digest = _digest(f"{self.scope}\0{self.period.name}")[:20]
         return understand(f"{self.folder.rstrip('/')}/{digest}/{name}", None).path
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _key(content: bytes) -> Any:

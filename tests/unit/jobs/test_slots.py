@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.io.store import attach
 
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.exceptions import SpendLimitError
 from airflow_provider_siliconflow.jobs.slots import SlotFolder
 from airflow_provider_siliconflow.spend_limit import Period
+from tests.unit.archive.moto_s3 import NEEDS_MOTO, new_bucket, s3_server
 
 
 def slots(folder: Path | str, limit: int = 3, scope: str = "DAG a", name: str = "day 2026-11-27 (UTC)") -> SlotFolder:
@@ -106,6 +108,22 @@ def test_a_store_that_creates_nothing_exclusively_fails_closed(tmp_path: Path, m
         slots(tmp_path).claim("task")
 
 
+def test_a_try_killed_before_its_slot_claims_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = stores.create
+
+    def killed(source: Path, path: Any, **kwargs: Any) -> None:
+        if path.name.startswith("slot-"):
+            raise KeyboardInterrupt
+        create(source, path, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "create", killed)
+        with pytest.raises(KeyboardInterrupt):
+            slots(tmp_path, 1).claim("task")
+    assert slots(tmp_path, 1).used() == 0
+    assert slots(tmp_path, 1).claim("task")
+
+
 def test_an_upload_whose_answer_was_lost_is_a_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create = stores.create
 
@@ -138,3 +156,17 @@ def test_a_release_that_fails_is_told_and_never_raises(
     monkeypatch.setattr(stores, "remove", broken)
     slots(tmp_path).release("task")
     assert "stays taken" in caplog.text
+
+
+@NEEDS_MOTO
+def test_of_fifty_at_once_exactly_ten_get_a_slot_on_s3() -> None:
+    with s3_server() as fs:
+        attach("s3", "slots", fs=fs)
+        folder = f"s3://slots@{new_bucket(fs)}/limits"
+        with ThreadPoolExecutor(8) as threads:
+            taken = sum(threads.map(lambda number: slots(folder, 10).claim(f"task {number}"), range(50)))
+        assert taken == 10
+        assert slots(folder, 10).used() == 10
+        mine = next(number for number in range(50) if slots(folder, 10).claim(f"task {number}"))
+        slots(folder, 10).release(f"task {mine}")
+        assert slots(folder, 10).used() == 9
