@@ -48,6 +48,12 @@ def _conn_fields() -> dict[str, Any]:
             "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
             " where `image` comes from a run's conf.",
         ),
+        "spend_limit": _field(
+            "Spend limit",
+            "string",
+            "How many videos all tasks of this connection may submit, as JSON:"
+            ' {"folder": "s3://conn@bucket/limits", "max_videos_per_day": 50, "time_zone": "Asia/Shanghai"}.',
+        ),
         "label": _field(
             "Label",
             "string",

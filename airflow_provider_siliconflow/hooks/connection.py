@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.client.masking import excerpt, mask_text
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.base_url import read_base_url
 from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
+from airflow_provider_siliconflow.spend_limit import SpendLimit, read_spend_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ PRICES = {"api.siliconflow.cn": "2.00 CNY", "api.siliconflow.com": "0.29 USD", "
 _DAY = 86400.0
 #: Fields whose value no message shows: they may carry a key or a password.
 _SECRET_FIELDS = ("api_key", "proxy")
+#: Fields whose errors say all by themselves.
+_TELLING_FIELDS = ("api_key", "image_folders", "label", "spend_limit")
 
 
 def _number(value: Any) -> Any:
@@ -103,6 +106,13 @@ def _folder(value: Any) -> str | None:
     return folder
 
 
+def _spend_limit(value: Any) -> SpendLimit | None:
+    try:
+        return read_spend_limit("spend_limit", value)
+    except InvalidArgumentError as error:
+        raise ValueError(error.message) from None
+
+
 def _text(value: Any) -> str:
     return excerpt(str(value), length=80)
 
@@ -128,6 +138,7 @@ class Settings:
     :param download_min_rate: Bytes a second that a video must come with: its size by this is added to
         ``download_timeout``.
     :param label: The labels of all archived videos, where a task has none of its own.
+    :param spend_limit: How many videos may be submitted by all tasks that use the connection.
     :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
     :param record_folder: Folder for the records of paid videos where Airflow has no task state store or a clear
         deletes it; None for Airflow Variables.
@@ -145,6 +156,7 @@ class Settings:
     download_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 300.0
     download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
     label: Annotated[VideoLabel | None, BeforeValidator(_label)] = None
+    spend_limit: Annotated[SpendLimit | None, BeforeValidator(_spend_limit)] = None
     image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None
     record_folder: Annotated[str | None, BeforeValidator(_folder)] = None
 
@@ -215,5 +227,7 @@ def _described(error: ValidationError) -> list[str]:
         name = str(detail["loc"][0])
         value = "" if name in _SECRET_FIELDS else f" {str(detail['input'])[:60]!r}"
         what = detail["msg"].removeprefix("Value error, ").replace("Input should", "it must")
-        problems.append(what if name in ("api_key", "image_folders", "label") else f"{name}{value}: {what}")
+        problems.append(
+            what if name in ("api_key", "image_folders", "label", "spend_limit") else f"{name}{value}: {what}"
+        )
     return problems

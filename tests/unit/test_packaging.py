@@ -33,10 +33,11 @@ MAY_KNOW = {
     "_airflow": {"billing", "exceptions"},
     "client": {"billing"},
     "label": set(),
-    "hooks": {"_airflow", "billing", "client", "label"},
+    "spend_limit": set(),
+    "hooks": {"_airflow", "billing", "client", "label", "spend_limit"},
     "polling": {"_airflow", "billing", "client", "hooks"},
     "archive": {"_airflow", "label", "billing", "client", "hooks"},
-    "jobs": {"_airflow", "label", "archive", "billing", "client", "hooks", "polling"},
+    "jobs": {"_airflow", "label", "spend_limit", "archive", "billing", "client", "hooks", "polling"},
     "gallery": {"client"},
     "sandbox": {"client"},
     # Each may know the jobs, and what defers its task; no operator may know another (see the test below).

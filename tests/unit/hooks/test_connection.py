@@ -15,6 +15,7 @@ from airflow_provider_siliconflow.hooks.base_url import DEFAULT_BASE_URL
 from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.label import VideoLabel
+from airflow_provider_siliconflow.spend_limit import SpendLimit
 from tests.unit.hooks.fixtures import CONNECTION
 from tests.unit.hooks.scripted_server import KEY
 
@@ -321,3 +322,14 @@ def test_the_label_of_all_videos(monkeypatch: pytest.MonkeyPatch, label: object)
 def test_a_label_that_cannot_be_understood(monkeypatch: pytest.MonkeyPatch, label: object) -> None:
     with pytest.raises(SiliconFlowConfigError, match="label"):
         read(monkeypatch, form(extra={"label": label}))
+
+
+def test_the_spend_limit_of_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"folder": "/data/limits", "max_videos_per_day": 50}
+    assert read(monkeypatch, form(extra={"spend_limit": json.dumps(fields)})).spend_limit == SpendLimit(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limit", [{}, "{", {"folder": "/data"}, 7])
+def test_a_spend_limit_that_cannot_be_understood(monkeypatch: pytest.MonkeyPatch, limit: object) -> None:
+    with pytest.raises(SiliconFlowConfigError, match="spend_limit"):
+        read(monkeypatch, form(extra={"spend_limit": limit}))
