@@ -12,14 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import urlsplit
 
+from tests.proxies.listener import PATIENCE, Listener
 from tests.proxies.losses import Exchange, Lose, Loss, lose_nothing
 from tests.proxies.messages import Request, read_body, read_head, reply, reset
 
-#: Seconds until a connection that hangs is given up.
-PATIENCE = 20.0
 #: Headers that are for one connection only and are not passed on.
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding", "te"}
 #: Makes the answer of the service, as bytes of HTTP, from a request.
@@ -27,7 +25,7 @@ Answerer = Callable[[Request], bytes]
 
 
 @dataclass
-class LossyProxy:
+class LossyProxy(Listener):
     """
     Serve on a loopback port, one request for each connection.
 
@@ -53,22 +51,8 @@ class LossyProxy:
         if self.certificate:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(*self.certificate)
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._listen, daemon=True)]
-        self._threads[0].start()
+        super().__enter__()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(PATIENCE)
 
     @property
     def url(self) -> str:
@@ -79,17 +63,7 @@ class LossyProxy:
         """Count the POSTs to a path that were read whole: those that a service would bill."""
         return sum(seen.whole and seen.method == "POST" and seen.path == path for seen in self.exchanges)
 
-    def _listen(self) -> None:
-        while not self._over.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
         try:
             if self.tls:
@@ -127,7 +101,7 @@ class LossyProxy:
         body = read_body(connection.makefile("rb", buffering=0), length // 2 if cut else length)
         request = Request(head.method, head.target, head.headers, body)
         exchange.whole = not cut and len(body) == length
-        with self._lock:
+        with self.lock:
             self.exchanges.append(exchange)
             self.requests.append(request)
         answer = b""
@@ -151,7 +125,7 @@ class LossyProxy:
         elif loss in (Loss.HALF_BODY, Loss.RST_BODY):
             connection.sendall(head + b"\r\n\r\n" + body[: len(body) // 2])
         elif loss is Loss.HANG:
-            self._over.wait(PATIENCE)
+            self.ended.wait(PATIENCE)
         elif loss is Loss.CUT_UPLOAD_FIN:
             connection.shutdown(socket.SHUT_WR)  # for closing with bytes unread sends a RST
         if loss in (Loss.RST, Loss.RST_BODY, Loss.CUT_UPLOAD_RST):
@@ -161,7 +135,7 @@ class LossyProxy:
 
     def _note(self, exchange: Exchange) -> None:
         if self.journal:
-            with self._lock, self.journal.open("a") as journal:
+            with self.lock, self.journal.open("a") as journal:
                 journal.write(json.dumps(asdict(exchange)) + "\n")
 
 

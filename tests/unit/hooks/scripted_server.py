@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from types import TracebackType
+from dataclasses import dataclass, field, replace
 
-from tests.proxies.messages import Request, reply, reset
+from tests.proxies.listener import PATIENCE, Listener
+from tests.proxies.messages import Request, read_body, read_head, reply, reset
 
 __all__ = ["KEY", "PATIENCE", "Drip", "Request", "Script", "ScriptedServer", "Step", "reply"]
 
 KEY = "sk-" + "k3y" * 16
-#: Seconds until a test that hangs is given up.
-PATIENCE = 20.0
 
 
 class Step:
@@ -48,7 +45,7 @@ Script = bytes | str | Drip | Callable[[Request], bytes]
 
 
 @dataclass
-class ScriptedServer:
+class ScriptedServer(Listener):
     """
     Serve on a free loopback port, one request for each connection.
 
@@ -60,24 +57,6 @@ class ScriptedServer:
     requests: list[Request] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
 
-    def __enter__(self) -> ScriptedServer:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._listen, daemon=True)]
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-
     @property
     def url(self) -> str:
         """Return the base URL of the API."""
@@ -87,17 +66,7 @@ class ScriptedServer:
         """Count the POSTs to a path below the base URL."""
         return sum(request.method == "POST" and request.target == f"/v1{path}" for request in self.requests)
 
-    def _listen(self) -> None:
-        while not self._over.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         with connection:
             connection.settimeout(PATIENCE)
             if self.tls:
@@ -113,11 +82,11 @@ class ScriptedServer:
             request = _read(connection)
             if request is None:
                 return
-            with self._lock:
+            with self.lock:
                 self.requests.append(request)
                 step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             if step == Step.HANG:
-                self._over.wait(PATIENCE)
+                self.ended.wait(PATIENCE)
             elif step == Step.RESET:
                 reset(connection)
             elif isinstance(step, Drip):
@@ -130,7 +99,7 @@ class ScriptedServer:
         try:
             connection.sendall(drip.answer[: drip.at_once])
             for byte in drip.answer[drip.at_once :]:
-                if self._over.wait(drip.pause):
+                if self.ended.wait(drip.pause):
                     return
                 connection.sendall(bytes([byte]))
         except OSError:
@@ -140,15 +109,8 @@ class ScriptedServer:
 def _read(connection: socket.socket) -> Request | None:
     """Return the request, or None if the caller went away first."""
     try:
-        stream = connection.makefile("rb")
-        first = stream.readline().decode("latin-1").split()
-        if len(first) < 2:
-            return None
-        headers = {}
-        while line := stream.readline().decode("latin-1").strip():
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        body = stream.read(int(headers.get("content-length", "0")))
-    except OSError:
+        stream = connection.makefile("rb", buffering=0)
+        head = read_head(stream)
+        return head and replace(head, body=read_body(stream, int(head.headers.get("content-length", "0"))))
+    except (OSError, ValueError):
         return None
-    return Request(first[0], first[1], headers, body)
