@@ -39,6 +39,7 @@ with DAG(
         ],
         model="Wan-AI/Wan2.2-T2V-A14B",  # for those that do not say
         image_size="1280x720",
+        deferrable=True,
         destination=ARCHIVE + "/{{ dag_run.run_after | ds }}/",  # each file is named by its request id
     )
     tell(generate.output)

@@ -27,6 +27,7 @@ with DAG(
         image_size="720x1280",
         destination=ARCHIVE + "/{{ dag_run.run_after | ds }}/",  # a folder: the file is named by the request id
         pool="siliconflow_videos",
+        deferrable=True,
     ).expand(
         prompt=[
             "A lighthouse beam sweeps over a dark sea, long exposure",

@@ -35,6 +35,7 @@ with DAG(
         prompt="{{ params.prompt }}",
         image="{{ params.image }}",
         image_size="1280x720",  # the size nearest to the image's ratio
+        deferrable=True,
     )
     ready = VideoReadySensor(task_id="ready", request_id=submit.output, deferrable=True)
     ArchiveVideoOperator(

@@ -31,6 +31,7 @@ def video(prompt: str) -> None:
         model="Wan-AI/Wan2.2-T2V-A14B",
         prompt=prompt,
         image_size="1280x720",
+        deferrable=True,
     )
     ready = VideoReadySensor(task_id="ready", request_id=submit.output, deferrable=True)
     ArchiveVideoOperator(

@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.polling.decision import (
     Wait,
     WaitResult,
 )
-from airflow_provider_siliconflow.polling.worker import poll_once
+from airflow_provider_siliconflow.polling.worker import pause_after, poll_once
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,6 +47,8 @@ class Archiver:
         self._hook = hook
         self._jobs = jobs
         self._state = state
+        self._waits: dict[str, Wait] = {}
+        self._failures = 0
 
     def record_pending(self) -> None:
         """Write down each request id in hand whose record could not be written before."""
@@ -70,12 +72,26 @@ class Archiver:
         if due:
             run_archive(lambda: self._poll_and_archive(due, rejected))
 
-    def archive_in_worker(self) -> None:
-        """Poll and archive until no video is pending: no triggerer that fails again and again may lose a paid video."""
-        while self._state.pending:
-            left = self._state.deadline - time.time()
-            time.sleep(max(0.0, min(DEFAULT_POKE_INTERVAL, left)))
-            self.archive_ended(self._state.request_ids())
+    def archive_at_next_poll(self, poke_interval: float | None, until: float | None = None) -> None:
+        """
+        Wait in the worker for the next poll of the pending videos, and archive those that are ready then.
+
+        :param poke_interval: Seconds between two polls of a video; None for the default.
+        :param until: Epoch seconds at which to poll at the latest.
+        """
+        now = time.time()
+        ends = [] if until is None else [until]
+        if self._state.pending:
+            interval = DEFAULT_POKE_INTERVAL if poke_interval is None else poke_interval
+            ends += [self._state.deadline, now + pause_after(self._failures, interval)]
+        time.sleep(max(0.0, min(ends) - now))
+        self.archive_ended(self._state.request_ids())
+        self._failures = self._failures + 1 if self._have_polls_failed() else 0
+
+    def _have_polls_failed(self) -> bool:
+        """Return whether the last poll of every pending video failed."""
+        last = [self._waits[request_id].last for request_id in self._state.request_ids()]
+        return bool(last) and all(isinstance(poll, SiliconFlowError) for poll in last)
 
     async def _poll_and_archive(self, due: Mapping[int, PendingVideo], rejected: Collection[str]) -> None:
         results = await self._poll_all(list(due.values()), rejected)
@@ -126,8 +142,11 @@ class Archiver:
         spent = time.time() - CONNECTION_GRACE
 
         async def poll(video: PendingVideo) -> tuple[PollResult | None, WaitResult | None]:
-            since = spent if video.request_id in rejected else None
-            wait = Wait(video.request_id, self._state.deadline, rejected_since=since)
+            # Kept, since a worker that goes on polling must know for how long all polls were rejected.
+            wait = self._waits.setdefault(video.request_id, Wait(video.request_id))
+            wait.deadline = self._state.deadline
+            if video.request_id in rejected:
+                wait.rejected_since = spent
             async with few:
                 result = await asyncio.to_thread(poll_once, self._hook, wait)
             return wait.last, result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,6 +45,7 @@ class BatchOrder:
     :param target: The folder, and what to do about what is in it.
     :param policy: What the user said about paying again.
     :param timeout: Seconds to wait for the videos after the last submit.
+    :param poke_interval: Seconds between two polls of a video; None for the default.
     """
 
     requests: Any
@@ -51,6 +53,7 @@ class BatchOrder:
     target: Target
     policy: ResubmitPolicy
     timeout: float
+    poke_interval: float | None = None
 
 
 @dataclass
@@ -87,24 +90,48 @@ class BatchRun:
         """Return the indexes of what earlier tries have paid for and the list asks for no more."""
         return [index for index, request in enumerate(self.requests) if request.is_withdrawn]
 
-    def prepare(self) -> None:
+    def advance(self) -> float | None:
         """
-        Find out whether the videos could be archived, before any is paid for.
+        Submit what is missing, and archive what is ready by then.
 
-        :raises DestinationError: if they could not.
+        :return: Epoch seconds at which to submit again, if the service accepts no more for now.
+        :raises DestinationError: if the videos could not be archived; nothing more is paid for then.
+        :raises SiliconFlowError: if nothing more can be submitted; it says what happened to the money so far.
         """
-        if not self.problem and self.state.missing(len(self.requests)):
-            self.order.target.prepare()
+        try:
+            wait = self._submit_missing()
+        except SiliconFlowError as error:
+            self.records.push_changed()
+            if self.state.pending or self.state.items:
+                raise SiliconFlowError(f"{error} {self.describe()}") from error
+            if error.billing is None:
+                # It came before the first submit, such as a destination that cannot be used.
+                error.with_billing(Billing.NOT_SUBMITTED)
+            raise
+        submit_at = None if wait is None else time.time() + wait
+        self.archiver.archive_ended(self.submitter.take_unpolled())
+        self.records.push_changed()
+        return submit_at
 
-    def submit_missing(self) -> float | None:
+    def wait_in_worker(self, until: float | None = None) -> None:
         """
-        Submit what is missing, unless an argument is wrong: then nothing more is paid for.
+        Poll and archive, holding the worker, until no video is pending or a time has come.
 
-        :return: Seconds after which to go on, if the service accepts no more for now.
+        :param until: Epoch seconds; None to go on until no video is pending.
         """
+        while self.state.pending if until is None else time.time() < until:
+            self.archiver.archive_at_next_poll(self.order.poke_interval, until)
+            self.records.push_changed()
+
+    def _submit_missing(self) -> float | None:
+        """Submit, unless an argument is wrong; return the seconds after which to submit again, if any are left."""
+        missing = self.state.missing(len(self.requests))
+        if not missing:
+            return None
         if not self.problem:
+            self.order.target.prepare()
             return self.submitter.submit_missing()
-        for index in self.state.missing(len(self.requests)):
+        for index in missing:
             item = BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=self.problem)
             self.state.complete(item)
         return None

@@ -198,7 +198,9 @@ class VideoJob:
         assert self._request, "prepared before"
         self.is_submitting = True
         try:
-            made, self.is_recorded = submit(self.hook, self._request, self.store, self.intent, self.policy)
+            # The times of this submit: an earlier one of this job may have been rejected long ago.
+            intent = self.intent.model_copy(update={"intent_at": now()})
+            made, self.is_recorded = submit(self.hook, self._request, self.store, intent, self.policy)
         finally:
             self.is_submitting = False
         self.record = made

@@ -102,9 +102,10 @@ def _signed(path: Path, target: Path, key: SigningKey, model: str | None) -> tup
 
 def has_c2pa(path: Path) -> bool:
     """
-    Return whether an MP4 file has content credentials.
+    Look for content credentials in an MP4 file.
 
     :param path: A local file.
+    :return: Whether it has any.
     """
     with path.open("rb") as file:
         overlap = b""

@@ -29,6 +29,7 @@ def find(text: str, name: str | None, size: int) -> FreeTypeFont:
     :param text: The text.
     :param name: Path or file name of the font; None to try those that are known to have Chinese.
     :param size: In pixels.
+    :return: The font, loaded.
     :raises VideoLabelError: if there is none, or if it lacks a character.
     """
     missing: dict[str, str] = {}

@@ -88,6 +88,7 @@ def with_label(metadata: Mapping[str, str], label: Mapping[str, Any] | str) -> d
 
     :param metadata: That of the video.
     :param label: The JSON object, or the text of a label that is kept.
+    :return: Texts, by their keys in the container.
     """
     kept = {name: value for name, value in metadata.items() if name not in _OF_THE_MUXER}
     return kept | {KEY: label if isinstance(label, str) else json.dumps(label, ensure_ascii=False)}

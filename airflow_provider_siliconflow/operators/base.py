@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_siliconflow._airflow.names import conf
 from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import NextStep
@@ -40,6 +41,8 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
     Base of the operators that submit videos.
 
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    :param deferrable: Wait in the triggerer, or else in the worker; by default as ``[operators] default_deferrable``
+        says.
     :param submit_timeout: Seconds, or a ``timedelta``, for which a submit that is rejected temporarily is tried again.
     :param on_unknown_submit: What a retry does where submitting may pay for the same video twice: ``fail``, or
         ``resubmit``.
@@ -50,6 +53,7 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
     operator_extra_links = (VideoLink(),)
     #: What the arguments are that :meth:`check_arguments` checks, where they are not given.
     argument_defaults: ClassVar[Mapping[str, Any]] = {
+        "deferrable": conf.getboolean("operators", "default_deferrable", fallback=False),
         "submit_timeout": 3600,
         "on_unknown_submit": "fail",
         "reuse_on_clear": False,
@@ -59,6 +63,7 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         self,
         *,
         siliconflow_conn_id: str = "siliconflow_default",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         submit_timeout: timedelta | float = 3600,
         on_unknown_submit: OnUnknownSubmit = "fail",
         reuse_on_clear: bool = False,
@@ -66,6 +71,7 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.siliconflow_conn_id = siliconflow_conn_id
+        self.deferrable = deferrable
         self.submit_timeout = submit_timeout
         self.on_unknown_submit = on_unknown_submit
         self.reuse_on_clear = reuse_on_clear
@@ -84,6 +90,7 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
 
         :raises InvalidArgumentError: for the first that cannot be understood.
         """
+        flag("deferrable", self.deferrable)
         seconds("submit_timeout", self.submit_timeout)
         one_of("on_unknown_submit", self.on_unknown_submit, ("fail", "resubmit"))
         flag("reuse_on_clear", self.reuse_on_clear)

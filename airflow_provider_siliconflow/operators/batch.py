@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import owner_of
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, manifest
@@ -31,7 +31,7 @@ _MAX_MIN_WAIT = 120.0
 
 class GenerateVideoBatchOperator(PaidVideoOperator):
     """
-    Submit a list of videos, wait for all with one trigger, archive each as it gets ready; return a manifest.
+    Submit a list of videos, wait for all, archive each as it gets ready; return a manifest.
 
     A bad request never costs the others: what became of each is in its item of the manifest (``index``, ``state``,
     ``billing``, ``request_id``, ``path``, ``reason``, ``cost``). The list that a try begins with holds until its end. A
@@ -46,9 +46,11 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     :param model: For requests that do not say.
     :param image_size: For requests that do not say.
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    :param deferrable: Wait in the triggerer, with one trigger for all, or else in the worker; by default as
+        ``[operators] default_deferrable`` says.
     :param if_exists: What to do if another video is at a destination: ``fail``, ``skip`` or ``overwrite``.
-    :param poke_interval: Seconds, or a ``timedelta``, between two polls of a video; None to learn it from what past
-        videos took.
+    :param poke_interval: Seconds, or a ``timedelta``, between two polls of a video. By default, a deferred wait polls
+        when a poll is worth it, by what past videos took; a worker polls every 15 s.
     :param timeout: Seconds, or a ``timedelta``, to wait for the videos after the last submit.
     :param submit_timeout: Seconds, or a ``timedelta``, for which submits that are rejected temporarily are tried again.
     :param on_unknown_submit: As for ``SubmitVideoOperator``; with ``resubmit`` the task fails at its end while it has
@@ -167,7 +169,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         self.log.warning("Waiting for the videos in the triggerer failed: %s", error_text)
         if not is_last:
             return self._advance(context, run)
-        run.archiver.archive_in_worker()
+        run.wait_in_worker()
         for index in run.state.missing(len(run.requests)):
             reason = f"Waiting to submit failed: {error_text} (is a triggerer running?)"
             run.state.complete(BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=reason))
@@ -207,25 +209,17 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             Target(folder, self.if_exists, owner_of(context), self.probe_destination),
             self.policy(),
             seconds("timeout", self.timeout),
+            optional_seconds("poke_interval", self.poke_interval),
         )
 
     def _advance(self, context: Context, run: BatchRun) -> dict[str, Any]:
-        try:
-            run.prepare()
-            wait = run.submit_missing()
-        except SiliconFlowError as error:
-            run.records.push_changed()
-            if not run.state.pending and not run.state.items:
-                if error.billing is None:
-                    # It came before the first submit, such as a destination that cannot be used.
-                    error.with_billing(Billing.NOT_SUBMITTED)
-                raise
-            raise SiliconFlowError(f"{error} {run.describe()}") from error
-        run.archiver.archive_ended(run.submitter.take_unpolled())
-        run.records.push_changed()
-        if run.state.pending or wait is not None:
-            self._defer(context, run, wait)
-        return self._end(context, run)
+        while True:
+            submit_at = run.advance()
+            if not run.state.pending and submit_at is None:
+                return self._end(context, run)
+            if self.deferrable:
+                self._defer(context, run, submit_at)
+            run.wait_in_worker(submit_at)
 
     def _end(self, context: Context, run: BatchRun) -> dict[str, Any]:
         run.records.push_changed()
@@ -246,7 +240,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             raise error
         return result
 
-    def _defer(self, context: Context, run: BatchRun, wait: float | None) -> NoReturn:
+    def _defer(self, context: Context, run: BatchRun, submit_at: float | None) -> NoReturn:
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
         from airflow_provider_siliconflow.triggers.batch import VideoBatchTrigger
@@ -254,7 +248,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         run.archiver.record_pending()
         now, state = time.time(), run.state
         ends = [state.deadline] if state.pending else []
-        wake_at = min([*ends, *([now + wait] if wait is not None else [])])
+        wake_at = min(ends if submit_at is None else [*ends, submit_at])
         models = {video.model for video in state.pending.values()}
         self.log.info("%s videos pending, %s requests decided.", len(state.pending), len(state.items))
         self.defer(
@@ -264,7 +258,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
                 state.deadline,
                 wake_at,
                 state=state.to_json(),
-                poke_interval=optional_seconds("poke_interval", self.poke_interval),
+                poke_interval=run.order.poke_interval,
                 model=models.pop() if len(models) == 1 else None,
                 # Whatever the triggerer's clock says; a video that gets ready meanwhile is not held up.
                 min_wait=min(max(wake_at - now, 0.0), _MAX_MIN_WAIT),

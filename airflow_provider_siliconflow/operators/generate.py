@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 class GenerateVideoOperator(SubmittingOperator):
     """
-    Submit a video, wait for it in the triggerer and archive it, in one task; return its path.
+    Submit a video, wait for it and archive it, in one task; return its path.
 
     Re-attaches to its own video after any crash. A video that failed is paid for: a retry submits anew. A video that is
     not ready in time stays on record: a retry polls it again. Takes the parameters of
@@ -40,7 +40,6 @@ class GenerateVideoOperator(SubmittingOperator):
         and claimed before anything is paid.
     :param if_exists: What to do if another video is there: ``fail``, ``skip`` (nothing is paid then) or
         ``overwrite``.
-    :param deferrable: Wait in the triggerer, the default, or in the worker.
     :param poke_interval: Seconds, or a ``timedelta``, between two polls. By default, a deferred wait polls when a poll
         is worth it, by what past videos took; a worker polls every 15 s.
     :param timeout: Seconds, or a ``timedelta``, to wait for the video.
@@ -55,7 +54,6 @@ class GenerateVideoOperator(SubmittingOperator):
         "timeout": 1800,
         "poke_interval": None,
         "if_exists": "fail",
-        "deferrable": True,
         "probe_destination": True,
     }
 
@@ -64,7 +62,6 @@ class GenerateVideoOperator(SubmittingOperator):
         *,
         destination: str | PurePath | ObjectStoragePath,
         if_exists: IfExists = "fail",
-        deferrable: bool = True,
         poke_interval: timedelta | float | None = None,
         timeout: timedelta | float = 1800,
         probe_destination: bool = True,
@@ -73,7 +70,6 @@ class GenerateVideoOperator(SubmittingOperator):
         super().__init__(**kwargs)
         self.destination = destination
         self.if_exists = if_exists
-        self.deferrable = deferrable
         self.poke_interval = poke_interval
         self.timeout = timeout
         self.probe_destination = probe_destination
@@ -88,7 +84,6 @@ class GenerateVideoOperator(SubmittingOperator):
         seconds("timeout", self.timeout)
         optional_seconds("poke_interval", self.poke_interval)
         one_of("if_exists", self.if_exists, ("fail", "skip", "overwrite"))
-        flag("deferrable", self.deferrable)
         flag("probe_destination", self.probe_destination)
 
     def execute(self, context: Context) -> str:

@@ -17,8 +17,8 @@ class SubmitVideoOperator(SubmittingOperator):
 
     The intent is written to Airflow's task state store (3.3 and later) before the submit and the request id right
     after it, so that a retry re-attaches to the video it has paid for. While the service rejects the submit temporarily
-    (429, 503, no connection), the task defers itself. Pushes the XCom ``submission``: ``request_id``, ``model``,
-    ``host``, ``trace_id``, ``submitted_at`` (ISO 8601).
+    (429, 503, no connection), the task waits, in the triggerer if it is ``deferrable``. Pushes the XCom ``submission``:
+    ``request_id``, ``model``, ``host``, ``trace_id``, ``submitted_at`` (ISO 8601).
 
     :param prompt: What to show; the vendor's guide advises fewer than 200 words.
     :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
@@ -27,6 +27,8 @@ class SubmitVideoOperator(SubmittingOperator):
     :param image: For image-to-video: an http(s) URL, a data URI, a local path or any object-storage URI.
     :param seed: A number that makes the result repeatable.
     :param siliconflow_conn_id: Airflow connection of type ``siliconflow``.
+    :param deferrable: Wait in the triggerer, or else in the worker; by default as ``[operators] default_deferrable``
+        says.
     :param submit_timeout: Seconds, or a ``timedelta``, for which a submit that is rejected temporarily is tried again.
     :param on_unknown_submit: What a retry does where submitting may pay for the same video twice: ``fail``, or
         ``resubmit``.

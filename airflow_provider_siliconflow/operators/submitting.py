@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
@@ -104,7 +104,9 @@ class SubmittingOperator(PaidVideoOperator):
 
     def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:
         """
-        Submit a prepared job; defer the task where the service rejects it temporarily.
+        Submit a prepared job; where the service rejects it temporarily, wait and submit again.
+
+        A worker waits here; a deferrable task leaves it and begins anew in ``resume_submit``.
 
         :param context: The task's context.
         :param job: The job, prepared.
@@ -112,15 +114,18 @@ class SubmittingOperator(PaidVideoOperator):
         :param rejections: Rejections so far.
         :raises SiliconFlowError: if there is no video.
         """
-        try:
-            job.submit()
-        except SiliconFlowError as error:
-            if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
+        while True:
+            try:
+                job.submit()
+            except SiliconFlowError as error:
+                rejections += 1
+                wait = self._seconds_to_wait(job, error, since, rejections)
                 push(context, with_error(describe(job), error))
-                self._defer_submit(job, error, since, rejections + 1)
-            if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
-                job.release()
-            raise
+            else:
+                return
+            if self.deferrable:
+                self._defer_submit(since, rejections, wait)
+            time.sleep(wait)
 
     def push_submission(self, context: Context, job: VideoJob) -> None:
         """
@@ -167,16 +172,22 @@ class SubmittingOperator(PaidVideoOperator):
         self.sweep_on_success(store)
         return store
 
-    def _defer_submit(self, job: VideoJob, error: SiliconFlowError, since: float, rejections: int) -> NoReturn:
+    def _seconds_to_wait(self, job: VideoJob, error: SiliconFlowError, since: float, rejections: int) -> float:
+        """Return when to submit again; raise where that is of no use, with the destination free if nothing is paid."""
+        try:
+            if classify_failure(Route.SUBMIT, error) is FailureKind.RETRY:
+                return self.give_up_or_wait(error, since=since, rejections=rejections)
+            raise error
+        except SiliconFlowError as final:
+            if final.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
+                job.release()
+            raise
+
+    def _defer_submit(self, since: float, rejections: int, wait: float) -> NoReturn:
         """Leave the worker until the service may accept the submit, so that waiting costs neither slot nor retry."""
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.submit import SubmitRetryTrigger
 
-        try:
-            wait = self.give_up_or_wait(error, since=since, rejections=rejections)
-        except SubmitRejectedError:
-            job.release()
-            raise
         self.defer(
             trigger=SubmitRetryTrigger(time.time() + wait, since, rejections, wait),
             method_name="resume_submit",

@@ -32,7 +32,7 @@ def submit_all(sandbox: Sandbox, folder: Path, submits: int, start: float) -> in
     from tests.unit.worker import MODEL, TaskRun, in_dag
 
     prompts = [f"video {number}" for number in range(submits)]
-    request = {"model": MODEL, "image_size": "1280x720", "destination": str(folder)}
+    request = {"model": MODEL, "image_size": "1280x720", "destination": str(folder), "deferrable": True}
     run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=prompts, **request))
     processes = 0
     while sandbox.ledger().accepted < submits:

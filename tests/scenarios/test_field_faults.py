@@ -36,7 +36,8 @@ CUT_EMOJI = "x" * 5000 + "\ud83d"
 
 def task(kind: str, folder: Path, default_args: dict[str, Any] | None = None, **arguments: Any) -> TaskRun:
     """Return a task of a kind; a batch's fields of a request are those of its one request."""
-    with DAG("a_dag", schedule=None, default_args=default_args or {}, params={"absent": None}):
+    default_args = {"deferrable": True, **(default_args or {})}
+    with DAG("a_dag", schedule=None, default_args=default_args, params={"absent": None}):
         if kind == "submit":
             return TaskRun(SubmitVideoOperator(task_id="video", **REQUEST | arguments))
         if kind == "generate":

@@ -28,7 +28,7 @@ from tests.unit.worker import MODEL, TaskRun, in_dag
 pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 
 TIMEOUT, FAILURE = TriggerFailureReason.TRIGGER_TIMEOUT, TriggerFailureReason.TRIGGER_FAILURE
-REQUEST = {"model": MODEL, "image_size": "1280x720", "retries": 2}
+REQUEST: dict[str, Any] = {"model": MODEL, "image_size": "1280x720", "deferrable": True, "retries": 2}
 PACE = {"poke_interval": 0.01}
 VARIANTS = ("sensor", "one task")
 
@@ -198,11 +198,12 @@ def test_a_batch_whose_trigger_fails_again_and_again_is_waited_for_in_the_worker
         sandbox.advance(seconds)
 
     monkeypatch.setattr(batch_archive, "time", SimpleNamespace(time=time.time, sleep=sleep))
-    given = REQUEST | PACE | {"retries": 0}
+    given = REQUEST | {"poke_interval": 15, "retries": 0}
     run = TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a", "b"], destination=str(tmp_path), **given))
     assert run.work().state == "deferred"
     for _ in range(2):
         assert run.fail_deferral(FAILURE).state == "deferred"
     assert run.fail_deferral(FAILURE).state == "success"
     assert 2 <= len(sleeps) <= 60
+    assert set(sleeps) == {15}
     assert sandbox.ledger().billed == 2

@@ -30,21 +30,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "deferred": {"deferrable": True},
     "one task": {"deferrable": True},
     "one task, in the worker": {"deferrable": False},
-    "batch": {},
+    "batch": {"deferrable": True},
+    "batch, in the worker": {"deferrable": False},
 }
-IN_WORKER = ("poke", "one task, in the worker")
+IN_WORKER = ("poke", "one task, in the worker", "batch, in the worker")
 #: Say something of the account, and nothing of the video.
 ACCOUNT = (401, 402, 403)
 PERMANENT = (302, 400, 404, 405, 410, 451)
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch, variant: str) -> None:
     package = "airflow_provider_siliconflow"
     monkeypatch.setattr(f"{package}.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
     monkeypatch.setattr(f"{package}.triggers.batch.COALESCE_SECONDS", 0.0)
     monkeypatch.setattr(f"{package}.polling.poller.RENEWAL", 0.05)
-    monkeypatch.setattr(f"{package}.polling.decision.REJECTION_GRACE", 0.4)
+    # A worker polls a list at its interval; all others repeat a rejected poll soon, or do not wait for real time.
+    grace = 50.0 if variant == "batch, in the worker" else 0.4
+    monkeypatch.setattr(f"{package}.polling.decision.REJECTION_GRACE", grace)
     for name in ("scheduler._BACKOFF", "worker._FAILED_PAUSE"):
         monkeypatch.setattr(f"{package}.polling.{name}", 0.0)
     for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):
@@ -59,7 +62,7 @@ def task(variant: str, folder: Path, retries: int) -> TaskRun:
         request_id = SiliconFlowHook().submit_video(VideoRequest(MODEL, "a cat", "1280x720")).request_id
         return TaskRun(in_dag(VideoReadySensor, request_id=request_id, **given))
     given |= {"model": MODEL, "image_size": "1280x720"}
-    if variant == "batch":
+    if variant.startswith("batch"):
         return TaskRun(in_dag(GenerateVideoBatchOperator, requests=["a cat"], destination=f"{folder}/", **given))
     return TaskRun(in_dag(GenerateVideoOperator, prompt="a cat", destination=f"{folder}/clip.mp4", **given))
 

@@ -46,6 +46,7 @@ def environment_of(stack: Stack) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database_url(stack),
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(stack.home / "logs"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_SILICONFLOW_DEFAULT": json.dumps(connection),

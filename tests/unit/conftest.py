@@ -12,7 +12,9 @@ from types import SimpleNamespace
 import airflow.sdk.bases.sensor
 import pytest
 
-from airflow_provider_siliconflow.operators import base, generate, submit, submitting
+from airflow_provider_siliconflow.jobs import batch as batch_state
+from airflow_provider_siliconflow.jobs import batch_archive, batch_run, batch_submit
+from airflow_provider_siliconflow.operators import base, batch, generate, submit, submitting
 from airflow_provider_siliconflow.polling import worker
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
@@ -49,6 +51,8 @@ def clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
     random.seed(1)
     clock = Clock(sandbox)
     for module in (base, submitting, submit, generate, submit_later, worker, resume, video, airflow.sdk.bases.sensor):
+        monkeypatch.setattr(module, "time", clock)
+    for module in (batch, batch_state, batch_run, batch_submit, batch_archive):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(submit_later, "asyncio", SimpleNamespace(sleep=clock.sleep_on_loop))
     return clock

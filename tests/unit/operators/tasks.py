@@ -14,7 +14,12 @@ from tests.unit.worker import MODEL, Report, TaskRun, in_dag
 #: Seconds after which the sandbox has finished any video.
 FINISHED_AFTER = 600
 FAILS = "a cat [fail: too dark]"
-REQUEST: dict[str, Any] = {"prompt": "a {{ params.what }}", "model": MODEL, "image_size": "1280x720"}
+REQUEST: dict[str, Any] = {
+    "prompt": "a {{ params.what }}",
+    "model": MODEL,
+    "image_size": "1280x720",
+    "deferrable": True,
+}
 
 
 def submitting(**arguments: Any) -> TaskRun:

@@ -123,7 +123,11 @@ def test_three_mapped_tasks_make_and_archive_a_video_for_each_prompt(sandbox: Sa
 def test_one_mapped_task_makes_and_archives_a_video_for_each_prompt(sandbox: Sandbox, tmp_path: Path) -> None:
     with DAG("a_dag", schedule=None):
         generate = GenerateVideoOperator.partial(
-            task_id="generate", model=MODEL, image_size="1280x720", destination=f"{tmp_path}/{{{{ ti.map_index }}}}.mp4"
+            deferrable=True,
+            task_id="generate",
+            model=MODEL,
+            image_size="1280x720",
+            destination=f"{tmp_path}/{{{{ ti.map_index }}}}.mp4",
         ).expand(prompt=["a cat", "a dog"])
     runs = mapped_runs(generate, 2)
     assert [run.work().state for run in runs] == ["deferred"] * 2

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
-from airflow_provider_siliconflow.jobs import batch as batch_state
-from airflow_provider_siliconflow.jobs import batch_archive, batch_submit
-from airflow_provider_siliconflow.operators import base, batch
+from airflow_provider_siliconflow.jobs import batch_submit
 from tests.unit.conftest import Clock
 
 
@@ -21,8 +17,5 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def patient(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let the worker try again at a rejected submit, on a clock that nobody waits for."""
-    time = SimpleNamespace(time=clock.time, monotonic=clock.time, sleep=clock.sleep)
-    for module in (base, batch, batch_state, batch_submit, batch_archive):
-        monkeypatch.setattr(module, "time", time)
     monkeypatch.setattr(batch_submit, "_PATIENCE", 45.0)
     return clock

@@ -15,7 +15,7 @@ FAILS = "a cat [fail: too dark]"
 
 
 def batching(folder: Path, requests: Any, **arguments: Any) -> TaskRun:
-    defaults = {"model": MODEL, "image_size": "1280x720", "retries": 3, "poke_interval": 0.01}
+    defaults = {"model": MODEL, "image_size": "1280x720", "deferrable": True, "retries": 3, "poke_interval": 0.01}
     return TaskRun(
         in_dag(GenerateVideoBatchOperator, requests=requests, destination=str(folder), **defaults | arguments)
     )
