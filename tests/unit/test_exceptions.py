@@ -10,7 +10,6 @@ import pytest
 
 from airflow_provider_siliconflow import exceptions
 from airflow_provider_siliconflow._airflow.names import AirflowException, AirflowFailException
-from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowAPIError,
     SiliconFlowConnectionError,
@@ -55,13 +54,6 @@ def test_every_error_is_an_airflow_exception_and_can_be_made_of_a_message(kind: 
     assert "what happened" in str(error)
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy)) == (kind, str(error))
-
-
-def test_the_truth_about_the_money_comes_last() -> None:
-    error = SiliconFlowError("It broke.")
-    assert str(error) == "It broke."
-    error.with_billing(Billing.NOT_SUBMITTED)
-    assert str(error) == "It broke. Nothing was submitted, nothing is billed."
 
 
 def test_facts_are_kept_and_said() -> None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 
-from airflow_provider_siliconflow.provider_info import get_provider_info
 from tests.conftest import ROOT
 
 PACKAGE = "airflow_provider_siliconflow"
@@ -48,11 +43,6 @@ MAY_KNOW = {
 HTTP_LIBRARIES = ("aiohttp", "httpx", "requests", "urllib3")
 
 
-def _schema(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((files("airflow") / name).read_text())
-    return schema
-
-
 def _imports(source: Path) -> Iterator[str]:
     """Yield the full names that a module imports, at its top or inside its functions."""
     for node in ast.walk(ast.parse(source.read_text())):
@@ -68,30 +58,6 @@ def _modules_after(code: str) -> set[str]:
     script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines())
-
-
-def test_provider_info_is_what_airflow_reads() -> None:
-    jsonschema.validate(get_provider_info(), _schema("provider_info.schema.json"))
-
-
-def test_connection_form_is_what_airflow_reads() -> None:
-    schema = _schema("provider.yaml.schema.json")
-    jsonschema.validate(get_provider_info()["connection-types"], schema["properties"]["connection-types"])
-
-
-def test_airflow_finds_hook_widgets_and_behaviours() -> None:
-    from airflow.providers_manager import ProvidersManager
-    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
-
-    hook = ProvidersManagerTaskRuntime().hooks["siliconflow"]
-    assert hook
-    assert hook.package_name == "airflow-provider-siliconflow"
-    assert hook.hook_name == "SiliconFlow"
-    (connection,) = get_provider_info()["connection-types"]
-    manager = ProvidersManager()
-    widgets = {name.removeprefix("extra__siliconflow__") for name in manager.connection_form_widgets}
-    assert set(connection["conn-fields"]) <= widgets
-    assert manager.field_behaviours["siliconflow"]["relabeling"] == connection["ui-field-behaviour"]["relabeling"]
 
 
 def test_discovery_imports_nothing_but_the_package() -> None:

@@ -4,80 +4,19 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_siliconflow.exceptions import SiliconFlowConfigError
-from airflow_provider_siliconflow.hooks.base_url import DEFAULT_BASE_URL
 from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.label import VideoLabel
 from airflow_provider_siliconflow.spend_limit import SpendLimit
+from tests.unit.hooks.connections import form, read
 from tests.unit.hooks.fixtures import CONNECTION
 from tests.unit.hooks.scripted_server import KEY
-
-
-def read(monkeypatch: pytest.MonkeyPatch, connection: str) -> Settings:
-    monkeypatch.setenv(CONNECTION, connection)
-    return SiliconFlowHook().settings
-
-
-def form(**fields: Any) -> str:
-    return json.dumps({"conn_type": "siliconflow", "password": KEY} | fields)
-
-
-CN, COM = "https://api.siliconflow.cn/v1", "https://api.siliconflow.com/v1"
-
-
-@pytest.mark.parametrize(
-    ("connection", "base_url"),
-    [
-        (form(), DEFAULT_BASE_URL),
-        (form(host=""), DEFAULT_BASE_URL),
-        (form(host=CN), CN),
-        (form(host=f"{CN}/"), CN),
-        (form(host=f" {CN}// "), CN),
-        (form(host="https://api.siliconflow.com"), COM),
-        (form(host="https://api.siliconflow.com/"), COM),
-        (form(host="api.siliconflow.com"), COM),
-        (form(host="api.siliconflow.com/v1/"), COM),
-        (form(host="https://api.ap.siliconflow.com/v2"), "https://api.ap.siliconflow.com/v2"),
-        (form(host="http://127.0.0.1:8765/v1"), "http://127.0.0.1:8765/v1"),
-        (form(host="http://127.0.0.1:8765/com/v1/"), "http://127.0.0.1:8765/com/v1"),
-        (form(host="http://127.0.0.1", port=8765), "http://127.0.0.1:8765/v1"),
-        (form(host="http://127.0.0.1/v2", port=8765), "http://127.0.0.1:8765/v2"),
-        (form(host="http://127.0.0.1:8765", port=1), "http://127.0.0.1:8765/v1"),
-        (form(host="127.0.0.1", port=0, schema="/v3/"), "https://127.0.0.1/v3"),
-        (form(host="https://user:word@api.siliconflow.cn/v1"), CN),
-        (form(host="http://[::1]:8765/v1"), "http://[::1]:8765/v1"),
-        (form(host="api.siliconflow.com", schema="https"), COM),
-        (form(host="api.siliconflow.com", schema="HTTPS", port=443), "https://api.siliconflow.com:443/v1"),
-        (form(host="127.0.0.1", schema="http", port=8765), "http://127.0.0.1:8765/v1"),
-        (form(host="127.0.0.1/v2", schema="http", port=8765), "http://127.0.0.1:8765/v2"),
-        (form(host="https://api.siliconflow.com", schema="http"), COM),
-        (form(host="api.siliconflow.com", schema="v2"), "https://api.siliconflow.com/v2"),
-        (form(schema="https"), DEFAULT_BASE_URL),
-        (form(host="https://视频.example/v1"), "https://xn--cy2a840a.example/v1"),
-        (f"siliconflow://:{KEY}@api.siliconflow.com/https", COM),
-        (f"siliconflow://:{KEY}@127.0.0.1:8765/http", "http://127.0.0.1:8765/v1"),
-        (f"siliconflow://https://:{KEY}@api.siliconflow.com", COM),
-        (f"siliconflow://:{KEY}@", DEFAULT_BASE_URL),
-        (f"siliconflow://:{KEY}@/", DEFAULT_BASE_URL),
-        (f"siliconflow://:{KEY}@api.siliconflow.com", COM),
-        (f"siliconflow://:{KEY}@api.siliconflow.com/", COM),
-        (f"siliconflow://:{KEY}@api.siliconflow.com/v1", COM),
-        (f"siliconflow://:{KEY}@api.siliconflow.com:443/v1", "https://api.siliconflow.com:443/v1"),
-        (f"siliconflow://:{KEY}@{quote(CN, safe='')}", CN),
-        (f"siliconflow://:{KEY}@{quote('http://127.0.0.1', safe='')}:8765/v1", "http://127.0.0.1:8765/v1"),
-        (f"siliconflow://:{KEY}@{quote('http://127.0.0.1:8765/v1', safe='')}", "http://127.0.0.1:8765/v1"),
-    ],
-)
-def test_every_form_of_a_host(monkeypatch: pytest.MonkeyPatch, connection: str, base_url: str) -> None:
-    settings = read(monkeypatch, connection)
-    assert (settings.base_url, settings.api_key) == (base_url, KEY)
 
 
 @pytest.mark.parametrize(
@@ -211,23 +150,6 @@ def test_all_that_is_wrong_is_named_at_once_and_no_key_in_it(monkeypatch: pytest
 @pytest.mark.parametrize("encode", [json.dumps, lambda extra: json.dumps(json.dumps(extra)), dict])
 def test_an_extra_that_was_encoded_twice_is_read(monkeypatch: pytest.MonkeyPatch, encode: Any) -> None:
     assert read(monkeypatch, form(extra=encode({"timeout": 7}))).timeout == 7
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        *("http://localhost:8765", "http://sandbox", "http://127.0.0.2/v1", "http://10.1.2.3", "http://[fd00::1]/v1"),
-        *("http://sandbox.internal", "http://a.svc.cluster.local/v1", "http://api.test"),
-    ],
-)
-def test_plain_http_within_a_private_network(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    assert read(monkeypatch, form(host=host)).base_url.startswith("http://")
-
-
-def test_plain_http_to_a_public_host_by_consent(monkeypatch: pytest.MonkeyPatch) -> None:
-    for word in (True, "true", "yes", 1):
-        settings = read(monkeypatch, form(host="http://api.siliconflow.cn/v1", extra={"allow_http": word}))
-        assert settings.base_url == "http://api.siliconflow.cn/v1"
 
 
 def test_settings_show_neither_key_nor_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

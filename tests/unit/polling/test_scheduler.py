@@ -3,53 +3,16 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
-from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, SiliconFlowRateLimitError
-from airflow_provider_siliconflow.polling.decision import WaitRequest
-from airflow_provider_siliconflow.polling.estimator import new_estimators
+from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
 from airflow_provider_siliconflow.polling.job import PollJob
-from airflow_provider_siliconflow.polling.rate_limit import RateLimit
-from airflow_provider_siliconflow.polling.scheduler import MAX_THRESHOLD, PollScheduler
-
-PENDING = VideoStatus("id", VideoState.IN_PROGRESS)
-
-
-@dataclass
-class Drive:
-    """Walk an scheduler through time: every poll is answered at once, and tells that nothing is ready."""
-
-    scheduler: PollScheduler
-    now: float = 0.0
-    polls: list[tuple[float, str]] = field(default_factory=list)
-
-    def until(self, end: float) -> None:
-        while (next_wakeup := self.scheduler.next_wakeup(self.now)) is not None and next_wakeup <= end:
-            self.now = next_wakeup
-            for _ in range(1000):
-                wait = self.scheduler.pop_due(self.now)
-                if not wait:
-                    break
-                self.polls.append((self.now, wait.request_id))
-                self.scheduler.record_poll(wait, PENDING, sent=self.now, now=self.now)
-                self.scheduler.requeue(wait)
-        self.now = end
-
-
-def scheduler(per_minute: float = 1e9) -> PollScheduler:
-    return PollScheduler(RateLimit(per_minute, 30.0), new_estimators())
-
-
-def add(scheduler: PollScheduler, request_id: str = "v", now: float = 0.0, waited: float = 0.0, left: float = 1e6,
-        interval: float | None = None) -> PollJob:  # fmt: skip
-    request = WaitRequest(request_id, waited=waited, first=10.0, left=left, interval=interval)
-    return scheduler.add(request, now=now)
+from airflow_provider_siliconflow.polling.scheduler import MAX_THRESHOLD
+from tests.unit.polling.drive import PENDING, Drive, add, scheduler
 
 
 def test_nobody_waits_nobody_is_due() -> None:
@@ -177,84 +140,3 @@ def test_a_failed_poll_is_tried_again_later_and_later() -> None:
 
 
 # --- the rate limit --------------------------------------------------------------------------------------------------
-
-
-def spend_all(rate_limit: RateLimit, now: float) -> int:
-    spent = 0
-    while rate_limit.next(now) <= now:
-        rate_limit.spend(now)
-        spent += 1
-    return spent
-
-
-def test_a_second_of_calls_is_saved_up_at_most() -> None:
-    rate_limit = RateLimit(600.0, 30.0)
-    assert spend_all(rate_limit, 1000.0) == 10
-    assert rate_limit.next(1000.0) == pytest.approx(1000.1)
-    assert spend_all(rate_limit, 5000.0) == 10
-
-
-def test_a_rate_below_one_a_second_still_allows_a_call() -> None:
-    rate_limit = RateLimit(6.0, 30.0)
-    assert spend_all(rate_limit, 0.0) == 1
-    assert rate_limit.next(0.0) == pytest.approx(10.0)
-
-
-def test_a_throttled_call_pauses_all_and_halves_the_rate() -> None:
-    rate_limit = RateLimit(600.0, 30.0)
-    rate_limit.on_throttled(100.0, 99.0, retry_after=7.0)
-    assert rate_limit.next(100.0) == 107.0
-    assert spend_all(rate_limit, 107.0) == 1
-    assert rate_limit.next(107.0) == pytest.approx(107.2, abs=0.02)
-    spend_all(rate_limit, 107.0 + 400)
-    assert rate_limit.next(507.0) == pytest.approx(507.1)
-
-
-def test_throttled_calls_under_way_count_once() -> None:
-    rate_limit = RateLimit(600.0, 30.0)
-    for _ in range(50):
-        rate_limit.on_throttled(100.0, 99.0)
-    assert rate_limit.next(100.0) <= 101.25
-
-
-def test_pauses_double_up_to_the_longest_and_start_anew_after_an_answer() -> None:
-    rate_limit = RateLimit(600.0, 30.0)
-    now, pauses = 0.0, []
-    for _ in range(8):
-        rate_limit.on_throttled(now, now, slower=False)
-        pauses.append(rate_limit.next(now) - now)
-        now += 100.0
-    assert pauses[0] < 1.3 < pauses[2] < pauses[4] < pauses[5]
-    assert max(pauses) <= 30.0
-    rate_limit.on_success()
-    rate_limit.on_throttled(now, now, slower=False)
-    assert rate_limit.next(now) - now < 1.3
-
-
-def test_the_service_is_obeyed_no_longer_than_the_longest_pause() -> None:
-    rate_limit = RateLimit(600.0, 30.0)
-    rate_limit.on_throttled(0.0, 0.0, retry_after=86_400.0)
-    assert rate_limit.next(0.0) == 30.0
-
-
-def test_a_lost_connection_pauses_but_does_not_slow() -> None:
-    one = scheduler(per_minute=600.0)
-    wait = add(one, interval=5.0)
-    assert one.pop_due(20.0) is wait
-    one.record_poll(wait, SiliconFlowConnectionError("reset"), sent=20.0, now=20.0)
-    paused = one.rate_limit.next(20.0)
-    assert paused > 20.5
-    spend_all(one.rate_limit, paused)
-    assert one.rate_limit.next(paused) == pytest.approx(paused + 0.1)
-
-
-def test_the_least_rate_is_never_nothing() -> None:
-    one = scheduler(per_minute=6000.0)
-    now = 0.0
-    for _ in range(100):
-        one.rate_limit.on_throttled(now, now)
-        now = one.rate_limit.next(now)
-    wait = add(one, now=now)
-    one.record_poll(wait, SiliconFlowRateLimitError("no", status_code=429), sent=now, now=now)
-    spend_all(one.rate_limit, one.rate_limit.next(now))
-    assert one.rate_limit.next(now) < now + 60
