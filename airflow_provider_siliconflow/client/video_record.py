@@ -42,6 +42,8 @@ class RecordState(StrEnum):
     FAILED = "failed"
     #: The answer of a submit is lost: a video may be running and billed.
     UNKNOWN = "unknown"
+    #: Paid for with another connection or host than the task has now.
+    RUNNING = "running"
     #: Not ready in time; a retry polls it again.
     TIMED_OUT = "timed_out"
     #: Paid for, but not archived; a retry re-attaches to it.

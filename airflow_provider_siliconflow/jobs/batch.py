@@ -29,9 +29,11 @@ class ItemState(StrEnum):
     NOT_SUBMITTED = "not_submitted"
     #: The service could not make the video.
     FAILED = "failed"
-    #: Something may be paid for that no task can reach: the answer of a submit is lost, or the record is of another
-    #: request.
+    #: The answer of a submit is lost: a video may be paid for that no task can reach.
     UNKNOWN = "unknown"
+    #: Paid for by an earlier try with another connection or host: its request id is known, and is of no use with the
+    #: one that the task has now.
+    RUNNING = "running"
     #: Not ready in time; it keeps running at the service, and a retry re-attaches to it.
     TIMED_OUT = "timed_out"
     #: Submitted, but not archived for a reason that may pass; a retry re-attaches to it.

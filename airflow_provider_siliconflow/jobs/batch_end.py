@@ -57,6 +57,8 @@ def failure_of(
         )
     if unknown := [item for item in undone if item.state is ItemState.UNKNOWN]:
         return _unknown(unknown, told, policy, has_retry=has_retry)
+    if running := [item for item in undone if item.state is ItemState.RUNNING]:
+        return _paid_elsewhere(running, told)
     if undone and (fail_on_partial_error or not archived):
         return _partial(undone, told)
     return None
@@ -99,6 +101,14 @@ def _conflict(
         f" ({', '.join(ids) or 'of unknown request ids'}); they are among the archived where they were ready. The list"
         f" renders differently with each try, or changed between the tries, so {not_submitted} requests that are new in"
         f" it were not submitted. {way} to submit the list as it is now and pay {policy.price} for each."
+    )
+
+
+def _paid_elsewhere(running: Sequence[BatchItem], told: str) -> SubmitConflictError:
+    ids = ", ".join(str(item.request_id) for item in running)
+    return SubmitConflictError(
+        f"{told}; {len(running)} are paid for with another connection or host and cannot be reached with this one"
+        f" ({ids}). The first: {_first(running)}"
     )
 
 

@@ -113,12 +113,12 @@ class Submitter:
                 if rejection := self._submit_patiently(index, patience):
                     return self._wait_or_give_up(rejection)
             except _FOR_ALL as error:
-                self._reject_missing(ItemState.REJECTED, error)
+                self._complete_missing(ItemState.REJECTED, error)
                 return None
             except _CONNECTION as error:
                 # Airflow reports an outage of its database, vault or API in this way.
                 told = SiliconFlowError(str(error), billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
-                self._reject_missing(ItemState.NOT_SUBMITTED, told)
+                self._complete_missing(ItemState.NOT_SUBMITTED, told)
                 return None
         return None
 
@@ -164,7 +164,9 @@ class Submitter:
             step()
         except (SubmitRecordError, *_CONNECTION, *_FOR_ALL):
             raise
-        except (SubmitOutcomeUnknownError, SubmitConflictError) as error:
+        except SubmitConflictError as error:
+            self._state.complete(BatchItem.of_error(index, ItemState.RUNNING, error))
+        except SubmitOutcomeUnknownError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.UNKNOWN, error))
         except ImageUnavailableError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.NOT_SUBMITTED, error))
@@ -230,13 +232,13 @@ class Submitter:
         try:
             return self._give_up_or_wait(error, since=state.accepted_at, rejections=state.rejections)
         except SubmitRejectedError as gone:
-            self._reject_missing(ItemState.REJECTED, gone)
+            self._complete_missing(ItemState.REJECTED, gone)
             return None
 
-    def _reject_missing(self, state: ItemState, error: SiliconFlowError) -> None:
-        """Give the reason once: it travels with each deferral."""
+    def _complete_missing(self, state: ItemState, error: SiliconFlowError) -> None:
+        """Note what became of the first that is missing; the others were never sent. The reason travels once."""
         first, *others = self._missing()
         self._state.complete(BatchItem.of_error(first, state, error))
         for index in others:
             reason = f"Not submitted, for the reason of request {first}."
-            self._state.complete(BatchItem(index, state, Billing.NOT_SUBMITTED, reason=reason))
+            self._state.complete(BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=reason))

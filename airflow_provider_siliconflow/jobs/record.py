@@ -42,6 +42,8 @@ class SubmitRecord(BaseModel):
     :param submitted_at: ISO 8601 time just after the submit.
     :param prompt: The prompt that was submitted, for the manifest: a template may render anew later.
     :param closed: Why the request id is of no more use; empty while it is.
+    :param earlier_ids: Request ids that the task has paid for before and submitted anew after: a clear, a failed video,
+        or consent to pay again.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -57,6 +59,7 @@ class SubmitRecord(BaseModel):
     submitted_at: str | None = None
     prompt: str | None = None
     closed: str = ""
+    earlier_ids: list[str] = []
 
     @property
     def submitted(self) -> float | None:
@@ -77,6 +80,14 @@ class SubmitRecord(BaseModel):
         """
         made = {"request_id": request_id, "trace_id": trace_id, "submitted_at": submitted_at or now()}
         return self.model_copy(update=made)
+
+    def all_ids(self) -> list[str]:
+        """
+        Return the request ids that the task has paid for.
+
+        :return: The earlier ones first.
+        """
+        return [*self.earlier_ids, *([self.request_id] if self.request_id else [])]
 
 
 def intent_of(fields: Mapping[str, Any], *, conn_id: str, settings: Settings, max_tries: int) -> SubmitRecord:
@@ -161,13 +172,20 @@ class SubmitStore:
             # What stays is the request id: the next try polls it first, which costs nothing.
             log.exception("The record of video %s cannot be closed.", record.request_id)
 
-    def forget(self) -> None:
-        """Delete an intent of which it is proven that no video came."""
+    def forget(self, before: SubmitRecord | None = None) -> None:
+        """
+        Take back an intent of which it is proven that no video came.
+
+        :param before: The record that the intent has replaced, which may be of a paid video; None if there was none.
+        """
         try:
-            self._entry.delete()
+            if before:
+                self._entry.write(before)
+            else:
+                self._entry.delete()
         except Exception:
             # What stays is an intent without a request id: the next try errs on the side of not paying twice.
-            log.exception("The record of a submit that was rejected cannot be deleted.")
+            log.exception("The record of a submit that was rejected cannot be taken back.")
 
     def sweep(self) -> None:
         """Delete the record of a task that has succeeded, where nothing else deletes it."""

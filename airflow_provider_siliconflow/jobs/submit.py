@@ -22,7 +22,12 @@ log = logging.getLogger(__name__)
 
 
 def submit(
-    hook: SiliconFlowHook, request: VideoRequest, store: SubmitStore, intent: SubmitRecord, policy: ResubmitPolicy
+    hook: SiliconFlowHook,
+    request: VideoRequest,
+    store: SubmitStore,
+    intent: SubmitRecord,
+    policy: ResubmitPolicy,
+    before: SubmitRecord | None = None,
 ) -> tuple[SubmitRecord, bool]:
     """
     Submit a video: write the intent, send one POST, write the request id.
@@ -32,16 +37,19 @@ def submit(
     :param store: Where the record is kept.
     :param intent: The record to write first.
     :param policy: What the user said about paying again.
+    :param before: The record that the intent replaces, if there is one; its request ids stay in the new one.
     :return: The record with its request id, and whether it could be written.
     :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
     :raises SubmitRecordError: if the intent cannot be written; nothing is sent then.
     :raises SiliconFlowError: if it is proven that no video came of it.
     """
+    if before:
+        intent = intent.model_copy(update={"earlier_ids": before.all_ids()})
     try:
         store.write(intent)
     except SubmitRecordError as error:
         # Nothing was sent: what a store has taken of it all the same must not count as a submit.
-        store.forget()
+        store.forget(before)
         error.with_billing(Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
         raise
     try:
@@ -49,7 +57,7 @@ def submit(
     except SiliconFlowError as error:
         # Only what is proven not to be billed leaves no record: all else is unknown, whatever its class.
         if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
-            store.forget()
+            store.forget(before)
             raise
         raise _lost(error, intent, policy) from error
     except Exception as error:

@@ -69,6 +69,8 @@ class VideoJob:
     #: The manifest of what is archived, once it is.
     manifest: dict[str, Any] | None = None
     _request: VideoRequest | None = None
+    #: What was on record before a submit.
+    _before: SubmitRecord | None = None
 
     @cached_property
     def intent(self) -> SubmitRecord:
@@ -111,7 +113,7 @@ class VideoJob:
         except (SiliconFlowConfigError, AirflowNotFoundException) as error:
             told = explain_invalid(error, kept, self.max_tries, self.policy)
             raise told from (None if told is error else error)
-        self.record = reattach(kept, intent, self.policy)
+        self.record, self._before = reattach(kept, intent, self.policy), kept
         self.is_recorded = self.record is not None
         return self.is_recorded
 
@@ -200,7 +202,7 @@ class VideoJob:
         try:
             # The times of this submit: an earlier one of this job may have been rejected long ago.
             intent = self.intent.model_copy(update={"intent_at": now()})
-            made, self.is_recorded = submit(self.hook, self._request, self.store, intent, self.policy)
+            made, self.is_recorded = submit(self.hook, self._request, self.store, intent, self.policy, self._before)
         finally:
             self.is_submitting = False
         self.record = made

@@ -11,6 +11,7 @@ const NAMES = {
   not_submitted: "Not submitted",
   failed: "Failed",
   unknown: "Outcome unknown",
+  running: "Paid for with another connection",
   timed_out: "Not ready in time",
   not_archived: "Not archived",
 };

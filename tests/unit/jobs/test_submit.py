@@ -109,7 +109,7 @@ def test_an_intent_that_cannot_be_dropped_stays_and_is_an_unknown_outcome(caplog
     store, _ = store_of(failing="delete")
     with pytest.raises(SiliconFlowError, match="slow down"):
         once(store, FakeHook("rejected"))
-    assert "cannot be deleted" in caplog.text
+    assert "cannot be taken back" in caplog.text
     with pytest.raises(SubmitOutcomeUnknownError):
         once(store, FakeHook())
 
@@ -282,7 +282,7 @@ def test_keeping_the_intent_of_a_lost_answer_is_needed(
 def test_dropping_the_intent_of_a_rejection_is_needed(
     play: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SubmitStore, "forget", lambda self: None)
+    monkeypatch.setattr(SubmitStore, "forget", lambda *_: None)
     breaks(play, "an outcome is unknown only where something went wrong")
 
 

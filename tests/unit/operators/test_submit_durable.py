@@ -302,6 +302,25 @@ def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_k
         assert "set on_unknown_submit='resubmit' for the next try" in str(report.error)
 
 
+def test_a_paid_video_stays_on_record_when_another_is_paid_for(sandbox: Sandbox) -> None:
+    run = submitting()
+    assert run.work().state == "success"
+    first = run.record["request_id"]
+    run.task.prompt, run.task.on_unknown_submit = "another", "resubmit"
+
+    sandbox.script(Fault("submit", "answer", status=402, body='{"message": "no"}'))
+    assert run.retry().state == "failed"
+    assert run.record["request_id"] == first, "what was rejected replaces no record of a paid video"
+
+    assert run.retry().state == "success"
+    assert run.record["request_id"] != first
+    assert run.record["earlier_ids"] == [first]
+    assert sandbox.ledger().billed == 2
+    run.task.prompt = "a third"
+    assert run.retry().state == "success"
+    assert len(run.record["earlier_ids"]) == 2
+
+
 # --- stopped in the middle of a submit --------------------------------------------------------------------------------
 
 

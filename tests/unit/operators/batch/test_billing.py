@@ -11,6 +11,7 @@ from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
+    SubmitConflictError,
     SubmitOutcomeUnknownError,
 )
 from airflow_provider_siliconflow.sandbox.faults import Fault
@@ -92,8 +93,10 @@ def test_a_video_paid_for_another_connection_is_told_as_paid(
     other = {"conn_type": "siliconflow", "password": sandbox.key_com, "host": sandbox.base_url_com}
     monkeypatch.setenv("AIRFLOW_CONN_SILICONFLOW_DEFAULT", json.dumps(other))
     run.next_try()
-    assert run.work().state == "failed"
+    report = run.work()
+    assert report.state == "failed"
+    assert isinstance(report.error, SubmitConflictError)
     (row,) = run.xcoms["manifest"]["videos"]
-    assert (row["state"], row["billing"], row["request_id"]) == ("unknown", "running", *all_ids(sandbox))
+    assert (row["state"], row["billing"], row["request_id"]) == ("running", "running", *all_ids(sandbox))
     assert "already paid for" in row["reason"]
     assert sandbox.ledger().billed == 1

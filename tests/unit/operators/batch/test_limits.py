@@ -15,6 +15,7 @@ from tests.unit.operators.batch.runs import (
     archived,
     batching,
     kwargs_of,
+    retried,
     run_to_end,
     state_of,
     states,
@@ -83,9 +84,9 @@ def test_rejected_for_too_long_is_told_and_the_others_are_archived(
         if len(state_of(run)["items"]) == 2:
             break
     sandbox.advance(FINISHED_AFTER)
-    assert woken(run, sorted(all_ids(sandbox))).state == "success"
-    assert states(run) == ["archived", "rejected", "rejected"]
-    reasons = [row["reason"] for row in run.xcoms["return_value"]["videos"]]
+    assert woken(run, sorted(all_ids(sandbox))).state == "up_for_retry", "a retry submits what was never sent"
+    assert states(run) == ["archived", "rejected", "not_submitted"]
+    reasons = [row["reason"] for row in run.xcoms["manifest"]["videos"]]
     assert "submit_timeout is 300 s" in reasons[1]
     assert reasons[2] == "Not submitted, for the reason of request 1."
     assert sandbox.ledger().billed == 1
@@ -94,10 +95,13 @@ def test_rejected_for_too_long_is_told_and_the_others_are_archived(
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_what_the_account_may_not_do_stops_the_submits_at_once(sandbox: Sandbox, tmp_path: Path, status: int) -> None:
     sandbox.script(Fault("submit", "answer", status=status, body='{"message": "no"}', times=0, match="b"))
-    run = batching(tmp_path, ["a", "b", "c", "d"])
-    assert run_to_end(run, sandbox).state == "success"
-    assert states(run) == ["archived", "rejected", "rejected", "rejected"]
+    run = batching(tmp_path, ["a", "b", "c", "d"], retries=1)
+    assert run_to_end(run, sandbox).state == "up_for_retry"
+    assert states(run) == ["archived", "rejected", "not_submitted", "not_submitted"]
+    assert [row["billing"] for row in run.xcoms["manifest"]["videos"]][1:] == ["rejected", *["not_submitted"] * 2]
     assert sandbox.ledger().submit_calls == 2
+    assert retried(run, sandbox).state == "success", "what is archived is kept, by the last try as well"
+    assert (sandbox.ledger().submit_calls, sandbox.ledger().billed) == (3, 1)
 
 
 @pytest.mark.parametrize("status", [402, 429])
