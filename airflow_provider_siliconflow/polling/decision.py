@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing
@@ -26,6 +25,9 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
     VideoUnavailableError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: What a poll returned: a status, or why there is none.
 PollResult: TypeAlias = VideoStatus | SiliconFlowError

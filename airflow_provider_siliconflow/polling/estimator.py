@@ -176,5 +176,9 @@ Estimators: TypeAlias = Callable[[str | None], ModelEstimator]
 
 
 def new_estimators() -> Estimators:
-    """Return the models of a connection of which nothing is known; in bounded number, the last used stay."""
+    """
+    Return the models of a connection of which nothing is known.
+
+    :return: In bounded number; those used last stay.
+    """
     return lru_cache(maxsize=MODELS)(lambda _: ModelEstimator())

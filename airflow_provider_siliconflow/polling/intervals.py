@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Seconds of delay that a poll is worth, while calls are not scarce.
 POLL_COST = 0.75

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.polling import intervals
-from airflow_provider_siliconflow.polling.estimator import ModelEstimator, VideoTimeline
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.polling.estimator import ModelEstimator, VideoTimeline
 
 
 @dataclass(slots=True, eq=False)

@@ -6,8 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -17,9 +16,11 @@ from airflow_provider_siliconflow.hooks.shared_session import OpenHook, SharedSe
 from airflow_provider_siliconflow.hooks.siliconflow_async import SiliconFlowAsyncHook
 from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest, failed_poll
 from airflow_provider_siliconflow.polling.estimator import Estimators, new_estimators
-from airflow_provider_siliconflow.polling.job import PollJob
 from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 from airflow_provider_siliconflow.polling.scheduler import PollScheduler
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.polling.job import PollJob
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -93,7 +94,7 @@ class Poller:
         if self._results:
             self._pump()
             return
-        del _state(self._loop).pollers[self._conn_id]
+        del pollers[self._loop][self._conn_id]
         if self._timer:
             self._timer.cancel()
         self._scheduler.rate_limit.leave(self._scheduler)
@@ -125,16 +126,9 @@ class Poller:
             else:
                 next_wakeup = self._scheduler.next_wakeup(now)
         if self._timer:
-            if self._timer.when() == next_wakeup:
-                return
             self._timer.cancel()
-        self._timer = None
         if next_wakeup is not None:
-            self._timer = self._loop.call_at(next_wakeup, self._fire, context=self._context)
-
-    def _fire(self) -> None:
-        self._timer = None
-        self._pump()
+            self._timer = self._loop.call_at(next_wakeup, self._pump, context=self._context)
 
     async def _poll(self, job: PollJob) -> None:
         try:
@@ -206,25 +200,19 @@ class Poller:
         return None
 
 
-@dataclass
-class _LoopState:
-    pollers: dict[str, Poller] = field(default_factory=dict)
-    # By host and key: the service limits accounts, not connections.
-    rate_limits: WeakValueDictionary[tuple[str, str], RateLimit] = field(default_factory=WeakValueDictionary)
-
-
-_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = WeakKeyDictionary()
+#: The pollers of each event loop, by connection.
+pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+#: What past videos of each connection took. It outlives a poller: videos come in bursts.
+estimators: dict[str, Estimators] = {}
+#: By host and key: the service limits accounts, not connections.
+_rate_limits: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, str], RateLimit]] = (
+    WeakKeyDictionary()
+)
 _closing: set[asyncio.Task[None]] = set()
-#: Estimates outlive a poller: videos come in bursts.
-_estimators: dict[str, Estimators] = {}
-
-
-def _state(loop: asyncio.AbstractEventLoop) -> _LoopState:
-    return _loops.setdefault(loop, _LoopState())
 
 
 def _rate_limit(loop: asyncio.AbstractEventLoop, settings: Settings) -> RateLimit:
-    limits = _state(loop).rate_limits
+    limits = _rate_limits.setdefault(loop, WeakValueDictionary())
     account = (urlsplit(settings.base_url).netloc.lower(), settings.api_key)
     if (limit := limits.get(account)) is None:
         limit = limits[account] = RateLimit(settings.requests_per_minute, settings.max_backoff, settings.base_url)
@@ -238,12 +226,7 @@ def poller_of(conn_id: str) -> Poller:
     :param conn_id: The Airflow connection.
     :return: The poller; it lives as long as anybody waits.
     """
-    pollers = _state(asyncio.get_running_loop()).pollers
-    if conn_id not in pollers:
-        pollers[conn_id] = Poller(conn_id, _estimators.setdefault(conn_id, new_estimators()), SiliconFlowAsyncHook)
-    return pollers[conn_id]
-
-
-def pollers() -> list[Poller]:
-    """Return the pollers of all running event loops."""
-    return [poller for state in _loops.values() for poller in state.pollers.values()]
+    of_loop = pollers.setdefault(asyncio.get_running_loop(), {})
+    if conn_id not in of_loop:
+        of_loop[conn_id] = Poller(conn_id, estimators.setdefault(conn_id, new_estimators()), SiliconFlowAsyncHook)
+    return of_loop[conn_id]

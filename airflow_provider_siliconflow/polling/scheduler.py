@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from itertools import count
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
@@ -17,14 +17,16 @@ from airflow_provider_siliconflow.polling.decision import PollResult, WaitReques
 from airflow_provider_siliconflow.polling.estimator import Estimators, VideoTimeline
 from airflow_provider_siliconflow.polling.intervals import POLL_COST
 from airflow_provider_siliconflow.polling.job import PollJob
-from airflow_provider_siliconflow.polling.rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    from airflow_provider_siliconflow.polling.rate_limit import RateLimit
 
 #: Part of the time to the first poll by which it comes later, by chance: against those who come all at once.
 SPREAD = 0.5
 #: Seconds between two polls at least, where the user says how many.
 _MIN_INTERVAL = 0.01
 #: Seconds to the next poll after one that failed; doubled each time, up to the second figure.
-_BACKOFF, _MAX_BACKOFF = 5.0, 60.0
+BACKOFF, MAX_BACKOFF = 5.0, 60.0
 #: Doublings beyond this many change nothing.
 _DOUBLINGS = 10
 #: Seconds of delay that a poll must be worth at most: estimates are not so certain that anybody should be kept waiting
@@ -168,7 +170,7 @@ class PollScheduler:
             self.rate_limit.on_success()
             job.estimator.record_poll(job.timeline, result, now)
             return
-        backoff = min(_BACKOFF * 2**job.failures, _MAX_BACKOFF)
+        backoff = min(BACKOFF * 2**job.failures, MAX_BACKOFF)
         job.not_before = now + intervals.jitter(backoff, job.request_id, job.polls)
         job.failures = min(job.failures + 1, _DOUBLINGS)
         is_crowded = isinstance(result, (SiliconFlowRateLimitError, SiliconFlowOverloadedError))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Seconds to the next poll after one that was rejected; doubled each time, up to the second figure.
-_REJECTED_PAUSE, _MAX_REJECTED_PAUSE = 2.0, 15.0
+REJECTED_PAUSE, MAX_REJECTED_PAUSE = 2.0, 15.0
 #: Seconds to the next poll after one that failed, where the poke interval is shorter; doubled in the same way.
-_FAILED_PAUSE, _MAX_FAILED_PAUSE = 5.0, 60.0
+FAILED_PAUSE, MAX_FAILED_PAUSE = 5.0, 60.0
 
 
 class Hook(Protocol):
@@ -56,11 +56,11 @@ def poll_paid_video(hook: Hook, wait: Wait) -> WaitResult | None:
     :param wait: The wait; its ``rejected_since`` says how much of the grace period is spent.
     :return: How the wait ended, or None to keep waiting.
     """
-    pause = _REJECTED_PAUSE
+    pause = REJECTED_PAUSE
     while not (result := poll_once(hook, wait)) and wait.last and wait.rejected_since is not None:
         ends = wait.rejected_since + (grace_for(wait.last) or 0.0)
         _sleep(pause, ends if wait.deadline is None else min(ends, wait.deadline))
-        pause = min(2 * pause, _MAX_REJECTED_PAUSE)
+        pause = min(2 * pause, MAX_REJECTED_PAUSE)
     return result
 
 
@@ -91,7 +91,7 @@ def pause_after(failures: int, poke_interval: float) -> float:
     """
     if not failures:
         return poke_interval
-    return max(poke_interval, min(_FAILED_PAUSE * 2.0 ** min(failures - 1, 10), _MAX_FAILED_PAUSE))
+    return max(poke_interval, min(FAILED_PAUSE * 2.0 ** min(failures - 1, 10), MAX_FAILED_PAUSE))
 
 
 def _sleep(seconds: float, until: float) -> None:

@@ -48,9 +48,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch, variant: str) -> None:
     # A worker polls a list at its interval; all others repeat a rejected poll soon, or do not wait for real time.
     grace = 50.0 if variant == "batch, in the worker" else 0.4
     monkeypatch.setattr(f"{package}.polling.decision.REJECTION_GRACE", grace)
-    for name in ("scheduler._BACKOFF", "worker._FAILED_PAUSE"):
+    for name in ("scheduler.BACKOFF", "worker.FAILED_PAUSE"):
         monkeypatch.setattr(f"{package}.polling.{name}", 0.0)
-    for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):
+    for name in ("REJECTED_PAUSE", "MAX_REJECTED_PAUSE"):
         monkeypatch.setattr(f"{package}.polling.worker.{name}", 0.02)
 
 

@@ -13,5 +13,5 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     """Put a service behind every poller, and forget what was learned before."""
     service = Service()
     monkeypatch.setattr(poller, "SiliconFlowAsyncHook", service.open)
-    monkeypatch.setattr(poller, "_estimators", {})
+    monkeypatch.setattr(poller, "estimators", {})
     return service

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
+from airflow_provider_siliconflow.polling import poller
 from airflow_provider_siliconflow.polling.decision import PollResult, WaitRequest
-from airflow_provider_siliconflow.polling.poller import poller_of, pollers
+from airflow_provider_siliconflow.polling.poller import Poller, poller_of
 from tests.unit.polling.fakes import Service, now, status
 
-__all__ = ["pollers"]
-
 FIRST = 10.0
+
+
+def pollers() -> list[Poller]:
+    """Return the pollers of all event loops."""
+    return [each for of_loop in poller.pollers.values() for each in of_loop.values()]
 
 
 def final(poll: PollResult, left: Callable[[], float]) -> PollResult | None:

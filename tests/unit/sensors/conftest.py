@@ -17,12 +17,12 @@ __all__ = ["call", "connect", "connected", "server", "sleeps"]
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedServer) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
     # How long the poller rests after a failed poll is its own tests' matter.
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler.BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler.MAX_BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
     for name in ("REJECTION_GRACE", "CONNECTION_GRACE"):
         monkeypatch.setattr(f"airflow_provider_siliconflow.polling.decision.{name}", 0.2)
-    for name in ("_REJECTED_PAUSE", "_MAX_REJECTED_PAUSE"):
+    for name in ("REJECTED_PAUSE", "MAX_REJECTED_PAUSE"):
         monkeypatch.setattr(f"airflow_provider_siliconflow.polling.worker.{name}", 0.01)
     connect(server.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
 

@@ -22,6 +22,7 @@ from airflow_provider_siliconflow.triggers import base, batch
 from airflow_provider_siliconflow.triggers.base import MIN_DEFERRAL_SECONDS
 from airflow_provider_siliconflow.triggers.batch import MAX_READY_AGE, VideoBatchTrigger
 from airflow_provider_siliconflow.triggers.events import BatchEvent
+from tests.unit.polling.watching import pollers
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
 #: Seconds after which a test counts as hung.
@@ -35,7 +36,7 @@ Videos = dict[str, list[float]]
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "MIN_DEFERRAL_SECONDS", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler.BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
 
 
@@ -45,7 +46,7 @@ def videos(sandbox: Sandbox) -> Iterator[Videos]:
     hook = SiliconFlowHook()
     requests = [VideoRequest(MODEL, f"video {number}", "1280x720") for number in range(4)]
     yield {hook.submit_video(request).request_id: [time.time()] * 2 for request in requests}
-    assert poller.pollers() == []
+    assert pollers() == []
 
 
 def trigger(videos: Videos, left: float = 60.0, wake: float = 60.0, **more: Any) -> VideoBatchTrigger:
@@ -200,7 +201,7 @@ async def test_a_cancellation_frees_all(sandbox: Sandbox, videos: Videos, monkey
     await asyncio.wait({running}, timeout=PATIENCE / 4)
     assert running.cancelled()
     assert asyncio.all_tasks() == before
-    assert poller.pollers() == []
+    assert pollers() == []
 
 
 def test_it_survives_airflows_own_storage(videos: Videos) -> None:

@@ -32,8 +32,8 @@ BLOCKED = 0.05
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedServer) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._BACKOFF", 0.0)
-    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler._MAX_BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler.BACKOFF", 0.0)
+    monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler.MAX_BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.decision.REJECTION_GRACE", 0.2)
     connect(server.url, max_backoff=0, requests_per_minute=60_000)
@@ -166,7 +166,7 @@ async def test_on_kill_only_tells_the_truth(monkeypatch: pytest.MonkeyPatch) -> 
 def slow_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Return the callbacks of the loop that took too much of this thread's own CPU time; a busy machine adds none."""
     turns: list[str] = []
-    run = asyncio.Handle._run
+    run = asyncio.Handle._run  # noqa: SLF001  # nothing public measures the CPU time of one turn
 
     def timed(handle: asyncio.Handle) -> None:
         start = time.thread_time()
