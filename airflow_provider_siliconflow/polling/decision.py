@@ -85,13 +85,13 @@ class WaitResult:
 
     :param status: In which way.
     :param request_id: The video's request id.
-    :param last: What the last poll returned.
+    :param last: What the last poll returned; None if there was none.
     :param deadline: Epoch seconds at which the wait was to end; None if Airflow kept the time.
     """
 
     status: WaitStatus
     request_id: str
-    last: PollResult
+    last: PollResult | None
     deadline: float | None
 
     def video(self) -> VideoStatus:
@@ -99,33 +99,34 @@ class WaitResult:
         Return the video that is ready.
 
         :return: Its status, with a URL.
-        :raises VideoFailedError: if the service could not make it.
-        :raises VideoTimeoutError: if the deadline passed.
-        :raises VideoUnavailableError: if every poll was rejected for the grace period.
-        :raises InvalidArgumentError: if there is no request id.
+        :raises SiliconFlowError: if it is not: see :meth:`error`.
         """
         if self.status is WaitStatus.READY and isinstance(self.last, VideoStatus):
             return self.last
-        raise self._error() from (self.last if isinstance(self.last, SiliconFlowError) else None)
+        raise self.error() from (self.last if isinstance(self.last, SiliconFlowError) else None)
 
-    def _error(self) -> SiliconFlowError:
+    def error(self) -> SiliconFlowError:
+        """
+        Make the error for a video that is not ready.
+
+        :return: A :class:`.VideoFailedError`, :class:`.VideoTimeoutError` or :class:`.VideoUnavailableError`, with its
+            billing; for a wait without a request id, the :class:`.InvalidArgumentError` of its poll.
+        """
         if self.status is WaitStatus.FAILED and isinstance(self.last, VideoStatus):
             trace = f" (trace id {self.last.trace_id})" if self.last.trace_id else ""
             reason = self.last.reason or "(no reason given)"
-            return VideoFailedError(
-                f"SiliconFlow could not make video {self.request_id}: {reason}{trace}.",
-                request_id=self.request_id,
-                reason=self.last.reason,
-            )
+            text = f"SiliconFlow could not make video {self.request_id}: {reason}{trace}."
+            return VideoFailedError(text, request_id=self.request_id, reason=self.last.reason)
         if self.status is WaitStatus.TIMED_OUT:
-            return timeout_error(self.request_id, self.last, self.deadline)
+            until = ""
+            if self.deadline is not None:
+                until = f" by {datetime.fromtimestamp(self.deadline, tz=UTC).isoformat(timespec='seconds')}"
+            text = f"Video {self.request_id} was not ready{until}; {describe(self.last)}"
+            return VideoTimeoutError(text, billing=Billing.RUNNING, request_id=self.request_id)
         if isinstance(self.last, InvalidArgumentError):
             return self.last
-        return VideoUnavailableError(
-            f"Every poll of video {self.request_id} was rejected for a grace period; {describe(self.last)}",
-            billing=Billing.RUNNING,
-            request_id=self.request_id,
-        )
+        text = f"Every poll of video {self.request_id} was rejected for a grace period; {describe(self.last)}"
+        return VideoUnavailableError(text, billing=Billing.RUNNING, request_id=self.request_id)
 
 
 @dataclass
@@ -217,23 +218,6 @@ def failed_poll(error: Exception, secrets: Iterable[str] = ()) -> SiliconFlowErr
         # Airflow reports an outage of its database, vault or API in the same way.
         return SiliconFlowConfigError(f"The Airflow connection is not found: {excerpt(str(error), secrets)}")
     return SiliconFlowConnectionError(describe_error(error, secrets))
-
-
-def timeout_error(request_id: str, last: PollResult | None, deadline: float | None) -> VideoTimeoutError:
-    """
-    Make the error for a video that was not ready in time.
-
-    :param request_id: The video's request id.
-    :param last: What the last poll returned; None if there was none.
-    :param deadline: When the wait ended, in epoch seconds; None if Airflow kept the time.
-    :return: The error, with its billing.
-    """
-    until = ""
-    if deadline is not None:
-        until = f" by {datetime.fromtimestamp(deadline, tz=UTC).isoformat(timespec='seconds')}"
-    return VideoTimeoutError(
-        f"Video {request_id} was not ready{until}; {describe(last)}", billing=Billing.RUNNING, request_id=request_id
-    )
 
 
 def describe(last: PollResult | None) -> str:

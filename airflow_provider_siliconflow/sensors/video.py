@@ -27,7 +27,7 @@ from airflow_provider_siliconflow.polling.decision import (
     PollResult,
     Wait,
     WaitResult,
-    timeout_error,
+    WaitStatus,
 )
 from airflow_provider_siliconflow.polling.worker import poll_once, poll_paid_video
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.client.video_record import VideoRecord
+    from airflow_provider_siliconflow.exceptions import SiliconFlowError
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
@@ -113,7 +114,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
             url: str = super().execute(context)
         except AirflowSensorTimeout as error:
             # Airflow's own message knows nothing of the money, and its own loop here nothing of never_fail.
-            late = self._timeout_error(timeout_error(self.request_id, self._last, None))
+            late = self._timeout_error(self._late())
             self._tell(context, with_error(self._told(context), late))
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping due to never_fail: {late}") from error
@@ -242,11 +243,14 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
             push(context, told)
             self._pushed = news
 
-    def _timeout_error(self, error: VideoTimeoutError) -> AirflowSensorTimeout:
+    def _late(self) -> SiliconFlowError:
+        return WaitResult(WaitStatus.TIMED_OUT, self.request_id, self._last, None).error()
+
+    def _timeout_error(self, error: SiliconFlowError) -> AirflowSensorTimeout:
         billed = error.with_billing(Billing.RUNNING, request_id=self.request_id, next_step=NextStep.POLL)
         return AirflowSensorTimeout(str(billed))
 
     def _log_cause(self, skip: AirflowSkipException) -> None:
         """Log what became of the video: Airflow's own words tell a failed one and a late one alike."""
         # Airflow names a cause where a poll was final, and none where time was up on a worker.
-        self.log.warning("%s", skip.__cause__ or timeout_error(self.request_id, self._last, None))
+        self.log.warning("%s", skip.__cause__ or self._late())

@@ -38,7 +38,6 @@ from airflow_provider_siliconflow.polling.decision import (
     WaitStatus,
     describe,
     grace_for,
-    timeout_error,
 )
 
 ID = "gs6fhi8yrhxt"
@@ -217,7 +216,9 @@ def test_no_advice_of_a_paid_video_leads_to_paying_twice(poll: SiliconFlowError,
 
 
 def test_a_time_out_of_a_video_never_polled() -> None:
-    assert f"Video {ID} was not ready; it was never polled." in str(timeout_error(ID, None, None))
+    assert f"Video {ID} was not ready; it was never polled." in str(
+        WaitResult(WaitStatus.TIMED_OUT, ID, None, None).error()
+    )
 
 
 @pytest.mark.parametrize("poll", [READY, FAILED, *ANY, None])
