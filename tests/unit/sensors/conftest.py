@@ -21,7 +21,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: ScriptedSe
     monkeypatch.setattr("airflow_provider_siliconflow.polling.scheduler.MAX_BACKOFF", 0.0)
     monkeypatch.setattr("airflow_provider_siliconflow.polling.poller.RENEWAL", 0.05)
     for name in ("REJECTION_GRACE", "CONNECTION_GRACE"):
-        monkeypatch.setattr(f"airflow_provider_siliconflow.polling.decision.{name}", 0.2)
+        monkeypatch.setattr(f"airflow_provider_siliconflow.polling.decision.{name}", 0.6)
     for name in ("REJECTED_PAUSE", "MAX_REJECTED_PAUSE"):
         monkeypatch.setattr(f"airflow_provider_siliconflow.polling.worker.{name}", 0.01)
     connect(server.url, max_attempts=1, max_backoff=0, requests_per_minute=60_000)
