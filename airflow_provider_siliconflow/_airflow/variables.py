@@ -1,7 +1,7 @@
 """
 Airflow Variables as the supervisor has them, where "not found" and "cannot be told" are two things.
 
-``airflow.sdk.Variable`` logs a write that failed and goes on, asks other backends first, and gives a default where a
+``airflow.sdk.Variable`` logs a write that failed and continues, asks other backends first, and gives a default where a
 read failed. Here each message goes to the supervisor itself, and its answer is checked.
 """
 

@@ -19,7 +19,7 @@ from airflow_provider_siliconflow.archive.existing import IfExists, resolve_exis
 from airflow_provider_siliconflow.archive.labelling import label_video
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
 from airflow_provider_siliconflow.archive.options import DownloadOptions
-from airflow_provider_siliconflow.archive.poster import Picture, picture_of, write_poster
+from airflow_provider_siliconflow.archive.poster import Poster, poster_of, write_poster
 from airflow_provider_siliconflow.archive.publish import publish
 from airflow_provider_siliconflow.archive.staging import staging, sweep
 from airflow_provider_siliconflow.archive.url_source import utc_now
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 #: Seconds for one step on a store before and after the download: to find out what is there can take reading all of it.
 STORE_TIMEOUT = 600.0
 #: Seconds to find out what a video shows.
-_PICTURE_TIMEOUT = 60.0
+_POSTER_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,11 @@ async def archive_video(
                     ids = {"request_id": facts.request_id, "model": facts.model}
                     manifest |= await label_video(labeller, stage, copy, found, **ids)
                     stage = copy
-                picture = await _picture(stage)
-                manifest |= picture.facts(found.poster)
+                poster = await _poster(stage)
+                manifest |= poster.facts(found.poster)
                 publishing = asyncio.to_thread(publish, stage, found, manifest, if_exists, claim)
                 existing = await _within(publishing, options.time_for(fetched.size), found)
-                await _on_store(found.poster, write_poster, found.poster, picture)
+                await _on_store(found.poster, write_poster, found.poster, poster)
     else:
         log.info("%s is there already: nothing is downloaded.", found.path)
     if owner and not found.is_folder:
@@ -144,14 +144,14 @@ async def archive_video(
     return existing
 
 
-async def _picture(stage: Path) -> Picture:
+async def _poster(stage: Path) -> Poster:
     """Return what a video shows; one that takes long to decode has no poster."""
     try:
-        async with asyncio.timeout(_PICTURE_TIMEOUT):
-            return await asyncio.to_thread(picture_of, stage)
+        async with asyncio.timeout(_POSTER_TIMEOUT):
+            return await asyncio.to_thread(poster_of, stage)
     except TimeoutError:
-        log.warning("No poster: the video was not decoded within %.0f s.", _PICTURE_TIMEOUT)
-        return Picture()
+        log.warning("No poster: the video was not decoded within %.0f s.", _POSTER_TIMEOUT)
+        return Poster()
 
 
 async def _on_store(shown: Any, call: Callable[..., _T], *args: Any) -> _T:

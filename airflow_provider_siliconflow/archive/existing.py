@@ -99,10 +99,10 @@ def _check_others(
     destination: Destination, manifest: dict[str, Any] | None, request_id: str | None, *, there: bool
 ) -> None:
     whose = manifest.get("request_id") if manifest else None
-    advice = 'Give another destination, or if_exists="overwrite" or "skip".'
+    hint = 'Give another destination, or if_exists="overwrite" or "skip".'
     if there:
         other = f"the video {shorten(whose)}" if whose else "a file of unknown origin"
-        raise DestinationRefusedError(f"{destination.path} holds {other} already. {advice}")
+        raise DestinationRefusedError(f"{destination.path} holds {other} already. {hint}")
     if manifest and (not request_id or whose != request_id):
         raise DestinationRefusedError(
             f"{destination.manifest} is the manifest of the video {shorten(whose or '(without an id)')}, which is not"

@@ -30,7 +30,7 @@ _QUANTIZER = 5
 
 
 @dataclass(frozen=True)
-class Picture:
+class Poster:
     """
     What a video shows; None where it is not known.
 
@@ -56,7 +56,7 @@ class Picture:
         return {name: value for name, value in facts.items() if value is not None}
 
 
-def picture_of(video: Path) -> Picture:
+def poster_of(video: Path) -> Poster:
     """
     Return what a video shows; a video is archived whether or not that can be told.
 
@@ -64,27 +64,27 @@ def picture_of(video: Path) -> Picture:
     :return: Nothing known where PyAV is missing or cannot read it.
     """
     try:
-        return _picture(video)
+        return _poster(video)
     except ImportError:
         log.info("No poster: PyAV is missing (pip install 'airflow-provider-siliconflow[poster]').")
     except Exception as error:
         log.warning("No poster: %s", describe_error(error))
-    return Picture()
+    return Poster()
 
 
-def write_poster(path: ObjectStoragePath, picture: Picture) -> None:
+def write_poster(path: ObjectStoragePath, poster: Poster) -> None:
     """
     Write the poster of a published video, whole or not at all; failing to do so is no reason to fail.
 
     :param path: Where it goes; replaced if it is there.
-    :param picture: What the video shows.
+    :param poster: What the video shows.
     """
-    if picture.jpeg is None:
+    if poster.jpeg is None:
         return
     try:
         with staging(path) as stage:
             with stage.open("wb") as file:
-                file.write(picture.jpeg)
+                file.write(poster.jpeg)
                 file.flush()
                 os.fsync(file.fileno())
             stores.replace(stage, path)
@@ -92,7 +92,7 @@ def write_poster(path: ObjectStoragePath, picture: Picture) -> None:
         log.warning("The poster %s was not written: %s", path, describe_error(error))
 
 
-def _picture(video: Path) -> Picture:
+def _poster(video: Path) -> Poster:
     import av
 
     with av.open(str(video)) as container:
@@ -106,7 +106,7 @@ def _picture(video: Path) -> Picture:
                 break
         width, height = stream.width, stream.height
         jpeg = _jpeg(av, chosen) if chosen is not None else None
-    return Picture(width or None, height or None, round(duration, 3) if duration else None, jpeg)
+    return Poster(width or None, height or None, round(duration, 3) if duration else None, jpeg)
 
 
 def _shows_something(frame: Any) -> bool:

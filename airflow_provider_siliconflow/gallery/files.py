@@ -43,7 +43,7 @@ class FileUnavailableError(Exception):
     Raised when a video or its poster cannot be shown.
 
     :param status: HTTP status.
-    :param detail: A sentence for the person who looks at the page.
+    :param detail: A sentence for the person who sees the page.
     """
 
     def __init__(self, status: int, detail: str) -> None:

@@ -135,7 +135,7 @@ def conditions(wanted: VideoFilter, dag_ids: Collection[str]) -> list[Any]:
 
 
 def _is_superseded() -> Any:
-    """Tell the record of a submit or a wait from which a later task of the same video went on."""
+    """Tell the record of a submit or a wait from which a later task of the same video continued."""
     later = aliased(XComModel)
     same = and_(
         later.dag_run_id == XComModel.dag_run_id,

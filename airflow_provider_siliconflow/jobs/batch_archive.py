@@ -142,7 +142,7 @@ class Archiver:
         spent = time.time() - CONNECTION_GRACE
 
         async def poll(video: PendingVideo) -> tuple[PollResult | None, WaitResult | None]:
-            # Kept, since a worker that goes on polling must know for how long all polls were rejected.
+            # Kept, since a worker that keeps polling must know for how long all polls were rejected.
             wait = self._waits.setdefault(video.request_id, Wait(video.request_id))
             wait.deadline = self._state.deadline
             if video.request_id in rejected:

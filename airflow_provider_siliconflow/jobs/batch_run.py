@@ -117,7 +117,7 @@ class BatchRun:
         """
         Poll and archive, holding the worker, until no video is pending or a time has come.
 
-        :param until: Epoch seconds; None to go on until no video is pending.
+        :param until: Epoch seconds; None to continue until no video is pending.
         """
         while self.state.pending if until is None else time.time() < until:
             self.archiver.archive_at_next_poll(self.order.poke_interval, until)

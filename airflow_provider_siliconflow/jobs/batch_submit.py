@@ -98,7 +98,7 @@ class Submitter:
         """
         Submit what is neither decided nor pending, for as long as the service accepts it.
 
-        :return: Seconds after which to go on, if the service accepts no more for now.
+        :return: Seconds after which to continue, if the service accepts no more for now.
         :raises SubmitRecordError: if it cannot be told what was paid for.
         """
         patience = time.monotonic() + _PATIENCE

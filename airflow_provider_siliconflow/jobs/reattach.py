@@ -91,10 +91,10 @@ def decide(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPo
         return Decision.SUBMIT
     if record.request_id and record.fingerprint == intent.fingerprint:
         return Decision.REATTACH
-    doubt = _conflict(record, policy) if record.request_id else _unknown(record, policy)
+    error = _conflict(record, policy) if record.request_id else _unknown(record, policy)
     if not policy.resubmits:
-        raise doubt
-    log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", doubt.message, policy.price)
+        raise error
+    log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", error.message, policy.price)
     return Decision.SUBMIT
 
 
@@ -139,10 +139,10 @@ def _unknown(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitOutcomeUnkno
 
 
 def _conflict(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitConflictError:
-    way = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
+    hint = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
     return SubmitConflictError(
         f"This task has already paid for {_named(record)}, but its request, connection or host is another one now (the"
-        f" DAG, its templates or the mapped list changed between the tries). {way} to submit the new request and pay"
+        f" DAG, its templates or the mapped list changed between the tries). {hint} to submit the new request and pay"
         f" {policy.price} for it.",
         billing=Billing.RUNNING,
         request_id=record.request_id,

@@ -76,7 +76,7 @@ def _written(store: SubmitStore, made: SubmitRecord) -> bool:
     try:
         store.write(made)
     except SubmitRecordError:
-        # The request id is not lost while this try goes on, so it goes on.
+        # The request id is not lost while this try runs, so it continues.
         log.exception("Video %s is paid for, but this try alone knows its request id.", made.request_id)
         return False
     except BaseException:

@@ -119,7 +119,7 @@ class VideoJob:
 
     def adopt(self, request_id: str) -> None:
         """
-        Go on with a video whose request id this try knows, and record it if that failed before.
+        Continue with a video whose request id this try knows, and record it if that failed before.
 
         :param request_id: The video's request id.
         """
@@ -127,7 +127,7 @@ class VideoJob:
         try:
             kept = self.store.read()
         except SubmitRecordError:
-            log.exception("Goes on without the record of video %s.", request_id)
+            log.exception("Continues without the record of video %s.", request_id)
         if kept and kept.request_id == request_id:
             self.record, self.is_recorded = kept, True
             return

@@ -67,7 +67,7 @@ def read(path: Path) -> dict[str, Any] | None:
     Return what the content credentials of a video say.
 
     :param path: A local file.
-    :return: Its ``state`` (``Valid``: whole, signed by whoever has the key; ``Trusted``: by a certificate on the
+    :return: Its ``state`` (``Valid``: whole, signed with some key; ``Trusted``: by a certificate on the
         machine's list of trust; ``Invalid``), ``issuer``, ``algorithm`` and ``source_types``; None if it has none.
     :raises VideoLabelError: if they cannot be read.
     """

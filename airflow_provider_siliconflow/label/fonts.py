@@ -44,11 +44,11 @@ def find(text: str, name: str | None, size: int) -> FreeTypeFont:
         missing[candidate] = lacks
     if missing:
         told = "; ".join(f"{candidate} lacks {lacks}" for candidate, lacks in missing.items())
-        raise VideoLabelError(f"No font here has every character of the visible label {text!r}: {told}. {_ADVICE}")
-    raise VideoLabelError(f"The font {name} cannot be read." if name else f"No font was found here. {_ADVICE}")
+        raise VideoLabelError(f"No font here has every character of the visible label {text!r}: {told}. {_HINT}")
+    raise VideoLabelError(f"The font {name} cannot be read." if name else f"No font was found here. {_HINT}")
 
 
-_ADVICE = "Install a font that has them (Debian: fonts-wqy-microhei or fonts-noto-cjk), or name one by `font`."
+_HINT = "Install a font that has them (Debian: fonts-wqy-microhei or fonts-noto-cjk), or name one by `font`."
 
 
 def _load(name: str, size: int) -> FreeTypeFont:

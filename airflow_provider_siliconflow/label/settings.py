@@ -33,7 +33,7 @@ class VisibleLabel(_Settings):
     :param height: Height of the text as a share of the shorter side, 0.05 to 0.3.
     :param corner: Where it stands.
     :param font: Path or file name of a font that has the characters; None to look for one on the machine; templated.
-    :param quality: x264's constant rate factor, 0 (lossless) to 30; a smaller figure is a better picture.
+    :param quality: x264's constant rate factor, 0 (lossless) to 30; a smaller figure is a better image.
     """
 
     template_fields: ClassVar[Sequence[str]] = ("text", "font")
@@ -85,7 +85,7 @@ class VideoLabel(_Settings):
     :param reserved_code1: Security information of the producer.
     :param reserved_code2: Security information of the propagator.
     :param kind: ``"1"`` is AI-generated, ``"2"`` may be, ``"3"`` is suspected to be.
-    :param visible: A text on the picture as well.
+    :param visible: A text on the image as well.
     :param credentials: A C2PA signature as well.
     """
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.label.settings import VisibleLabel
 
-#: What of a picture's colours the encoder must be told for them to look the same.
+#: What of a video's colours the encoder must be told to keep them.
 _COLOURS = ("color_range", "color_primaries", "color_trc", "colorspace")
 
 
@@ -42,26 +42,26 @@ def write(source: Path, target: Path, visible: VisibleLabel, label: Mapping[str,
         before, after = implicit.packets(source), implicit.packets(target)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoLabelError(f"The visible label cannot be written: {error}") from error
-    pictures = [stream[4] for stream in after if stream[0] == "video"]
+    videos = [stream[4] for stream in after if stream[0] == "video"]
     sound = [[stream for stream in streams if stream[0] != "video"] for streams in (before, after)]
-    if pictures != [frames] or sound[0] != sound[1]:
+    if videos != [frames] or sound[0] != sound[1]:
         raise VideoLabelError("The labelled video does not have all frames and the same sound.")
     implicit.check(target, label)
 
 
 def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel) -> int:
-    """Encode the picture, copy all else, and return how many frames there were."""
-    picture = given.streams.video[0]
-    encoder = _encoder(picture, made, visible)
+    """Encode the video stream, copy all else, and return how many frames there were."""
+    video = given.streams.video[0]
+    encoder = _encoder(video, made, visible)
     others = {stream.index: made.add_stream_from_template(stream) for stream in given.streams if stream.type != "video"}
-    shown = overlay(picture.codec_context.width, picture.codec_context.height, visible)
+    shown = overlay(video.codec_context.width, video.codec_context.height, visible)
     count = 0
     for packet in given.demux():
         if packet.stream.index in others:
             if packet.dts is not None:
                 packet.stream = others[packet.stream.index]
                 made.mux(packet)
-        elif packet.stream.index == picture.index:
+        elif packet.stream.index == video.index:
             for frame in _frames(packet):
                 count += 1
                 made.mux(encoder.encode(_labelled(frame, shown, visible.seconds)))
@@ -69,12 +69,12 @@ def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel)
     return count
 
 
-def _encoder(picture: VideoStream, made: OutputContainer, visible: VisibleLabel) -> VideoStream:
-    encoder = made.add_stream("libx264", rate=picture.average_rate or 25, options={"crf": str(visible.quality)})
-    given, new = picture.codec_context, encoder.codec_context
+def _encoder(video: VideoStream, made: OutputContainer, visible: VisibleLabel) -> VideoStream:
+    encoder = made.add_stream("libx264", rate=video.average_rate or 25, options={"crf": str(visible.quality)})
+    given, new = video.codec_context, encoder.codec_context
     encoder.width, encoder.height, encoder.pix_fmt = given.width, given.height, "yuv420p"
-    if picture.time_base:
-        encoder.time_base = new.time_base = picture.time_base
+    if video.time_base:
+        encoder.time_base = new.time_base = video.time_base
     for name in _COLOURS:
         setattr(new, name, getattr(given, name))
     return encoder
@@ -108,11 +108,11 @@ def _labelled(frame: VideoFrame, shown: PilImage, seconds: float | None) -> Vide
 
 def overlay(width: int, height: int, visible: VisibleLabel) -> PilImage:
     """
-    Return a transparent picture with the text on a dark plate in its corner.
+    Return a transparent image with the text on a dark plate in its corner.
 
     :param width: Of the video, in pixels.
     :param height: Of the video, in pixels.
-    :param visible: The text, and how it is to look.
+    :param visible: The text, and its style.
     :return: What is laid over each frame.
     :raises VideoLabelError: if the text does not fit, or if no font has its characters.
     """

@@ -107,7 +107,7 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         try:
             self.check_arguments()
         except InvalidArgumentError as error:
-            self.log.error("%s This try goes on with the defaults, for the videos it has paid for.", error.message)
+            self.log.error("%s This try continues with the defaults, for the videos it has paid for.", error.message)
             for name, value in self.argument_defaults.items():
                 setattr(self, name, value)
             return error.message

@@ -128,7 +128,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
-        Archive what is ready and go on, now that the trigger saw waits end.
+        Archive what is ready and continue, now that the trigger saw waits end.
 
         :param context: The task's context.
         :param event: The :class:`.BatchEvent`.

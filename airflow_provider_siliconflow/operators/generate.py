@@ -98,7 +98,7 @@ class GenerateVideoOperator(SubmittingOperator):
 
     def resume_submit(self, context: Context, event: dict[str, Any]) -> str:
         """
-        Submit again what was rejected temporarily, and go on.
+        Submit again what was rejected temporarily, and continue.
 
         :param context: The task's context.
         :param event: The :class:`.SubmitRetryEvent`.

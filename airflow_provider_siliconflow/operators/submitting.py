@@ -95,7 +95,7 @@ class SubmittingOperator(PaidVideoOperator):
         try:
             fields = read_fields({name: getattr(self, name) for name in FIELDS})
         except InvalidArgumentError as error:
-            self.log.error("%s This try goes on with the video that it has paid for.", error.message)
+            self.log.error("%s This try continues with the video that it has paid for.", error.message)
             fields = {}
         store, max_tries = self._open_store(context), context["ti"].max_tries
         origin = origin_of(context, self.siliconflow_conn_id)
@@ -139,7 +139,7 @@ class SubmittingOperator(PaidVideoOperator):
         try:
             context["ti"].xcom_push(key="submission", value=facts)
         except Exception:
-            # The video is paid for: a try that knows its request id goes on.
+            # The video is paid for: a try that knows its request id continues.
             self.log.exception("The XCom 'submission' of video %s cannot be pushed.", job.request_id)
         push(context, describe(job))
 

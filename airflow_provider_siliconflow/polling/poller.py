@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-#: Says what a poll means: what to return to the caller who waits, or None to go on. The second argument tells, when
+#: Says what a poll means: what to return to the caller who waits, or None to continue. The second argument tells, when
 #: called, after how many seconds the video is as likely ready as not.
 Decide: TypeAlias = Callable[[PollResult, Callable[[], float]], T | None]
 #: Polls under way at the same time.
@@ -58,7 +58,7 @@ class Poller:
         # The key or the account was rejected.
         self._rejection = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._keeper = self._start(self._keep_session())
+        self._session_task = self._start(self._keep_session())
 
     def __len__(self) -> int:
         return len(self._results)
@@ -105,9 +105,9 @@ class Poller:
         await asyncio.shield(closing)
 
     async def _close(self) -> None:
-        self._keeper.cancel()
+        self._session_task.cancel()
         try:
-            await asyncio.wait([self._keeper])
+            await asyncio.wait([self._session_task])
         finally:
             await self._session.close()
 

@@ -10,7 +10,7 @@ _BURST = 1.0
 _RECOVERY = 300.0
 #: Part of the rate that is left however often calls are throttled.
 _MIN_SHARE = 1 / 64
-#: A call, but for what rounding takes off it.
+#: A call, but for what rounding subtracts.
 _WHOLE = 1.0 - 1e-9
 #: Part of the time for one call within which the callers of an account take turns.
 _TURN = 0.5
@@ -41,7 +41,7 @@ class RateLimit:
         """
         Count in a caller, or change its limits; the least of all callers' limits hold.
 
-        :param caller: Whoever it is.
+        :param caller: An identity of the caller.
         :param per_minute: Calls per minute at most.
         :param longest: Seconds of a pause at most.
         """
@@ -52,7 +52,7 @@ class RateLimit:
         """
         Count out a caller.
 
-        :param caller: Whoever it is; it need not have joined.
+        :param caller: An identity of the caller, which need not have joined.
         """
         if self._callers.pop(caller, None):
             self._apply()
@@ -109,7 +109,7 @@ class RateLimit:
         :param now: When the answer came.
         :param sent: When the call was sent: one that was under way when a pause began tells nothing new.
         :param retry_after: Seconds the service asked for.
-        :param slower: Go on at half the rate; wrong where nothing was too much, as with a lost connection.
+        :param slower: Continue at half the rate; wrong where nothing was too much, as with a lost connection.
         """
         if sent <= self._paused:
             return

@@ -182,7 +182,7 @@ class PollScheduler:
 
     def requeue(self, job: PollJob) -> None:
         """
-        Go on waiting for a video that was polled, if it is still waited for.
+        Keep waiting for a video that was polled, if it is still waited for.
 
         :param job: The wait.
         """

@@ -73,5 +73,5 @@ def identify(accounts: Iterable[Account], site: str, authorization: str) -> Acco
     if owner is not None and owner.site == site:
         return owner
     # The service cannot tell a key of the other site from one that never was, as long as it looks like a key.
-    looks_right = key.startswith(KEY_START) and len(key) == KEY_LENGTH
-    return WRONG_HOST if owner is not None or looks_right else INVALID_TOKEN
+    is_well_formed = key.startswith(KEY_START) and len(key) == KEY_LENGTH
+    return WRONG_HOST if owner is not None or is_well_formed else INVALID_TOKEN

@@ -175,7 +175,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
 
     def execute_after_failed_deferral(self, context: Context, error_text: str) -> str:
         """
-        Poll all the same, for the video may be ready, and go on waiting if it is not.
+        Poll all the same, for the video may be ready, and keep waiting if it is not.
 
         :param context: The task's context.
         :param error_text: Why the deferral failed.

@@ -1,4 +1,4 @@
-"""Go on in a worker after a deferral, however it ended: poll, and return how the wait ended, or defer again."""
+"""Continue in a worker after a deferral, however it ended: poll, and return how the wait ended, or defer again."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def resume_wait(task: Waiting, context: Context, hook: Hook, paid: PaidVideo, ev
     :param hook: The service.
     :param paid: The video it waits for.
     :param event: What Airflow handed to the task; it may be of another release.
-    :return: How the wait ended; if it goes on, the task has been deferred again.
+    :return: How the wait ended; if it continues, the task has been deferred again.
     """
     woken = WaitEvent.decode(event)
     if woken.status is None:
@@ -142,7 +142,7 @@ def resume_after_failed_deferral(
     :param paid: The video it waits for.
     :param error_text: Why the deferral failed.
     :param deadline: Epoch seconds at which the wait ends, if known.
-    :return: How the wait ended; if it goes on, the task has been deferred again.
+    :return: How the wait ended; if it continues, the task has been deferred again.
     """
     now = time.time()
     if is_deferral_timeout(error_text):

@@ -144,6 +144,6 @@ class VideoReadyTrigger(StoredTrigger):
             return
         self._logged, self._logged_at = text, now
         if is_error:
-            self.log.warning("Video %s: %s The wait goes on.", self.request_id, text)
+            self.log.warning("Video %s: %s The wait continues.", self.request_id, text)
         else:
             self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, text, seconds_left())

@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 
 PACKAGE = "airflow_provider_siliconflow"
 VERSION = airflow_provider_siliconflow.__version__
-#: A link or picture of Markdown.
+#: A link or image of Markdown.
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -56,7 +56,7 @@ def test_wheel_carries_the_types_and_nothing_else_but_the_package(wheel: Path) -
     assert [name for name in names if "__pycache__" in name] == []
 
 
-def test_sdist_carries_tests_docs_and_pictures_and_no_dotfile(sdist: Path) -> None:
+def test_sdist_carries_tests_docs_and_images_and_no_dotfile(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -13,7 +13,7 @@ from airflow.sdk import ObjectStoragePath
 from PIL import Image
 
 from airflow_provider_siliconflow.archive import stores
-from airflow_provider_siliconflow.archive.poster import Picture, picture_of, write_poster
+from airflow_provider_siliconflow.archive.poster import Poster, poster_of, write_poster
 from airflow_provider_siliconflow.sandbox.render import Scene, render
 
 
@@ -25,13 +25,13 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_poster_is_a_small_jpeg_of_the_videos_shape(video: Path) -> None:
-    picture = picture_of(video)
-    assert picture.facts(ObjectStoragePath("/clip.mp4.jpg")) == {
+    poster = poster_of(video)
+    assert poster.facts(ObjectStoragePath("/clip.mp4.jpg")) == {
         **{"width": 720, "height": 1280, "duration": pytest.approx(0.5, abs=0.1)},
         "poster": "/clip.mp4.jpg",
     }
-    assert picture.jpeg
-    with Image.open(BytesIO(picture.jpeg)) as image:
+    assert poster.jpeg
+    with Image.open(BytesIO(poster.jpeg)) as image:
         image.load()
         assert (image.format, image.size) == ("JPEG", (270, 480))
         assert max(image.convert("L").tobytes()) > 40
@@ -47,13 +47,13 @@ def test_without_pyav_nothing_is_known(video: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.delitem(sys.modules, "av", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert picture_of(video) == Picture()
+    assert poster_of(video) == Poster()
 
 
 def test_bytes_that_are_no_video_give_no_poster(tmp_path: Path) -> None:
     garbage = tmp_path / "clip.mp4"
     garbage.write_bytes(b"\0" * 5000)
-    assert picture_of(garbage) == Picture()
+    assert poster_of(garbage) == Poster()
 
 
 def test_a_poster_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,14 +61,14 @@ def test_a_poster_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch
         raise OSError("disk is full")
 
     monkeypatch.setattr(stores, "replace", fail)
-    write_poster(ObjectStoragePath(str(tmp_path / "clip.mp4.jpg")), Picture(jpeg=b"\xff\xd8"))
+    write_poster(ObjectStoragePath(str(tmp_path / "clip.mp4.jpg")), Poster(jpeg=b"\xff\xd8"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_poster_replaces_the_one_of_an_earlier_video(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4.jpg"
     path.write_bytes(b"old")
-    write_poster(ObjectStoragePath(str(path)), Picture(jpeg=b"\xff\xd8new"))
+    write_poster(ObjectStoragePath(str(path)), Poster(jpeg=b"\xff\xd8new"))
     assert path.read_bytes() == b"\xff\xd8new"
-    write_poster(ObjectStoragePath(str(path)), Picture())
+    write_poster(ObjectStoragePath(str(path)), Poster())
     assert path.read_bytes() == b"\xff\xd8new"

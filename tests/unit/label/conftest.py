@@ -81,11 +81,11 @@ def clip_with_sound(tmp_path: Path, clip: Path) -> Path:
     """Return the clip with a second of silence."""
     path = tmp_path / "sound.mp4"
     with av.open(str(clip)) as given, av.open(str(path), "w", format="mp4") as made:
-        picture = made.add_stream_from_template(given.streams.video[0])
+        video = made.add_stream_from_template(given.streams.video[0])
         sound = made.add_stream("aac", rate=44100)
         for packet in given.demux(video=0):
             if packet.dts is not None:
-                packet.stream = picture
+                packet.stream = video
                 made.mux(packet)
         for number in range(43):
             frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)

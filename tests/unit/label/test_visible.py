@@ -19,7 +19,7 @@ def _frames(path: Path) -> list[tuple[float, Image.Image]]:
 
 
 def _differs(one: Image.Image, other: Image.Image, box: tuple[int, int, int, int]) -> float:
-    """Return how much two pictures differ in a box, as the mean of the differences of their pixels."""
+    """Return how much two images differ in a box, as the mean of the differences of their pixels."""
     from PIL import ImageChops, ImageStat
 
     difference = ImageChops.difference(one.crop(box), other.crop(box)).convert("L")

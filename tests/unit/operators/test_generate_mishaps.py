@@ -133,7 +133,7 @@ def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
     run.before = fail
     assert run.work().state == "success"
     assert is_archived(clip, sandbox)
-    assert "Goes on without the record of video" in caplog.text
+    assert "Continues without the record of video" in caplog.text
 
 
 def woken(run: TaskRun, status: str) -> Report:
