@@ -24,6 +24,7 @@ from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
 from airflow_provider_siliconflow.archive.url_source import FreshUrl, RefreshableUrl, utc_now
 from airflow_provider_siliconflow.archive.writer import FileWriter
 from airflow_provider_siliconflow.client import signed_urls
+from airflow_provider_siliconflow.client.file_types import ENOUGH
 from airflow_provider_siliconflow.exceptions import VideoIntegrityError
 
 if TYPE_CHECKING:
@@ -206,14 +207,14 @@ class _Download:
     async def _receive(self, response: aiohttp.ClientResponse) -> None:
         writer, total = self._writer, self._body.total
         self._limit.allow_for(total or 0)
-        is_checked = writer.size >= media_types.ENOUGH
+        is_checked = writer.size >= ENOUGH
         async for chunk in response.content.iter_any():
             await writer.write(chunk)
             self._check_size(writer.size)
             self._limit.allow_for(max(writer.size, total or 0))
             if total is not None and writer.size > total:
                 await self._reject_part(f"it sent more than the {total} bytes of the video")
-            if not is_checked and writer.size >= media_types.ENOUGH:
+            if not is_checked and writer.size >= ENOUGH:
                 self._check_is_video(response)
                 is_checked = True
         if total is not None and writer.size < total:

@@ -6,14 +6,12 @@ import os
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
+from airflow_provider_siliconflow.client.file_types import media_type, type_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: Bytes that suffice to tell the kind.
-ENOUGH = 12
-_WORDS = {b"<?xml": "XML", b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"<": "markup"}
-_WORDS |= {b"{": "JSON", b"[": "JSON", b'"': "JSON", b"\x1f\x8b": "gzip data"}
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 #: Boxes of a file at most: a fragmented video has two for each second or so.
 _MOST_BOXES = 100_000
@@ -23,12 +21,12 @@ def video_type(head: bytes) -> str | None:
     """
     Return the media type of a video, or None for what is none.
 
-    :param head: Its first bytes, :data:`ENOUGH` of them if it has so many.
+    :param head: Its first bytes, :data:`~airflow_provider_siliconflow.client.file_types.ENOUGH` of them if it has so
+        many.
     :return: As the header ``Content-Type`` has it.
     """
-    if head[4:8] == b"ftyp":
-        return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
-    return "video/webm" if head.startswith(_EBML) else None
+    found = media_type(head)
+    return found if found and found.startswith("video/") else None
 
 
 def describe_body(head: bytes, headers: Mapping[str, str], total: int | None) -> str:
@@ -42,7 +40,8 @@ def describe_body(head: bytes, headers: Mapping[str, str], total: int | None) ->
     """
     encoding = headers.get("Content-Encoding", "")[:40]
     declared = f"content type {declared_type(headers)[:80] or 'not given'}"
-    return f"{_kind(head)} ({declared}{f', content encoding {encoding}' if encoding else ''}, {count(total)})"
+    kind = (type_name(head) or "of an unknown kind") if head else "empty"
+    return f"{kind} ({declared}{f', content encoding {encoding}' if encoding else ''}, {count(total)})"
 
 
 def declared_type(headers: Mapping[str, str]) -> str:
@@ -63,13 +62,6 @@ def count(total: int | None) -> str:
     :return: With its unit.
     """
     return f"{'an unknown number of' if total is None else total} bytes"
-
-
-def _kind(head: bytes) -> str:
-    if not head:
-        return "empty"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return next((word for start, word in _WORDS.items() if text.startswith(start)), "of an unknown kind")
 
 
 def what_is_missing(path: Path) -> str | None:

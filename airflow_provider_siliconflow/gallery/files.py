@@ -14,6 +14,7 @@ from anyio import CapacityLimiter
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES
 from airflow_provider_siliconflow.archive.errors import unregistered
+from airflow_provider_siliconflow.client.file_types import media_type
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.video_record import VideoRecord, manifest_name, poster_name
 
@@ -133,7 +134,7 @@ def read_poster(record: VideoRecord, dag_id: str) -> tuple[bytes, str]:
         manifest = _vouched(path, record, dag_id)
         poster = path.parent / poster_name(path.name)
         data = bytes(poster.fs.cat_file(poster.path, start=0, end=_POSTER_LIMIT))
-        if not data.startswith(b"\xff\xd8\xff"):
+        if media_type(data) != "image/jpeg":
             raise FileUnavailableError(404, "The poster is no JPEG.")
         return data, f'"poster-{manifest["sha256"]}"'
 

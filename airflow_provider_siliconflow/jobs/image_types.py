@@ -6,36 +6,17 @@ import base64
 import binascii
 import re
 
-#: What clients of this API are seen to send in the field, by first bytes; "?" stands for any byte.
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "png",
-    b"\xff\xd8\xff": "jpeg",
-    b"GIF87a": "gif",
-    b"GIF89a": "gif",
-    b"RIFF????WEBP": "webp",
-}
-#: What is taken for an image but is none of these, for a message; markup is searched for after the white space.
-_OTHERS = {
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"????ftypavif": "AVIF",
-    b"????ftyphei": "HEIC",
-    b"????ftyp": "MP4 video",
-    b"\0\0\x01\0": "ICO",
-    b"8BPS": "Photoshop",
-    b"%PDF": "PDF",
-    b"PK\x03\x04": "ZIP",
-}
-_MARKUP = {b"<svg": "SVG", b"<!doctype html": "HTML", b"<html": "HTML", b"<?xml": "XML", b"<": "markup"}
+from airflow_provider_siliconflow.client.file_types import media_type, type_name
+
+#: Subtypes that clients of this API are observed to send in the field.
+_SENT = frozenset({"png", "jpeg", "gif", "webp"})
+#: Subtypes as a data URI may declare them.
 _DECLARED = frozenset({"png", "jpeg", "jpg", "webp", "gif"})
 
 ACCEPTED = "png, jpeg, webp or gif"
 #: Bytes. No limit is documented for video; the same gateway rejects images above 5 MB on another route (413, code
 #: 20043), of which a request warns. This is far beyond, and bounds the memory of a worker: about 4 times as much.
 MAX_IMAGE_BYTES = 32 << 20
-#: First bytes that suffice to tell any type, with a comment or a declaration before the root of a markup.
-_HEAD = 512
 
 _DATA_URI = re.compile(r"data:image/([a-z0-9.+-]+);base64,(.*)", re.IGNORECASE | re.DOTALL)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
@@ -52,20 +33,8 @@ def image_type(content: bytes) -> str | None:
     :param content: The image's bytes.
     :return: ``png``, ``jpeg``, ``webp`` or ``gif``; None for anything else.
     """
-    return _match(content, _SIGNATURES)
-
-
-def other_type(content: bytes) -> str | None:
-    """
-    Return the name of a type that the API does not take; nothing of the content is in it.
-
-    :param content: The file's bytes.
-    :return: A name such as ``SVG`` or ``HTML``, or None for an unknown type.
-    """
-    head = content[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in head:
-        return "SVG"
-    return _match(content, _OTHERS) or next((name for start, name in _MARKUP.items() if head.startswith(start)), None)
+    kind, _, subtype = (media_type(content) or "").partition("/")
+    return subtype if kind == "image" and subtype in _SENT else None
 
 
 def to_data_uri(content: bytes, subtype: str) -> str:
@@ -99,7 +68,7 @@ def data_uri_problem(uri: str) -> str | None:
         return "not valid base64"
     if not content:
         return "empty"
-    other = None if image_type(content) else other_type(content)
+    other = None if image_type(content) else type_name(content)
     return f"{other} inside, not {ACCEPTED}" if other else None
 
 
@@ -112,11 +81,3 @@ def is_base64(text: str) -> bool:
     if len(text) < len(_BASE64_STARTS[0]) or not _BASE64.fullmatch(text):
         return False
     return len(text) >= _LONG or (len(text) >= 64 and text.startswith(_BASE64_STARTS))
-
-
-def _match(content: bytes, signatures: dict[bytes, str]) -> str | None:
-    def fits(signature: bytes) -> bool:
-        head = content[: len(signature)]
-        return len(head) == len(signature) and all(s in (b, 0x3F) for s, b in zip(signature, head, strict=True))
-
-    return next((name for signature, name in signatures.items() if fits(signature)), None)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES
+from airflow_provider_siliconflow.client.file_types import type_name
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs import image_files, image_types
 
@@ -123,7 +124,7 @@ def _encode(image: object, content: bytes) -> str:
     subtype = image_types.image_type(content)
     if subtype is None:
         # Nothing of the content is shown: the file may be any file of this machine.
-        kind = image_types.other_type(content) or "of an unknown type"
+        kind = type_name(content) or "of an unknown type"
         raise InvalidVideoRequestError(
             f"image {image_files.shown(image)} is not an image that the API takes: it is {kind}, not"
             f" {image_types.ACCEPTED}."
