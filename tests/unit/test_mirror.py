@@ -1,0 +1,91 @@
+"""Where a module's tests are: at the same path below ``tests/unit``, in files small enough to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "airflow_provider_siliconflow"
+UNIT = ROOT / "tests" / "unit"
+#: Lines from which a test file is to be split by topic.
+LIMIT = 300
+#: Modules that do nothing apart from a task, a trigger or a publication: what proves them is there.
+ELSEWHERE = {
+    "_airflow/api_server.py": "unit/test_packaging.py",
+    "_airflow/names.py": "unit/test_packaging.py",
+    "_airflow/releases.py": "unit/operators/test_submit_durable.py",
+    "_airflow/variables.py": "unit/operators/test_submit_durable.py",
+    "archive/body.py": "unit/archive/test_download.py",
+    "archive/claim_file.py": "unit/archive/test_claim.py",
+    "archive/errors.py": "unit/archive/test_destination.py",
+    "archive/existing.py": "unit/archive/test_publish.py",
+    "archive/options.py": "unit/archive/test_archiver.py",
+    "archive/prepare.py": "unit/archive/test_destination.py",
+    "archive/small_files.py": "unit/archive/test_special_files.py",
+    "archive/storage.py": "unit/archive/test_download.py",
+    "archive/stores.py": "unit/archive/test_claim.py",
+    "client/endpoints.py": "unit/hooks/test_siliconflow.py",
+    "hooks/shared_session.py": "unit/polling/test_poller.py",
+    "jobs/archive.py": "unit/operators/test_archive.py",
+    "jobs/arguments.py": "unit/operators/test_base.py",
+    "jobs/batch_archive.py": "unit/operators/batch/test_archiving.py",
+    "jobs/batch_end.py": "unit/operators/batch/test_billing.py",
+    "jobs/batch_records.py": "unit/jobs/test_video_xcom.py",
+    "jobs/batch_run.py": "unit/operators/batch/test_batch.py",
+    "jobs/batch_submit.py": "unit/operators/batch/test_limits.py",
+    "jobs/folder_store.py": "unit/operators/test_submit_durable.py",
+    "jobs/kept.py": "unit/operators/test_submit_durable.py",
+    "jobs/record.py": "unit/jobs/test_submit.py",
+    "jobs/request.py": "unit/operators/test_submit.py",
+    "jobs/store.py": "unit/jobs/test_submit.py",
+    "jobs/target.py": "unit/operators/test_generate.py",
+    "jobs/variable_store.py": "unit/operators/test_submit_durable.py",
+    "jobs/video_facts.py": "unit/jobs/test_video_xcom.py",
+    "jobs/video_job.py": "unit/operators/test_generate.py",
+    "operators/video.py": "unit/operators/test_base.py",
+    "polling/job.py": "unit/polling/test_scheduler.py",
+    "triggers/base.py": "unit/triggers/test_video.py",
+    "triggers/resume.py": "unit/sensors/test_video_resume.py",
+}
+#: Files that are longer; none may join them.
+LONG = {
+    "archive/test_claim.py",
+    "archive/test_destination.py",
+    "archive/test_download.py",
+    "archive/test_publish.py",
+    "archive/test_url_policy.py",
+    "operators/test_submit_durable.py",
+    "polling/test_poller_trouble.py",
+    "polling/test_trigger.py",
+}
+
+
+def modules() -> list[str]:
+    paths = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if not path.stem.startswith("__"))
+    # The gallery's tests are named by what a user does on its page.
+    return sorted(str(path) for path in paths if path.parts[0] != "gallery")
+
+
+def mirrored(module: str) -> list[Path]:
+    """Return the test files of a module: ``test_NAME.py``, ``test_NAME_TOPIC.py``, or those of a folder ``NAME``."""
+    path = UNIT / module
+    found = [path.with_name(f"test_{path.name}"), *path.parent.glob(f"test_{path.stem}_*.py")]
+    return [file for file in (*found, *path.with_suffix("").glob("test_*.py")) if file.exists()]
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_has_its_test_file(module: str) -> None:
+    other = ELSEWHERE.get(module)
+    assert mirrored(module) or (other and (ROOT / "tests" / other).exists()), f"no test file for {module}"
+
+
+def test_only_modules_that_exist_are_tested_elsewhere() -> None:
+    assert set(ELSEWHERE) <= set(modules())
+
+
+@pytest.mark.parametrize("file", sorted(UNIT.rglob("test_*.py")), ids=lambda file: str(file.relative_to(UNIT)))
+def test_a_test_file_is_short(file: Path) -> None:
+    assert len(file.read_text().splitlines()) < LIMIT or str(file.relative_to(UNIT)) in LONG
