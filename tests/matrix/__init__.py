@@ -1,0 +1,1 @@
+"""The suites on every release of Airflow that is supported: ``make matrix``."""
