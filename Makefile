@@ -12,7 +12,7 @@ STORES := .venv/.stores-$(PYTHON_VERSION)
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format system chaos bench env emulators constraints clean
+.PHONY: help demo up test lint format system matrix releases chaos bench env emulators constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,6 +38,12 @@ format: $(READY)  ## Fix what ruff can fix by itself
 
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql and redis-server needed)
 	$(BIN)/python -m pytest -m system tests/system
+
+matrix: $(READY)  ## The suites on every supported Airflow and Python (hours); the table goes to docs/compatibility.md
+	$(BIN)/python -m tests.matrix --write
+
+releases: $(READY)  ## What differs between releases of Airflow, as CI checks it (2 to 4 minutes each)
+	$(BIN)/python -m tests.matrix --quick
 
 chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by the ledger (a quarter of an hour)
 	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1
@@ -78,5 +84,5 @@ constraints: $(READY)  ## Renew every pin in constraints.txt
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
 
 clean:  ## Remove everything that make made
-	rm -rf .venv dist demo-videos .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .matrix dist demo-videos .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

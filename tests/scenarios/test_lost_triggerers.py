@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk.bases.operator import TriggerFailureReason
-from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from airflow_provider_siliconflow._airflow.names import AirflowSensorTimeout
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import VideoTimeoutError
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook

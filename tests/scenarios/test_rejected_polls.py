@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook

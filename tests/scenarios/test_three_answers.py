@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.exceptions import VideoFailedError, VideoTimeoutError

@@ -41,7 +41,7 @@ def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_example_archives_every_video_it_submits(
     example: Path, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.dag_processing.dagbag import DagBag
+    from tests.releases import DagBag
 
     monkeypatch.setenv("SILICONFLOW_ARCHIVE", tmp_path.as_uri())
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 2.0)

@@ -20,11 +20,11 @@ from airflow.sdk.api.datamodels._generated import DagRun, TIRunContext
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_siliconflow.jobs.kept import decode
 from airflow_provider_siliconflow.jobs.record import KEY
+from tests.releases import HAS_STORE, as_triggerer_gets, serialize
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"
 #: Seconds until a test that waits for a trigger in vain is given up.
@@ -93,7 +93,7 @@ class TaskRun:
 
     task: Any
     map_index: int = -1
-    has_store: bool = True
+    has_store: bool = HAS_STORE
     before: Callable[[Any], None] = lambda message: None
     try_number: int = 1
     store: dict[str, Any] = field(default_factory=dict)
@@ -172,7 +172,7 @@ class TaskRun:
         ti = self._instance(next_method, kwargs)
         with mock.patch.object(task_runner, "SUPERVISOR_COMMS", self, create=True), mock.patch.dict(os.environ):
             context = ti.get_template_context()
-            if not self.has_store:
+            if HAS_STORE and not self.has_store:
                 del context["task_state_store"]
             on_term = signal.getsignal(signal.SIGTERM)
             try:
@@ -230,7 +230,7 @@ class TaskRun:
     def _fire(self, deferral: comms.DeferTask) -> Any:
         """Run a trigger, made anew from what the database holds of it, to its one event."""
         module, _, name = deferral.classpath.rpartition(".")
-        kwargs: Any = deserialize(json.loads(json.dumps(deferral.trigger_kwargs)))
+        kwargs: Any = as_triggerer_gets(deferral.trigger_kwargs)
         trigger: BaseTrigger = getattr(import_module(module), name)(**kwargs)
 
         async def events() -> list[Any]:
@@ -243,7 +243,8 @@ class TaskRun:
     def send(self, msg: Any) -> Any:
         """Answer a message of the worker."""
         self.before(msg)
-        for answer in (self._answer_store, self._answer_variable, self._answer_rest):
+        stores = (self._answer_store, self._answer_variable) if HAS_STORE else (self._answer_variable,)
+        for answer in (*stores, self._answer_rest):
             if (told := answer(msg)) is not None:
                 return told
         return comms.OKResponse(ok=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from airflow_provider_siliconflow.archive import prepare, stores, threads
@@ -22,6 +21,7 @@ from airflow_provider_siliconflow.archive.archiver import DownloadOptions, Video
 from airflow_provider_siliconflow.archive.threads import bounded, run_archive
 from airflow_provider_siliconflow.archive.writer import FileWriter
 from airflow_provider_siliconflow.exceptions import DestinationError, SiliconFlowError
+from tests.releases import AirflowTaskTimeout
 from tests.unit.archive.origin import BODY, Origin, Reply, cut
 
 OWNER = "a_dag/run/video/-1"

@@ -88,7 +88,7 @@ def test_a_connection_that_is_not_found_can_be_retried(store: Store, monkeypatch
 
 
 def test_a_time_out_of_the_task_goes_through(store: Store) -> None:
-    from airflow.sdk.exceptions import AirflowTaskTimeout
+    from tests.releases import AirflowTaskTimeout
 
     store.failure = AirflowTaskTimeout()
     with pytest.raises(AirflowTaskTimeout):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs import record, submit
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitRecord, SubmitStore
 from airflow_provider_siliconflow.jobs.store import TaskStateStore
+from tests.releases import AirflowTaskTimeout
 from tests.unit.jobs.dying_task import FIELDS, DyingTask, FakeHook, FakeStore, InvariantBrokenError, Killed, once
 
 PRICE = "2.00 CNY"

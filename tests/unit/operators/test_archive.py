@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.archive.prepare import prepare_destination, release_claim
@@ -27,6 +26,7 @@ from airflow_provider_siliconflow.operators.video import ArchiveVideoOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
+from tests.releases import AirflowTaskTimeout
 from tests.unit.archive.files import names
 from tests.unit.worker import MODEL, DiesBefore, TaskRun, in_dag
 

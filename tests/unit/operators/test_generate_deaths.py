@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs.kept import decode
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import ReadRecord, WriteRecord, written
 from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, is_archived, run_to_end
 from tests.unit.worker import DiesBefore, Killed
 
@@ -26,11 +27,11 @@ pytestmark = pytest.mark.usefixtures("first_poll_at_once")
 @pytest.mark.parametrize(
     "dies",
     [
-        pytest.param(DiesBefore(comms.SetTaskStateStore), id="before the intent"),
+        pytest.param(DiesBefore(WriteRecord), id="before the intent"),
         pytest.param(DiesBefore(comms.SetXCom, "submission"), id="after the id"),
         pytest.param(DiesBefore(comms.DeferTask), id="before the deferral"),
         pytest.param(None, id="while deferred"),
-        pytest.param(DiesBefore(comms.GetTaskStateStore), id="on resume"),
+        pytest.param(DiesBefore(ReadRecord), id="on resume"),
         pytest.param(DiesBefore(comms.SetXCom, "'video'"), id="before the download"),
         pytest.param(DiesBefore(comms.SetXCom, "'manifest'"), id="after publish"),
         pytest.param(DiesBefore(comms.SucceedTask), id="before success"),
@@ -40,7 +41,7 @@ def test_a_retry_reattaches_to_its_own_video_after_any_death(
     sandbox: Sandbox, clip: Path, dies: DiesBefore | None
 ) -> None:
     run = generating(clip)
-    on_resume = dies is not None and dies.kind is comms.GetTaskStateStore
+    on_resume = dies is not None and dies.kind is ReadRecord
     run.before = dies if dies and not on_resume else run.before
     if run.work().state == "deferred":
         sandbox.advance(FINISHED_AFTER)
@@ -140,8 +141,7 @@ def test_a_clear_after_success_pays_only_where_the_new_video_has_a_place(sandbox
 
 def test_an_id_that_could_not_be_kept_is_kept_by_the_next_process(sandbox: Sandbox, clip: Path) -> None:
     def fail(message: Any) -> None:
-        value: Any = getattr(message, "value", None)
-        if isinstance(message, comms.SetTaskStateStore) and value["request_id"]:
+        if (written(message) or {}).get("request_id"):
             raise RuntimeError("the API server is away")
 
     run = generating(clip)

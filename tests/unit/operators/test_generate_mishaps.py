@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
-from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
@@ -21,6 +20,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import ReadRecord, WriteRecord
 from tests.unit.conftest import Clock
 from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, is_archived, run_to_end
 from tests.unit.worker import Report, TaskRun
@@ -58,7 +58,7 @@ def test_a_failure_is_told_even_if_its_record_cannot_be_closed(
     sandbox: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: Any) -> None:
-        if isinstance(message, comms.SetTaskStateStore):
+        if isinstance(message, WriteRecord):
             raise RuntimeError("the API server is away")
 
     run = generating(clip, prompt=FAILS)
@@ -124,7 +124,7 @@ def test_a_record_that_cannot_be_read_at_the_end_hides_no_video(
     sandbox: Sandbox, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: Any) -> None:
-        if isinstance(message, comms.GetTaskStateStore):
+        if isinstance(message, ReadRecord):
             raise RuntimeError("the API server is away")
 
     run = generating(clip)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import AirflowTaskTimeout, written
 from tests.unit.operators.tasks import FINISHED_AFTER, generating, is_archived, run_to_end, submitting
 from tests.unit.worker import Report, TaskRun
 
@@ -40,7 +41,7 @@ def tells_the_paid_video(report: Report, paid: str) -> None:
 
 
 def writes_id(message: Any) -> bool:
-    return isinstance(message, comms.SetTaskStateStore) and bool(cast("Any", message.value).get("request_id"))
+    return bool((written(message) or {}).get("request_id"))
 
 
 @pytest.mark.parametrize("has_store", [True, False])

@@ -18,6 +18,7 @@ from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import ReadRecord, WriteRecord, written
 from tests.unit.operators.tasks import submitting
 from tests.unit.worker import MODEL, DiesBefore, Killed
 
@@ -28,9 +29,9 @@ def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(sand
     seen: list[tuple[str, int]] = []
 
     def note(message: Any) -> None:
-        kind = type(message).__name__
-        if kind in ("SetTaskStateStore", "SetXCom"):
-            what = message.key if kind == "SetXCom" else "id" if message.value["request_id"] else "intent"
+        if isinstance(message, (WriteRecord, comms.SetXCom)):
+            record = written(message)
+            what = message.key if record is None else "id" if record["request_id"] else "intent"
             seen.append((what, sandbox.ledger().submit_calls))
 
     run = submitting()
@@ -54,8 +55,8 @@ UNKNOWN = "SubmitOutcomeUnknownError"
 @pytest.mark.parametrize(
     ("dies", "then", "billed", "kept"),
     [
-        pytest.param(DiesBefore(comms.SetTaskStateStore), "success", 1, "id", id="before the intent"),
-        pytest.param(DiesBefore(comms.SetTaskStateStore, count=2), UNKNOWN, 1, "intent", id="after the answer"),
+        pytest.param(DiesBefore(WriteRecord), "success", 1, "id", id="before the intent"),
+        pytest.param(DiesBefore(WriteRecord, count=2), UNKNOWN, 1, "intent", id="after the answer"),
         pytest.param(DiesBefore(comms.SetXCom, "submission"), "success", 1, "id", id="after the id"),
         pytest.param(DiesBefore(comms.SetXCom, "return_value"), "success", 1, "id", id="after the facts"),
         pytest.param(DiesBefore(comms.SucceedTask), "success", 1, "id", id="after the XCom"),
@@ -222,7 +223,7 @@ def failing(kind: type, number: int = 1) -> Any:
 
 def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox) -> None:
     run = submitting()
-    run.before = failing(comms.SetTaskStateStore)
+    run.before = failing(WriteRecord)
     report = run.finish()
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRecordError)
@@ -234,7 +235,7 @@ def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox) -> None:
 
 def test_an_id_that_cannot_be_kept_does_not_end_the_try(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     run = submitting()
-    run.before = failing(comms.SetTaskStateStore, 2)
+    run.before = failing(WriteRecord, 2)
     assert run.finish().state == "success"
     (job,) = sandbox.ledger().jobs
     assert run.xcoms["return_value"] == job["request_id"]
@@ -245,7 +246,7 @@ def test_an_id_that_cannot_be_kept_does_not_end_the_try(sandbox: Sandbox, caplog
 def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, kept: Any) -> None:
     run = submitting()
     if kept is None:
-        run.before = failing(comms.GetTaskStateStore)
+        run.before = failing(ReadRecord)
     else:
         run.store["siliconflow.submit"] = kept
     report = run.finish()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
 from airflow_provider_siliconflow.exceptions import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from airflow_provider_siliconflow._airflow.names import AirflowSensorTimeout
 from airflow_provider_siliconflow.exceptions import (
     InvalidArgumentError,
     VideoFailedPermanentlyError,

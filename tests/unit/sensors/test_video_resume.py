@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk.bases.operator import TriggerFailureReason
-from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from airflow_provider_siliconflow._airflow.names import AirflowSensorTimeout
 from tests.unit.hooks.scripted_server import ScriptedServer, reply
 from tests.unit.sensors.waits import FLAGS, ID, QUEUED, READY, URL, waiting
 from tests.unit.worker import TaskRun, kwargs_of

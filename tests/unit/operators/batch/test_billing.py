@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
@@ -16,6 +15,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import ReadRecord
 from tests.unit.operators.batch.runs import (
     FAILS,
     FINISHED_AFTER,
@@ -44,7 +44,7 @@ def test_a_record_that_cannot_be_closed_hides_nothing(sandbox: Sandbox, tmp_path
     sandbox.advance(FINISHED_AFTER)
 
     def fail(message: Any) -> None:
-        if isinstance(message, comms.GetTaskStateStore):
+        if isinstance(message, ReadRecord):
             raise RuntimeError("the database is away")
 
     run.before = fail

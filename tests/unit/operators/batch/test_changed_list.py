@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import SubmitConflictError
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import ReadRecord, WriteRecord
 from tests.unit.operators.batch.runs import (
     FAILS,
     FINISHED_AFTER,
@@ -126,7 +126,7 @@ def test_a_list_that_becomes_none_between_the_tries_loses_no_paid_video(sandbox:
 
 def test_a_store_that_is_away_as_the_task_resumes_keeps_no_video_waiting(sandbox: Sandbox, tmp_path: Path) -> None:
     def fail(message: object) -> None:
-        if isinstance(message, (comms.GetTaskStateStore, comms.SetTaskStateStore)):
+        if isinstance(message, (ReadRecord, WriteRecord)):
             raise RuntimeError("the API server is away")
 
     run = batching(tmp_path, ["a", "b"], retries=0)
@@ -150,7 +150,7 @@ def test_an_archived_video_is_done_though_the_service_says_failed_by_now(sandbox
 
 def test_a_record_that_cannot_be_kept_is_told_with_what_is_under_way(sandbox: Sandbox, tmp_path: Path) -> None:
     def fail(message: object) -> None:
-        if isinstance(message, comms.SetTaskStateStore) and sandbox.ledger().accepted:
+        if isinstance(message, WriteRecord) and sandbox.ledger().accepted:
             raise RuntimeError("the API server is away")
 
     run = batching(tmp_path, ["a", "b"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
-
-from airflow.sdk.execution_time import comms
+from typing import Any
 
 from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
@@ -13,6 +11,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.jobs.kept import decode
 from airflow_provider_siliconflow.sandbox.server import Sandbox
+from tests.releases import ReadRecord, WriteRecord, written
 from tests.unit.operators.batch.runs import (
     FAILS,
     FINISHED_AFTER,
@@ -74,7 +73,7 @@ def test_deaths_leave_no_unknown_outcome_but_between_intent_and_id(sandbox: Sand
     """The first submit is known, the second is not, and the third was never begun."""
 
     def die(message: Any) -> None:
-        if isinstance(message, comms.SetTaskStateStore) and sandbox.ledger().accepted == 2:
+        if isinstance(message, WriteRecord) and sandbox.ledger().accepted == 2:
             raise Killed
 
     run = batching(tmp_path, ["a", "b", "c"])
@@ -142,7 +141,7 @@ def test_before_airflow_3_3_the_way_is_the_same_and_no_variable_of_the_task_is_l
 
 def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(sandbox: Sandbox, tmp_path: Path) -> None:
     def fail(message: Any) -> None:
-        if isinstance(message, comms.GetTaskStateStore):
+        if isinstance(message, ReadRecord):
             raise RuntimeError("the database is away")
 
     run = batching(tmp_path, ["a", "b"])
@@ -154,7 +153,7 @@ def test_a_store_that_cannot_be_read_submits_nothing_and_is_retried(sandbox: San
 
 
 def writes_id(message: Any) -> bool:
-    return isinstance(message, comms.SetTaskStateStore) and bool(cast("Any", message.value).get("request_id"))
+    return bool((written(message) or {}).get("request_id"))
 
 
 def test_a_request_id_whose_first_write_failed_is_written_before_the_deferral(sandbox: Sandbox, tmp_path: Path) -> None:

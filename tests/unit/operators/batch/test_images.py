@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow.sdk.exceptions import AirflowFailException
-
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.image_store import URI, Store, store
 from tests.unit.operators.batch.runs import batching, retried, run_to_end, states
