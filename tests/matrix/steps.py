@@ -60,7 +60,7 @@ def _pytest(*paths: str) -> tuple[str, ...]:
 
 
 COMMANDS = (
-    Command("discovery and form", (str(ROOT / "tests/matrix/discovery.py"),), 180, quick=True, here=False),
+    Command("discovery and form", (str(ROOT / "tests/matrix/discovery.py"),), 600, quick=True, here=False),
     Command("unit, what differs", _pytest(*(f"tests/unit/{name}" for name in QUICK_UNIT)), 600, quick=True),
     Command("unit", _pytest(*(f"tests/unit/{name}" for name in UNIT)), 1800),
     Command("examples", _pytest("tests/unit/test_example_dags.py"), 900),

@@ -202,7 +202,8 @@ class TaskRun:
             **{"consumed_asset_events": [], "partition_key": None},
         }
         server = TIRunContext(
-            dag_run=DagRun.model_validate(facts),
+            # Later releases want facts that earlier ones refuse.
+            dag_run=DagRun.model_validate({name: facts[name] for name in facts if name in DagRun.model_fields}),
             max_tries=self.max_tries,
             task_reschedule_count=int(self.first_reschedule is not None),
             next_method=next_method,
