@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time import comms
 
@@ -17,25 +17,33 @@ _comms: Any = comms
 ReadRecord: Any = _comms.GetTaskStateStore if HAS_STORE else comms.GetVariable
 WriteRecord: Any = _comms.SetTaskStateStore if HAS_STORE else comms.PutVariable
 
-try:
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.exceptions import AirflowTaskTimeout
     from airflow.sdk.serde import deserialize, serialize
 
-    ENCODED_BY_WORKER = True
-except ImportError:  # Airflow 3.0 and 3.1
-    from airflow.serialization.serialized_objects import BaseSerialization
+    #: Whether the worker encodes what it gives a trigger (Airflow 3.2 and later); before, the API server does.
+    ENCODED_BY_WORKER: bool
+else:
+    try:
+        from airflow.sdk.serde import deserialize, serialize
 
-    deserialize, serialize = BaseSerialization.deserialize, BaseSerialization.serialize
-    ENCODED_BY_WORKER = False
+        ENCODED_BY_WORKER = True
+    except ImportError:  # Airflow 3.0 and 3.1
+        from airflow.serialization.serialized_objects import BaseSerialization
 
-try:
-    from airflow.sdk.exceptions import AirflowTaskTimeout
-except ImportError:  # Airflow 3.0 and 3.1
-    from airflow.exceptions import AirflowTaskTimeout
+        deserialize, serialize = BaseSerialization.deserialize, BaseSerialization.serialize
+        ENCODED_BY_WORKER = False
 
-try:
-    from airflow.dag_processing.dagbag import DagBag
-except ImportError:  # Airflow 3.0 and 3.1
-    from airflow.models.dagbag import DagBag
+    try:
+        from airflow.sdk.exceptions import AirflowTaskTimeout
+    except ImportError:  # Airflow 3.0 and 3.1
+        from airflow.exceptions import AirflowTaskTimeout
+
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.0 and 3.1
+        from airflow.models.dagbag import DagBag
 
 
 def written(message: Any) -> Any:

@@ -16,7 +16,7 @@ from tests.system.processes import ROOT
 #: Unit tests that reach into Airflow; all others are the same on every release.
 UNIT = ("_airflow", "gallery", "hooks", "jobs", "operators", "sensors", "triggers")
 #: Those of them that show what differs between releases.
-QUICK_UNIT = ("_airflow", "operators/test_submit_durable.py", "sensors/test_video.py")
+QUICK_UNIT = ("_airflow", "sensors/test_video.py")
 _KILLS = "tests/system/test_durability.py::test_a_task_killed_at_any_moment[local]"
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow_provider_siliconflow._airflow.connections import BaseHook
 from airflow.serialization.serialized_objects import DagSerialization
 
+from airflow_provider_siliconflow._airflow.connections import BaseHook
 from airflow_provider_siliconflow.operators.video import (
     ArchiveVideoOperator,
     GenerateVideoBatchOperator,
