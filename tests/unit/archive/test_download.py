@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_siliconflow.archive.body import Downloaded
 from airflow_provider_siliconflow.archive.download import download
-from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.url_policy import UrlPolicy
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
@@ -22,12 +20,12 @@ from airflow_provider_siliconflow.exceptions import (
     VideoIntegrityError,
 )
 from tests.unit.archive.boxes import WEBM, box, mp4
+from tests.unit.archive.fetching import assert_is_body, fetch, network
 from tests.unit.archive.files import read
 from tests.unit.archive.origin import (
     BODY,
     ETAG,
     SECRET,
-    SHA256,
     Origin,
     Reply,
     Request,
@@ -38,19 +36,6 @@ from tests.unit.archive.origin import (
     rejection,
     whole,
 )
-
-
-def network(origin: Origin) -> DownloadOptions:
-    return DownloadOptions(origin.base_url, max_backoff=0, stall_timeout=10, max_attempts=4)
-
-
-async def fetch(origin: Origin, stage: Path, **changes: object) -> Downloaded:
-    return await download(origin.url(), stage, replace(network(origin), **changes))  # type: ignore[arg-type]
-
-
-def assert_is_body(got: Downloaded, stage: Path) -> None:
-    assert read(stage) == BODY
-    assert (got.size, got.sha256) == (len(BODY), SHA256)
 
 
 async def test_tells_what_was_downloaded(stage: Path) -> None:
@@ -131,76 +116,6 @@ async def test_passing_statuses_are_tried_again(stage: Path, status: int) -> Non
         got = await fetch(origin, stage)
     assert_is_body(got, stage)
     assert len(origin.requests) == 4
-
-
-@pytest.mark.parametrize(
-    "second",
-    [
-        pytest.param(whole(), id="ignores Range"),
-        pytest.param(part(40_000), id="another start"),
-        pytest.param(part(50_000, ETag='"v2"'), id="another ETag"),
-        pytest.param(part(50_000, BODY + b"more"), id="another length"),
-        pytest.param(Reply(206, BODY[50_000:], {"ETag": ETAG}), id="no Content-Range"),
-        pytest.param(Reply(416), id="416"),
-        pytest.param(part(50_000, ETag=""), id="no ETag"),
-        pytest.param(part(50_000, Last_Modified="Mon, 02 Nov 2026 00:00:00 GMT"), id="another Last-Modified"),
-        pytest.param(part(50_000, Content_Encoding="gzip"), id="encoded"),
-        pytest.param(part(50_000, Content_Encoding="identity, GZIP"), id="encoded twice"),
-        pytest.param(replace(part(50_000), body=BODY[50_000:] + b"more"), id="more than asked for"),
-        pytest.param(replace(part(50_000), body=BODY), id="the whole body as the rest"),
-        pytest.param(part(50_000, Content_Range=f"bytes 50000-{len(BODY) - 1}/*"), id="total not told"),
-        pytest.param(part(50_000, Content_Range=f"bytes 50000-49999/{len(BODY)}"), id="an empty range"),
-        pytest.param(part(50_000, Content_Range=f"bytes 50000-{len(BODY)}/{len(BODY)}"), id="beyond the end"),
-    ],
-)
-async def test_starts_over_when_the_rest_is_not_to_be_had(stage: Path, second: Reply) -> None:
-    async with Origin([cut(50_000), second]) as origin:
-        got = await fetch(origin, stage)
-    assert_is_body(got, stage)
-    assert origin.requests[1].headers["range"] == "bytes=50000-"
-    assert all("range" not in request.headers for request in origin.requests[2:])
-
-
-@pytest.mark.parametrize(
-    "validators",
-    [
-        pytest.param({"ETag": 'W/"v1"'}, id="weak ETag"),
-        pytest.param({"ETag": ""}, id="none"),
-        pytest.param({"ETag": '""'}, id="empty ETag"),
-        pytest.param({"ETag": "v1"}, id="ETag without quotes"),
-        pytest.param({"ETag": "", "Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT"}, id="Last-Modified alone"),
-    ],
-)
-async def test_only_a_strong_etag_lets_resume(stage: Path, validators: dict[str, str]) -> None:
-    """The storage has another video meanwhile, and answers to a Range as if it were the same."""
-    other = mp4(bytes(len(BODY)))[: len(BODY)]
-
-    def changed(request: Request) -> Reply:
-        if "range" in request.headers:
-            return part(int(request.headers["range"].removeprefix("bytes=").rstrip("-")), other, **validators)
-        return whole(BODY, **validators)
-
-    async with Origin([replace(cut(50_000), headers={"Content-Type": "video/mp4"} | validators)]) as origin:
-        origin.otherwise = changed
-        got = await fetch(origin, stage)
-    assert_is_body(got, stage)
-    assert all("range" not in request.headers for request in origin.requests)
-
-
-async def test_a_storage_whose_ranges_are_wrong_is_asked_for_none(stage: Path) -> None:
-    wrong = replace(part(50_000), body=BODY)
-    async with Origin([cut(50_000), wrong, cut(60_000)]) as origin:
-        got = await fetch(origin, stage)
-    assert_is_body(got, stage)
-    assert ["range" in request.headers for request in origin.requests] == [False, True, False, False]
-
-
-@pytest.mark.parametrize("encoding", ["", "identity", "Identity", " IDENTITY ", "aws-chunked", "AWS-Chunked,identity"])
-async def test_encodings_that_change_nothing_are_none(stage: Path, encoding: str) -> None:
-    async with Origin([cut(50_000, Content_Encoding=encoding), part(50_000, Content_Encoding=encoding)]) as origin:
-        got = await fetch(origin, stage)
-    assert_is_body(got, stage)
-    assert origin.requests[1].headers["range"] == "bytes=50000-"
 
 
 async def test_bytes_are_believed_before_headers(stage: Path) -> None:
@@ -319,26 +234,6 @@ async def test_refuses_more_than_max_bytes(stage: Path, reply: Reply) -> None:
         await fetch(origin, stage, max_bytes=len(BODY))
 
 
-@pytest.mark.parametrize("reply", [cut(1000, "stall"), Reply(503)], ids=["a stalled body", "a storage that is away"])
-async def test_a_slow_storage_has_a_limit(stage: Path, reply: Reply) -> None:
-    async with Origin() as origin:
-        origin.otherwise = lambda request: reply
-        with pytest.raises(SiliconFlowConnectionError, match=r"bytes came within 0 s, .*download_timeout.*min_rate"):
-            await fetch(origin, stage, max_attempts=10**6, timeout=0.2, min_rate=1e7, stall_timeout=0.01)
-
-
-async def test_bytes_that_trickle_have_a_limit(stage: Path) -> None:
-    async with Origin() as origin:
-        origin.trickle = 0.01
-        with pytest.raises(SiliconFlowConnectionError, match=r"\d+ of \d+ bytes came within"):
-            await fetch(origin, stage, timeout=0.2, min_rate=1e7)
-
-
-def test_the_limit_is_by_size() -> None:
-    options = DownloadOptions("http://localhost/v1", timeout=100, min_rate=1000)
-    assert [options.time_for(size) for size in (0, 50_000, 10**6)] == [100, 150, 1100]
-
-
 async def test_full_disk_is_no_network_error() -> None:
     async with Origin() as origin:
         with pytest.raises(DestinationError, match="/dev/full: no space left"):
@@ -378,12 +273,6 @@ async def test_a_redirect_to_what_is_no_url(stage: Path, location: str) -> None:
         with pytest.raises(UnsafeUrlError) as caught:
             await fetch(origin, stage)
     assert "Signature" not in str(caught.value)
-
-
-@pytest.mark.parametrize("etag", ['"\xff"', '"\x81\xe9"'])
-async def test_an_etag_that_is_no_text(stage: Path, etag: str) -> None:
-    async with Origin([cut(1000, "reset", ETag=etag)]) as origin:
-        assert_is_body(await fetch(origin, stage), stage)
 
 
 async def test_a_name_that_is_not_resolved_has_a_limit(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
