@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, literal, or_, select, tuple_
-from sqlalchemy.orm import aliased, load_only, noload
+from sqlalchemy import and_, func, literal, or_, select, tuple_
+from sqlalchemy.orm import aliased, load_only, raiseload
 
 from airflow_provider_siliconflow._airflow.api_server import DagRun, XComModel
-from airflow_provider_siliconflow.client.video_record import KEY, PENDING_STATES, RecordState
+from airflow_provider_siliconflow.client.video_record import KEY, PENDING_STATES, RecordState, VideoRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,7 +27,10 @@ STATES = {
 }
 #: Sorts after every key of a record.
 _KEY_END = f"{KEY}/"
-_ORDER = (XComModel.timestamp, XComModel.dag_run_id, XComModel.task_id, XComModel.map_index, XComModel.key)
+IDS = (XComModel.dag_run_id, XComModel.task_id, XComModel.map_index, XComModel.key)
+_ORDER = (XComModel.timestamp, *IDS)
+#: Records that are read for each that is asked for: tasks of one video tell of it up to three times.
+_WINDOW = 4
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,36 @@ def select_page(
     :raises ValueError: if the cursor cannot be read.
     """
     columns = (*_ORDER, XComModel.dag_id, XComModel.run_id, XComModel.value)
-    query = (
-        select(XComModel).options(load_only(*columns), noload(XComModel.dag_run)).where(*conditions(wanted, dag_ids))
-    )
+    query = select(XComModel).options(load_only(*columns), raiseload(XComModel.dag_run))
+    query = query.where(*conditions(wanted, dag_ids))
     if cursor:
         query = query.where(tuple_(*_ORDER) < tuple_(*_decoded(cursor)))
-    rows = session.scalars(query.order_by(*(column.desc() for column in _ORDER)).limit(limit + 1)).all()
-    page = rows[:limit]
-    return page, _encoded(page[-1]) if len(rows) > limit else None
+    # Not by an anti-join: it would look at all videos for each page.
+    window = limit * _WINDOW
+    rows = session.scalars(query.order_by(*(column.desc() for column in _ORDER)).limit(window)).all()
+    found = _without_superseded(session, rows)
+    if len(found) > limit:
+        return found[:limit], _encoded(found[limit - 1])
+    return found, _encoded(rows[-1]) if len(rows) == window else None
+
+
+def _without_superseded(session: Session, rows: Sequence[XComModel]) -> list[XComModel]:
+    """Leave out the records of a submit or a wait from which a later task of the same video continued."""
+    pending = {(row.dag_run_id, request_id) for row in rows if (request_id := _pending_id(row))}
+    if not pending:
+        return list(rows)
+    request_id = XComModel.value["request_id"].as_string()
+    same = [XComModel.dag_run_id.in_({run for run, _ in pending}), request_id.in_({each for _, each in pending})]
+    query = select(XComModel.dag_run_id, request_id, func.max(XComModel.timestamp)).where(XComModel.key == KEY, *same)
+    told = session.execute(query.group_by(XComModel.dag_run_id, request_id)).all()
+    last = {(run, each): at for run, each, at in told}
+    return [row for row in rows if last.get((row.dag_run_id, _pending_id(row)), row.timestamp) <= row.timestamp]
+
+
+def _pending_id(row: XComModel) -> str | None:
+    """Return the request id of a record that a later task of the same video may replace."""
+    record = VideoRecord.from_json(row.value) if row.key == KEY else None
+    return record.request_id if record and record.state in PENDING_STATES else None
 
 
 def select_one(session: Session, ids: Mapping[str, Any]) -> XComModel | None:
@@ -88,7 +113,7 @@ def select_one(session: Session, ids: Mapping[str, Any]) -> XComModel | None:
     :param ids: ``dag_id``, ``run_id``, ``task_id``, ``map_index`` (-1 for a task that is not mapped) and ``key``.
     :return: None if there is none.
     """
-    found: XComModel | None = session.scalar(select(XComModel).options(noload(XComModel.dag_run)).filter_by(**ids))
+    found: XComModel | None = session.scalar(select(XComModel).options(raiseload(XComModel.dag_run)).filter_by(**ids))
     return found
 
 
@@ -107,44 +132,56 @@ def run_states(session: Session, rows: Sequence[XComModel]) -> dict[int, str]:
 
 def conditions(wanted: VideoFilter, dag_ids: Collection[str]) -> list[Any]:
     """
-    Return what a row must meet to be a video that is asked for, and one that no later task tells more of.
+    Return what a row must meet to tell of a video that is asked for.
 
     :param wanted: Which videos.
     :param dag_ids: The DAGs that the user may read.
     :return: Conditions that all hold.
     """
-    row, value = XComModel, XComModel.value
-    allowed = [dag_id for dag_id in dag_ids if not wanted.dag or dag_id == wanted.dag]
-    # A range first, which an index serves in every collation.
-    found = [row.key >= KEY, row.key < _KEY_END, or_(row.key == KEY, row.key.like(f"{KEY}.%"))]
-    found += [row.dag_id.in_(allowed), ~_is_superseded()]
-    if wanted.run:
-        found.append(row.run_id == wanted.run)
+    value = XComModel.value
+    found = _is_video(wanted, dag_ids)
     if wanted.task:
         found.append(_is_of_task(wanted))
     if wanted.model:
         found.append(value["model"].as_string() == wanted.model)
+    if wanted.state == "waiting":
+        found.append(XComModel.dag_run_id.in_(select(DagRun.id).where(DagRun.state.in_(["queued", "running"]))))
     if wanted.state:
         found.append(value["state"].as_string().in_([str(state) for state in STATES.get(wanted.state, ("",))]))
     if wanted.day:
         start = datetime.combine(wanted.day, time(), tzinfo=UTC)
-        found += [row.timestamp >= start, row.timestamp < start + timedelta(days=1)]
+        found += [XComModel.timestamp >= start, XComModel.timestamp < start + timedelta(days=1)]
     if wanted.text:
         found.append(_has_text(wanted.text))
     return found
 
 
-def _is_superseded() -> Any:
-    """Tell the record of a submit or a wait from which a later task of the same video continued."""
-    later = aliased(XComModel)
-    same = and_(
-        later.dag_run_id == XComModel.dag_run_id,
-        later.value["request_id"].as_string() == XComModel.value["request_id"].as_string(),
-        later.key == KEY,
-        XComModel.key == KEY,
-        later.timestamp > XComModel.timestamp,
-    )
-    return select(later.dag_run_id).where(same).exists()
+def _is_video(wanted: VideoFilter, dag_ids: Collection[str]) -> list[Any]:
+    row = XComModel
+    allowed = [dag_id for dag_id in dag_ids if not wanted.dag or dag_id == wanted.dag]
+    # A range first, which an index serves in every collation.
+    found = [row.key >= KEY, row.key < _KEY_END, or_(row.key == KEY, row.key.like(f"{KEY}.%"))]
+    return [*found, row.dag_id.in_(allowed), *([row.run_id == wanted.run] if wanted.run else [])]
+
+
+def last_words(wanted: VideoFilter, dag_ids: Collection[str]) -> Any:
+    """
+    Select the records from which no later task of the same video continued.
+
+    By one sort of all of them: an anti-join is planned for as many rows as other filters seem to leave, which a
+    database cannot tell of JSON, and then takes seconds.
+
+    :param wanted: Which videos.
+    :param dag_ids: The DAGs that the user may read.
+    :return: A query for the rows' keys.
+    """
+    request_id = XComModel.value["request_id"].as_string()
+    of_video = (XComModel.dag_run_id, XComModel.key, func.coalesce(request_id, XComModel.task_id))
+    rank = func.row_number().over(partition_by=of_video, order_by=XComModel.timestamp.desc())
+    ranked = select(*IDS, request_id.label("request_id"), rank.label("rank")).where(*_is_video(wanted, dag_ids))
+    last = ranked.subquery()
+    columns = [last.c[column.key] for column in IDS]
+    return select(*columns).where(or_(last.c.rank == 1, last.c.request_id.is_(None)))
 
 
 def _is_of_task(wanted: VideoFilter) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Date, Numeric, and_, case, cast, func, select
+from sqlalchemy import Date, Numeric, and_, case, cast, func, select, tuple_
 
 from airflow_provider_siliconflow._airflow.api_server import XComModel
-from airflow_provider_siliconflow.gallery.query import VideoFilter, conditions
+from airflow_provider_siliconflow.gallery.query import IDS, VideoFilter, conditions, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,7 +34,8 @@ def select_sums(session: Session, wanted: VideoFilter, dag_ids: Collection[str])
     # The cost of a video is one of few numbers, so it groups, and no text in its stead can break a sum.
     groups = [XComModel.dag_id, day, *(value[name].as_string() for name in ("model", "state", "cost", "currency"))]
     waited = _number(session, "waited_seconds")
-    query = select(*groups, func.count(), func.sum(waited), func.count(waited)).where(*conditions(wanted, dag_ids))
+    found = [*conditions(wanted, dag_ids), tuple_(*IDS).in_(last_words(wanted, dag_ids))]
+    query = select(*groups, func.count(), func.sum(waited), func.count(waited)).where(*found)
     rows = session.execute(query.group_by(*groups).order_by(day.desc()).limit(_GROUPS)).all()
     return [_sum(row) for row in rows]
 

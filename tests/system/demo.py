@@ -71,6 +71,7 @@ def _say(line: str) -> None:
 
 def _stay(stack: Stack) -> None:
     _say(f"\nAirflow is open at {stack.api.url}  user {USER}, password {stack.password}")
+    _say(f"The videos, waiting and made: {stack.api.url}/plugin/videos")
     _say("Trigger the examples as you like. Ctrl-C ends everything.")
     with suppress(KeyboardInterrupt):
         while True:
