@@ -82,9 +82,11 @@ def delete_variable(key: str) -> None:
 
 
 def _check(answer: Any) -> None:
+    from airflow.sdk.exceptions import ErrorType
     from airflow.sdk.execution_time.comms import ErrorResponse
 
-    if isinstance(answer, ErrorResponse):
+    # A read may be told "not found"; after a write it is the late answer to another message.
+    if isinstance(answer, ErrorResponse) and answer.error is not ErrorType.VARIABLE_NOT_FOUND:
         raise VariableError(f"the supervisor answers {answer.error.value}: {answer.detail}")
 
 

@@ -7,6 +7,9 @@ from typing import Any
 from airflow_provider_siliconflow._airflow.variables import delete_variable, get_variable, put_variable
 from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode
 
+#: How often a value is read back: the first answer may be a late one, of before the write.
+_READS = 3
+
 
 class VariableStore:
     """
@@ -51,12 +54,8 @@ class VariableStore:
         :raises VariableError: if it cannot be written, or not be read.
         :raises UnreadableError: if something else is read than was written.
         """
-        key, text = self._task.hashed(name), encode(value, self._task)
-        put_variable(key, text, f"What airflow-provider-siliconflow knows of paid videos: {self._task.describe()}.")
-        if get_variable(key) != text:
-            raise UnreadableError(
-                f"Variable {key} does not read as it was written: does a secrets backend have one of that name?"
-            )
+        about = f"What airflow-provider-siliconflow knows of paid videos: {self._task.describe()}."
+        _write(self._task.hashed(name), encode(value, self._task), about)
 
     def delete(self, name: str) -> None:
         """
@@ -73,12 +72,15 @@ class VariableStore:
         return TaskName(self._task.dag_id, "", "", -1).hashed("control")
 
     def _check_control(self) -> None:
-        if get_variable(self._control) is not None:
-            return
-        put_variable(
-            self._control,
-            encode("control", self._task),
-            f"By this airflow-provider-siliconflow tells an absent record from an outage: DAG {self._task.dag_id}.",
-        )
         if get_variable(self._control) is None:
-            raise UnreadableError("Airflow's API server does not find a Variable that was written right before")
+            about = f"By this airflow-provider-siliconflow tells absent from unreadable: DAG {self._task.dag_id}."
+            _write(self._control, encode("control", self._task), about)
+
+
+def _write(key: str, text: str, about: str) -> None:
+    put_variable(key, text, about)
+    if not any(get_variable(key) == text for _ in range(_READS)):
+        raise UnreadableError(
+            f"Variable {key} does not read as it was written: is the database away, or does a secrets backend have one"
+            " of that name?"
+        )
