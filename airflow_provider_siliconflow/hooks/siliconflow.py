@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import tenacity
 
 from airflow_provider_siliconflow._airflow.connections import BaseHook
+from airflow_provider_siliconflow._airflow.releases import takes_form_from_hook
 from airflow_provider_siliconflow.client import endpoints
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
 from airflow_provider_siliconflow.hooks.exchange import NotSentError, Request, exchange
+from airflow_provider_siliconflow.hooks.form import connection_form_widgets, ui_field_behaviour
 from airflow_provider_siliconflow.hooks.http import (
     USER_AGENT,
     check_proxies,
@@ -56,6 +58,9 @@ class SiliconFlowHook(BaseHook):
     default_conn_name = DEFAULT_CONN_NAME
     conn_type = "siliconflow"
     hook_name = "SiliconFlow"
+    if takes_form_from_hook():
+        get_connection_form_widgets = staticmethod(connection_form_widgets)
+        get_ui_field_behaviour = staticmethod(ui_field_behaviour)
 
     def __init__(self, siliconflow_conn_id: str = DEFAULT_CONN_NAME, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -38,7 +38,7 @@ class ListedRequest(BaseModel):
     :param key: Hash of its content, so that it is found again wherever it stands in a later list.
     :param fields: The request as the user gave it.
     :param problem: Why it cannot become a video; empty if it can.
-    :param is_shortened: Whether its image is left out here, for its length.
+    :param is_shortened: Whether its image is left out here, for its length or for a signature that it may have.
     :param is_withdrawn: Whether an earlier try has submitted it and the list asks for it no more.
     :param is_new: Whether no earlier try had it in its list, though earlier tries have paid for others that are
         withdrawn.
@@ -232,9 +232,11 @@ def _by_key(requests: Sequence[ListedRequest]) -> dict[str, ListedRequest]:
 
 
 def _shortened(request: ListedRequest) -> ListedRequest:
-    """Return a request as it is kept: plain JSON, without an image that is longer than a path."""
+    """Return a request as it is kept: plain JSON, without an image that is longer than a path or may be a secret."""
     fields = {name: value if isinstance(value, (str, int)) else str(value) for name, value in request.fields.items()}
-    is_long = len(str(fields.get("image", ""))) > _MAX_KEPT_IMAGE
-    if is_long:
+    image = str(fields.get("image", ""))
+    # What a URL has behind its path may be a signature, and who may see Variables is another question.
+    is_left_out = len(image) > _MAX_KEPT_IMAGE or image.startswith("data:") or "?" in image
+    if is_left_out:
         del fields["image"]
-    return request.model_copy(update={"fields": fields, "is_shortened": is_long})
+    return request.model_copy(update={"fields": fields, "is_shortened": is_left_out})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_siliconflow._airflow.names import mask_secret
+from airflow_provider_siliconflow._airflow.rendered import HiddenText, hide
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive, owner_of
@@ -80,14 +80,14 @@ class ArchiveVideoOperator(BaseOperator):
 
     @property
     def url(self) -> str | None:
-        """Return the signed URL of the video."""
+        """Return the signed URL of the video; on Airflow 3.0 an object whose ``str`` is the URL."""
         return self._url
 
     @url.setter
     def url(self, url: str | None) -> None:
         # Airflow sets rendered fields here before it stores and shows them: a signed URL must not be among them.
         if isinstance(url, str) and "://" in url:
-            mask_secret(url)
+            url = hide(url)
         self._url = url
 
     def execute(self, context: Context) -> str:
@@ -95,7 +95,8 @@ class ArchiveVideoOperator(BaseOperator):
         from airflow_provider_siliconflow.archive.archiver import VideoFacts
         from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
-        request_id, url = text("request_id", self.request_id), text("url", self.url)
+        given = str(self.url) if isinstance(self.url, HiddenText) else self.url
+        request_id, url = text("request_id", self.request_id), text("url", given)
         if not request_id and not url:
             raise InvalidArgumentError(
                 "There is nothing to archive: both request_id and url are empty. Did the tasks before this one run?"

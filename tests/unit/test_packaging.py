@@ -29,7 +29,7 @@ MAY_KNOW = {
     "client": {"billing"},
     "label": set(),
     "spend_limit": set(),
-    "hooks": {"_airflow", "billing", "client", "label", "spend_limit"},
+    "hooks": {"_airflow", "billing", "client", "label", "provider_info", "spend_limit"},
     "polling": {"_airflow", "billing", "client", "hooks"},
     "archive": {"_airflow", "label", "billing", "client", "hooks"},
     "jobs": {"_airflow", "label", "spend_limit", "archive", "billing", "client", "hooks", "polling"},
