@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,22 @@ def is_absent(value: Any) -> bool:
     :param value: What the template rendered to.
     """
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def default_of(kind: type, name: str) -> Any:
+    """
+    Return what an argument of a class is where it is not given.
+
+    :param kind: The class.
+    :param name: The argument's name.
+    :return: The default, as the nearest ``__init__`` says that takes it.
+    :raises LookupError: if none does.
+    """
+    for each in kind.__mro__:
+        parameter = inspect.signature(vars(each).get("__init__", object)).parameters.get(name)
+        if parameter and parameter.default is not parameter.empty:
+            return parameter.default
+    raise LookupError(name)
 
 
 def shown(value: Any) -> str:

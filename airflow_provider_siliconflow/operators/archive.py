@@ -14,6 +14,7 @@ from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive, owner_of
 from airflow_provider_siliconflow.jobs.arguments import text
+from airflow_provider_siliconflow.jobs.hook_mixin import HookMixin
 from airflow_provider_siliconflow.jobs.record import now
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import with_status
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.archive.existing import IfExists
 
 
-class ArchiveVideoOperator(BaseOperator):
+class ArchiveVideoOperator(HookMixin, BaseOperator):
     """
     Archive a finished video, whole or not at all, and return its path.
 
@@ -91,9 +92,15 @@ class ArchiveVideoOperator(BaseOperator):
         self._url = url
 
     def execute(self, context: Context) -> str:
-        """Archive the video and return its path."""
+        """
+        Archive the video.
+
+        :param context: The task's context.
+        :return: The path of the video.
+        :raises InvalidArgumentError: if there is neither a request id nor a URL.
+        :raises SiliconFlowError: if it cannot be archived now.
+        """
         from airflow_provider_siliconflow.archive.archiver import VideoFacts
-        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
         given = str(self.url) if isinstance(self.url, HiddenText) else self.url
         request_id, url = text("request_id", self.request_id), text("url", given)
@@ -101,15 +108,14 @@ class ArchiveVideoOperator(BaseOperator):
             raise InvalidArgumentError(
                 "There is nothing to archive: both request_id and url are empty. Did the tasks before this one run?"
             )
-        hook = SiliconFlowHook(self.siliconflow_conn_id)
         told = pull_upstream(context, request_id)
         prompt = told.prompt if self.prompt is None else self.prompt
         told = replace(told, model=self.model or told.model, prompt=prompt)
         facts = VideoFacts(request_id, told.model, told.prompt)
         if request_id and url:
             # For the manifest only, so one try: with a URL at hand, a silent service holds nothing up.
-            seen = hook.poll(request_id, attempts=1)
+            seen = self.hook.poll(request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
             told = with_status(told, seen, now())
         target = Target(self.destination, self.if_exists, owner_of(context))
-        return archive(context, hook, target, url, facts, told)
+        return archive(context, self.hook, target, url, facts, told)

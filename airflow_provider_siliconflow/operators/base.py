@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
@@ -14,18 +14,19 @@ from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import NextStep
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SubmitRejectedError
-from airflow_provider_siliconflow.jobs.arguments import flag, one_of, seconds
+from airflow_provider_siliconflow.jobs.arguments import default_of, flag, one_of, seconds
+from airflow_provider_siliconflow.jobs.hook_mixin import HookMixin
 from airflow_provider_siliconflow.jobs.reattach import OnUnknownSubmit, ResubmitPolicy
 from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_link import VideoLink
+from airflow_provider_siliconflow.operators.prompt_files import PromptFilesMixin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from airflow.sdk import Context
 
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.batch_list import ListStore
     from airflow_provider_siliconflow.jobs.record import SubmitStore
     from airflow_provider_siliconflow.jobs.store import FindStores
@@ -36,7 +37,7 @@ _MIN_BACKOFF, _MAX_BACKOFF = 10.0, 300.0
 DEFER_TIMEOUT_SLACK = 300.0
 
 
-class PaidVideoOperator(ResumeMixin, BaseOperator):
+class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
     """
     Base of the operators that submit videos.
 
@@ -51,12 +52,12 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
     """
 
     operator_extra_links = (VideoLink(),)
-    #: What the arguments are that :meth:`check_arguments` checks, where they are not given.
-    argument_defaults: ClassVar[Mapping[str, Any]] = {
-        "deferrable": conf.getboolean("operators", "default_deferrable", fallback=False),
-        "submit_timeout": 3600,
-        "on_unknown_submit": "fail",
-        "reuse_on_clear": False,
+    #: How each argument is checked that is not part of a request.
+    argument_checks: ClassVar[Mapping[str, Callable[[str, Any], object]]] = {
+        "deferrable": flag,
+        "submit_timeout": seconds,
+        "on_unknown_submit": partial(one_of, allowed=("fail", "resubmit")),
+        "reuse_on_clear": flag,
     }
 
     def __init__(
@@ -76,24 +77,14 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
         self.on_unknown_submit = on_unknown_submit
         self.reuse_on_clear = reuse_on_clear
 
-    @cached_property
-    def hook(self) -> SiliconFlowHook:
-        """Return the hook of the connection, made once for each process."""
-        # Imported here, since a DAG file needs no HTTP library.
-        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-
-        return SiliconFlowHook(self.siliconflow_conn_id)
-
     def check_arguments(self) -> None:
         """
         Check every argument that is not part of a request, before any money is spent.
 
         :raises InvalidArgumentError: for the first that cannot be understood.
         """
-        flag("deferrable", self.deferrable)
-        seconds("submit_timeout", self.submit_timeout)
-        one_of("on_unknown_submit", self.on_unknown_submit, ("fail", "resubmit"))
-        flag("reuse_on_clear", self.reuse_on_clear)
+        for name, check in self.argument_checks.items():
+            check(name, getattr(self, name))
 
     def check_resumed_arguments(self) -> str:
         """
@@ -108,8 +99,8 @@ class PaidVideoOperator(ResumeMixin, BaseOperator):
             self.check_arguments()
         except InvalidArgumentError as error:
             self.log.error("%s This try continues with the defaults, for the videos it has paid for.", error.message)
-            for name, value in self.argument_defaults.items():
-                setattr(self, name, value)
+            for name in self.argument_checks:
+                setattr(self, name, default_of(type(self), name))
             return error.message
         return ""
 

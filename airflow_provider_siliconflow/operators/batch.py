@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args
 
 from airflow_provider_siliconflow.archive.destination import as_folder
+from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import owner_of
@@ -18,12 +20,11 @@ from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePath
 
     from airflow.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_siliconflow.archive.existing import IfExists
 
 #: Seconds for which a triggerer whose clock is ahead may not end a wait without a video.
 _MAX_MIN_WAIT = 120.0
@@ -41,7 +42,8 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     fails pushes its manifest as the XCom ``manifest``.
 
     :param requests: A list of prompts, or of mappings with ``prompt``, ``model``, ``image_size``,
-        ``negative_prompt``, ``image``, ``seed``.
+        ``negative_prompt``, ``image``, ``seed``. A text that ends in ``.txt``, ``.md`` or ``.j2`` names a
+        template file.
     :param destination: A folder, local or in any object storage; each video is ``<request_id>.mp4`` in it.
     :param model: For requests that do not say.
     :param image_size: For requests that do not say.
@@ -62,14 +64,15 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     """
 
     template_fields: Sequence[str] = ("requests", "destination", "model", "image_size", "siliconflow_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
     ui_color = "#d2dcf0"
-    argument_defaults: ClassVar[Mapping[str, Any]] = {
-        **PaidVideoOperator.argument_defaults,
-        "timeout": 1800,
-        "poke_interval": None,
-        "if_exists": "fail",
-        "fail_on_partial_error": False,
-        "probe_destination": True,
+    argument_checks: ClassVar[Mapping[str, Callable[[str, Any], object]]] = {
+        **PaidVideoOperator.argument_checks,
+        "timeout": seconds,
+        "poke_interval": optional_seconds,
+        "if_exists": partial(one_of, allowed=get_args(IfExists)),
+        "fail_on_partial_error": flag,
+        "probe_destination": flag,
     }
 
     def __init__(
@@ -97,19 +100,6 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         self.fail_on_partial_error = fail_on_partial_error
         self.probe_destination = probe_destination
         self._run: BatchRun | None = None
-
-    def check_arguments(self) -> None:
-        """
-        Check every argument that is not part of a request, before any money is spent.
-
-        :raises InvalidArgumentError: for the first that cannot be understood.
-        """
-        super().check_arguments()
-        seconds("timeout", self.timeout)
-        optional_seconds("poke_interval", self.poke_interval)
-        one_of("if_exists", self.if_exists, ("fail", "skip", "overwrite"))
-        flag("fail_on_partial_error", self.fail_on_partial_error)
-        flag("probe_destination", self.probe_destination)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
+from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
@@ -15,13 +17,12 @@ from airflow_provider_siliconflow.jobs.video_xcom import push
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from pathlib import PurePath
 
     from airflow.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
     from airflow_provider_siliconflow.polling.decision import WaitResult
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
@@ -49,12 +50,12 @@ class GenerateVideoOperator(SubmittingOperator):
 
     template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination")
     ui_color = "#d2dcf0"
-    argument_defaults: ClassVar[Mapping[str, Any]] = {
-        **SubmittingOperator.argument_defaults,
-        "timeout": 1800,
-        "poke_interval": None,
-        "if_exists": "fail",
-        "probe_destination": True,
+    argument_checks: ClassVar[Mapping[str, Callable[[str, Any], object]]] = {
+        **SubmittingOperator.argument_checks,
+        "timeout": seconds,
+        "poke_interval": optional_seconds,
+        "if_exists": partial(one_of, allowed=get_args(IfExists)),
+        "probe_destination": flag,
     }
 
     def __init__(
@@ -73,18 +74,6 @@ class GenerateVideoOperator(SubmittingOperator):
         self.poke_interval = poke_interval
         self.timeout = timeout
         self.probe_destination = probe_destination
-
-    def check_arguments(self) -> None:
-        """
-        Check every argument that is not part of a request, before any money is spent.
-
-        :raises InvalidArgumentError: for the first that cannot be understood.
-        """
-        super().check_arguments()
-        seconds("timeout", self.timeout)
-        optional_seconds("poke_interval", self.poke_interval)
-        one_of("if_exists", self.if_exists, ("fail", "skip", "overwrite"))
-        flag("probe_destination", self.probe_destination)
 
     def execute(self, context: Context) -> str:
         """

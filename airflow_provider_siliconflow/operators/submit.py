@@ -20,7 +20,8 @@ class SubmitVideoOperator(SubmittingOperator):
     (429, 503, no connection), the task waits, in the triggerer if it is ``deferrable``. Pushes the XCom ``submission``:
     ``request_id``, ``model``, ``host``, ``trace_id``, ``submitted_at`` (ISO 8601).
 
-    :param prompt: What to show; the vendor's guide advises fewer than 200 words.
+    :param prompt: What to show; the vendor's guide advises fewer than 200 words. A text that ends in ``.txt``, ``.md``
+        or ``.j2`` names a template file; so for the negative prompt.
     :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
     :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
     :param negative_prompt: What not to show.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
@@ -32,7 +32,8 @@ class SubmittingOperator(PaidVideoOperator):
     """
     Base of the operators that submit one video.
 
-    :param prompt: What to show; the vendor's guide advises fewer than 200 words.
+    :param prompt: What to show; the vendor's guide advises fewer than 200 words. A text that ends in ``.txt``, ``.md``
+        or ``.j2`` names a template file; so for the negative prompt.
     :param model: Model id, e.g. ``Wan-AI/Wan2.2-T2V-A14B``; an unknown one is warned of, not refused.
     :param image_size: ``1280x720``, ``720x1280`` or ``960x960``.
     :param negative_prompt: What not to show.
@@ -41,6 +42,7 @@ class SubmittingOperator(PaidVideoOperator):
     """
 
     template_fields: Sequence[str] = (*FIELDS, "siliconflow_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"prompt": "md", "negative_prompt": "md"}
 
     def __init__(
         self,

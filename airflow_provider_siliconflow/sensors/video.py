@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -18,6 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoUnavailableError,
 )
 from airflow_provider_siliconflow.jobs.arguments import seconds, text
+from airflow_provider_siliconflow.jobs.hook_mixin import HookMixin
 from airflow_provider_siliconflow.jobs.record import now
 from airflow_provider_siliconflow.jobs.video_facts import with_error, with_status
 from airflow_provider_siliconflow.jobs.video_link import VideoLink
@@ -40,11 +40,10 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.client.video_record import VideoRecord
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
 
-class VideoReadySensor(ResumeMixin, BaseSensorOperator):
+class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
     """
     Wait until SiliconFlow has made a video, and return a fresh URL of it.
 
@@ -83,7 +82,8 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         super().__init__(
             poke_interval=DEFAULT_POKE_INTERVAL if poke_interval is None else poke_interval, timeout=timeout, **kwargs
         )
-        self._is_default_interval = poke_interval is None
+        # Compared by identity: a cluster policy that sets the same number of seconds sets another object.
+        self._learned_interval = self.poke_interval if poke_interval is None else None
         # An XComArg is a text by the time the task runs.
         self.request_id: str = request_id  # type: ignore[assignment]
         self.siliconflow_conn_id = siliconflow_conn_id
@@ -91,13 +91,6 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         self._last: PollResult | None = None
         self._record: VideoRecord | None = None
         self._pushed: tuple[object, ...] = ()
-
-    @cached_property
-    def hook(self) -> SiliconFlowHook:
-        """Return the hook of the connection, made once."""
-        from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-
-        return SiliconFlowHook(self.siliconflow_conn_id)
 
     def execute(self, context: Context) -> str:
         """
@@ -190,7 +183,7 @@ class VideoReadySensor(ResumeMixin, BaseSensorOperator):
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
-        is_learned = self._is_default_interval and self._interval() == DEFAULT_POKE_INTERVAL
+        is_learned = self.poke_interval is self._learned_interval
         return PaidVideo(
             self.request_id,
             timeout=seconds("timeout", self.timeout),

@@ -189,13 +189,13 @@ def test_the_key_is_read_anew_after_it_was_rejected(server: ScriptedServer, conn
     assert [request.headers["authorization"] for request in server.requests][1] == f"Bearer {rotated}"
 
 
-@pytest.mark.parametrize("policy", [60.0, timedelta(minutes=1)])
+@pytest.mark.parametrize("policy", [60.0, timedelta(minutes=1), 15, 15.0])
 def test_an_interval_set_by_a_cluster_policy_is_obeyed(server: ScriptedServer, policy: Any) -> None:
     server.script = [QUEUED]
     run = waiting(deferrable=True, poke_interval=None)
     run.task.poke_interval = policy
     assert run.work().state == "deferred"
-    assert run.trigger_kwargs["poke_interval"] == 60.0
+    assert run.trigger_kwargs["poke_interval"] == (15.0 if policy in (15, 15.0) else 60.0)
 
 
 @pytest.mark.parametrize("duration", [90, timedelta(seconds=90)])
