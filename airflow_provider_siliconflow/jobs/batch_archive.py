@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Videos polled, and archived, at the same time.
-_POLLS, _ARCHIVES = 8, 4
+POLLS_AT_ONCE, ARCHIVES_AT_ONCE = 8, 4
 
 
 class Archiver:
@@ -138,7 +138,7 @@ class Archiver:
     async def _poll_all(
         self, videos: Sequence[PendingVideo], rejected: Collection[str]
     ) -> list[tuple[PollResult | None, WaitResult | None]]:
-        few = asyncio.Semaphore(_POLLS)
+        few = asyncio.Semaphore(POLLS_AT_ONCE)
         spent = time.time() - CONNECTION_GRACE
 
         async def poll(video: PendingVideo) -> tuple[PollResult | None, WaitResult | None]:
@@ -154,7 +154,7 @@ class Archiver:
         return await asyncio.gather(*map(poll, videos))
 
     async def _archive_all(self, ready: Mapping[int, VideoStatus]) -> None:
-        few = asyncio.Semaphore(_ARCHIVES)
+        few = asyncio.Semaphore(ARCHIVES_AT_ONCE)
 
         async def archive(index: int, video: VideoStatus) -> None:
             async with few:

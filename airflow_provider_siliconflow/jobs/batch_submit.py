@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Seconds for which a worker tries again at a rejected submit before it leaves the waiting to the triggerer.
-_PATIENCE = 45.0
+SUBMIT_PATIENCE = 45.0
 #: Seconds between two tries meanwhile: a rejected submit costs nothing, and a limit frees slots one by one.
 _PROBE = 1.0
 #: How a connection fails that is away or cannot be used.
@@ -101,7 +101,7 @@ class Submitter:
         :return: Seconds after which to continue, if the service accepts no more for now.
         :raises SubmitRecordError: if it cannot be told what was paid for.
         """
-        patience = time.monotonic() + _PATIENCE
+        patience = time.monotonic() + SUBMIT_PATIENCE
         for index in self._missing():
             request = self._requests[index]
             if request.problem or request.is_new:

@@ -11,11 +11,11 @@ from tests.unit.conftest import Clock
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 0.0)
-    monkeypatch.setattr(batch_submit, "_PATIENCE", 0.0)
+    monkeypatch.setattr(batch_submit, "SUBMIT_PATIENCE", 0.0)
 
 
 @pytest.fixture
 def patient(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let the worker try again at a rejected submit, on a clock that nobody waits for."""
-    monkeypatch.setattr(batch_submit, "_PATIENCE", 45.0)
+    monkeypatch.setattr(batch_submit, "SUBMIT_PATIENCE", 45.0)
     return clock

@@ -232,7 +232,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
     assert run.work().state == "success"
     # The one whose expiry is not known comes last.
     assert order == [*ids[-2::-1], ids[-1]]
-    assert max(at_once) == batch_archive._ARCHIVES
+    assert max(at_once) == batch_archive.ARCHIVES_AT_ONCE
 
 
 def test_few_polls_at_a_time(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,4 +252,4 @@ def test_few_polls_at_a_time(sandbox: Sandbox, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(SiliconFlowHook, "poll", counted)
     run = batching(tmp_path, [f"video {number}" for number in range(20)])
     assert run_to_end(run, sandbox).state == "success"
-    assert 1 <= at_once <= batch_archive._POLLS
+    assert 1 <= at_once <= batch_archive.POLLS_AT_ONCE
