@@ -77,7 +77,7 @@ def select_page(
     query = query.where(*conditions(wanted, dag_ids))
     if cursor:
         query = query.where(tuple_(*_ORDER) < tuple_(*_decoded(cursor)))
-    # Not by an anti-join: it would look at all videos for each page.
+    # Not by an anti-join: it would read all videos for each page.
     window = limit * _WINDOW
     rows = session.scalars(query.order_by(*(column.desc() for column in _ORDER)).limit(window)).all()
     found = _without_superseded(session, rows)

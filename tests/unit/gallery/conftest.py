@@ -41,7 +41,7 @@ class Rights:
 
 @dataclass
 class Gallery:
-    """Hold the client of a user, and the database and folder that it looks into."""
+    """Hold the client of a user, and the database and folder that it asks into."""
 
     client: TestClient
     rights: Rights

@@ -87,7 +87,7 @@ def test_filters(gallery: Gallery, query: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "state=nonsense",
+        "state=malformed",
         "limit=0",
         "limit=101",
         "day=yesterday",
