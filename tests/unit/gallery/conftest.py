@@ -41,7 +41,7 @@ class Rights:
 
 @dataclass
 class Gallery:
-    """Hold the client of a user, and the database and folder that it asks into."""
+    """Hold the client of a user, and the database and folder that it reads."""
 
     client: TestClient
     rights: Rights
