@@ -32,6 +32,7 @@ ELSEWHERE = {
     "jobs/batch_run.py": "unit/operators/batch/test_batch.py",
     "jobs/batch_submit.py": "unit/operators/batch/test_limits.py",
     "jobs/folder_store.py": "unit/operators/test_submit_durable.py",
+    "jobs/hook_mixin.py": "unit/sensors/test_video.py",
     "jobs/kept.py": "unit/operators/test_submit_durable.py",
     "jobs/record.py": "unit/jobs/test_submit.py",
     "jobs/request.py": "unit/operators/test_submit.py",
