@@ -1,7 +1,7 @@
 """
 How long the gallery's server takes for a page, a search, a filter and the sums, on PostgreSQL.
 
-``python -m tests.benchmarks.gallery [--videos 10000 100000]``; judges nothing.
+``python -m tests.benchmarks.gallery [--videos 10000 100000]``; passes or fails nothing.
 """
 
 from __future__ import annotations

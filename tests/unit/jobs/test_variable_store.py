@@ -87,7 +87,7 @@ def test_no_word_of_a_key_makes_airflow_mask_the_value() -> None:
         comms.OKResponse(ok=True),
         comms.VariableResult(key="another", value="x"),
         comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": "another"}),
-        "nonsense",
+        "malformed",
         server_error(),
         TimeoutError("no answer"),
         EOFError("Request socket closed before length"),
