@@ -275,12 +275,12 @@ class SpendLimitError(SiliconFlowError):
     Raised when a submit would exceed the spend limit, or when that cannot be found out; nothing was submitted.
 
     :param message: Which limit, how much of it is used, and when it resets.
-    :param resets_at: When the limit resets, aware; None where it does not, or where it could not be read.
+    :param resume_at: When the task goes on by itself, aware; None where it does not.
     """
 
-    def __init__(self, message: str = "", *, resets_at: datetime | None = None) -> None:
+    def __init__(self, message: str = "", *, resume_at: datetime | None = None) -> None:
         super().__init__(message, billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
-        self.resets_at = resets_at
+        self.resume_at = resume_at
 
 
 class SubmitRecordError(SiliconFlowError):

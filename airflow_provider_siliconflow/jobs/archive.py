@@ -63,7 +63,10 @@ def archive(
         origin = {**origin_of(context, hook.siliconflow_conn_id), "host": hook.settings.base_url}
         video = replace(video, details=details_of(told, origin))
         manifest = run_for_task(
-            context, lambda: archive_manifest(hook, target.destination, url, video, target.if_exists, target.owner)
+            context,
+            lambda: archive_manifest(
+                hook, target.destination, url, video, target.if_exists, target.owner, target.label
+            ),
         )
     except Exception as error:
         push(context, with_error(told, error))
@@ -100,6 +103,7 @@ async def archive_manifest(
     video: VideoFacts,
     if_exists: IfExists,
     owner: str | None = None,
+    label: Any = None,
 ) -> dict[str, Any]:
     """
     Archive a video as its connection says, and return its manifest.
@@ -110,11 +114,13 @@ async def archive_manifest(
     :param video: What is known of it.
     :param if_exists: What to do if another video is there.
     :param owner: Who holds the claim on the destination; None where each video has a name of its own.
+    :param label: The labels, as the task says; None for those of the connection.
     :return: The manifest.
     :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
     """
     # Imported here, since it loads aiohttp, which a DAG file has no need of.
     from airflow_provider_siliconflow.archive.archiver import DownloadOptions, archive_video
+    from airflow_provider_siliconflow.jobs.labels import labeller_of
 
     settings = hook.settings
     request_id = video.request_id
@@ -134,6 +140,7 @@ async def archive_manifest(
         if_exists=if_exists,
         fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,
         owner=owner,
+        labeller=await asyncio.to_thread(labeller_of, hook, label),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException, AirflowSkipException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
@@ -20,6 +20,7 @@ from airflow_provider_siliconflow.jobs.batch_end import describe_pending
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
 from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
+from airflow_provider_siliconflow.jobs.labels import check_label
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_facts import origin_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
     from airflow_provider_siliconflow.jobs.target import Target
+    from airflow_provider_siliconflow.spend_limit import SpendLimit
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class BatchOrder:
     :param policy: What the user said about paying again.
     :param timeout: Seconds to wait for the videos after the last submit.
     :param poke_interval: Seconds between two polls of a video; None for the default.
+    :param spend_limit: The task's own limit, besides that of the connection.
     """
 
     requests: Any
@@ -54,6 +57,7 @@ class BatchOrder:
     policy: ResubmitPolicy
     timeout: float
     poke_interval: float | None = None
+    spend_limit: SpendLimit | None = None
 
 
 @dataclass
@@ -129,12 +133,20 @@ class BatchRun:
         if not missing:
             return None
         if not self.problem:
+            check_label(self.jobs[0].hook, self.order.target.label)
             self.order.target.prepare()
+            self._stop_dry_run(missing)
             return self.submitter.submit_missing()
         for index in missing:
             item = BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=self.problem)
             self.state.complete(item)
         return None
+
+    def _stop_dry_run(self, missing: Sequence[int]) -> None:
+        guard = self.jobs[0].guard
+        if guard.is_dry_run:
+            told = guard.count_dry_run([self.jobs[index].submit_name for index in missing])
+            raise AirflowSkipException(f"{told} {self.describe()}".rstrip())
 
     def describe(self) -> str:
         """Return what happened to the money so far, for a task that ends before its videos are ready."""
@@ -189,7 +201,16 @@ def open_run(
     state = BatchState.new(keys=[request.key for request in requests]) if state is None else state
     origin = origin_of(context, hook.siliconflow_conn_id)
     jobs = [
-        VideoJob(hook, request.fields, lists.record_of(request), order.policy, lists.max_tries, order.target, origin)
+        VideoJob(
+            hook,
+            request.fields,
+            lists.record_of(request),
+            order.policy,
+            lists.max_tries,
+            order.target,
+            origin,
+            order.spend_limit,
+        )
         for request in requests
     ]
     records = BatchRecords(context, jobs, state)

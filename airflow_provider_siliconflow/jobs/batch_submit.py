@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowConfigError,
     SiliconFlowError,
     SiliconFlowPermissionError,
+    SpendLimitError,
     SubmitConflictError,
     SubmitOutcomeUnknownError,
     SubmitRecordError,
@@ -112,6 +113,11 @@ class Submitter:
             try:
                 if rejection := self._submit_patiently(index, patience):
                     return self._wait_or_give_up(rejection)
+            except SpendLimitError as error:
+                if error.resume_at:
+                    return max(0.0, error.resume_at.timestamp() - time.time())
+                self._reject_missing(ItemState.NOT_SUBMITTED, error)
+                return None
             except _FOR_ALL as error:
                 self._complete_missing(ItemState.REJECTED, error)
                 return None
@@ -162,7 +168,7 @@ class Submitter:
         """
         try:
             step()
-        except (SubmitRecordError, *_CONNECTION, *_FOR_ALL):
+        except (SubmitRecordError, SpendLimitError, *_CONNECTION, *_FOR_ALL):
             raise
         except SubmitConflictError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.RUNNING, error))

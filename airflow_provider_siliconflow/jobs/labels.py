@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
+from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
 from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
 
 if TYPE_CHECKING:
@@ -16,6 +18,23 @@ if TYPE_CHECKING:
 
 #: Bytes of a PEM file at most.
 _PEM_LIMIT = 1 << 18
+
+
+def check_label(hook: SiliconFlowHook, label: Any) -> None:
+    """
+    Label a clip of one frame before any money is spent, so that a missing library, font or key costs nothing.
+
+    :param hook: The service.
+    :param label: What the task says, rendered.
+    :raises SiliconFlowError: if videos cannot be labelled here; nothing was submitted.
+    """
+    try:
+        labeller = labeller_of(hook, label)
+        if labeller:
+            labeller.check()
+    except SiliconFlowError as error:
+        error.with_billing(Billing.NOT_SUBMITTED)
+        raise
 
 
 def label_fields(label: Any) -> Any:
@@ -36,7 +55,6 @@ def labeller_of(hook: SiliconFlowHook, label: Any) -> Labeller | None:
     :param label: What the task says, rendered.
     :return: None for no label.
     :raises InvalidArgumentError: if the label cannot be understood, or the signing key cannot be read.
-    :raises AirflowNotFoundException: if there is no connection with the signing key's id.
     """
     read = read_label("label", label) or hook.settings.label
     if read is None:
@@ -51,7 +69,10 @@ def _key(hook: SiliconFlowHook, said: ContentCredentials) -> SigningKey:
     from airflow_provider_siliconflow.label.credentials import SigningKey
 
     if said.conn_id:
-        connection = hook.get_connection(said.conn_id)
+        try:
+            connection = hook.get_connection(said.conn_id)
+        except AirflowNotFoundException as error:
+            raise InvalidArgumentError(f"label.credentials.conn_id: {error}") from error
         certificate, private_key = connection.extra_dejson.get("certificate"), connection.password
         if not isinstance(certificate, str) or not private_key:
             raise InvalidArgumentError(

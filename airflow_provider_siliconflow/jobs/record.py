@@ -122,6 +122,7 @@ class SubmitStore:
 
     def __init__(self, find: FindStores, name: str = KEY) -> None:
         self._entry = StoreEntry(find, name)
+        self.name = name
 
     def read(self) -> SubmitRecord | None:
         """

@@ -13,8 +13,10 @@ from airflow_provider_siliconflow.jobs.slots import SlotFolder
 from airflow_provider_siliconflow.spend_limit import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
+    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.spend_limit import SpendLimit
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,25 @@ class SlotClaim:
             folder.release(self.key)
 
 
+def guard_of(hook: SiliconFlowHook, own: SpendLimit | None, origin: Mapping[str, Any]) -> SpendGuard:
+    """
+    Return what the limits of a task say.
+
+    :param hook: The service; its connection may have a limit.
+    :param own: The task's own limit, which counts the videos of its DAG.
+    :param origin: ``conn_id``, ``dag_id``, ``run_id``, ``task_id`` and ``map_index`` of the task instance.
+    :return: The guard; one without limits claims nothing.
+    """
+    settings = hook.settings
+    limits = []
+    if settings.spend_limit:
+        limits.append(ScopedLimit(f"connection {origin.get('conn_id')}", settings.spend_limit))
+    if own:
+        limits.append(ScopedLimit(f"DAG {origin.get('dag_id')}", own))
+    owner = "/".join(str(origin.get(name)) for name in ("dag_id", "run_id", "task_id", "map_index"))
+    return SpendGuard(limits, f"{origin.get('dag_id')}/{origin.get('run_id')}", owner, settings.price)
+
+
 @dataclass(frozen=True)
 class SpendGuard:
     """
@@ -74,11 +95,6 @@ class SpendGuard:
         """Return whether nothing may be submitted, only counted."""
         return any(scoped.limit.dry_run for scoped in self.limits)
 
-    @property
-    def defers(self) -> bool:
-        """Return whether the task waits in the triggerer for a limit that resets."""
-        return any(scoped.limit.on_limit == "defer" for scoped in self.limits)
-
     def claim(self, submit: str) -> SlotClaim:
         """
         Claim the slots of one submit, before its intent is written.
@@ -93,9 +109,9 @@ class SpendGuard:
         key = f"{self.owner}/{submit}"
         held: list[SlotFolder] = []
         try:
-            for folder in self._folders():
+            for limit, folder in self._folders():
                 if not folder.claim(key):
-                    raise self._reached(folder)
+                    raise self._reached(limit, folder)
                 held.append(folder)
         except BaseException:
             SlotClaim(key, held).release()
@@ -121,21 +137,21 @@ class SpendGuard:
                 told.append(f"That is more than the {most} videos that max_videos_per_run allows.")
         return " ".join([*told, "Nothing was submitted, nothing is billed."])
 
-    def _folders(self) -> list[SlotFolder]:
+    def _folders(self) -> list[tuple[SpendLimit, SlotFolder]]:
         now = self.clock.now(UTC)
         return [
-            SlotFolder(scoped.limit.folder, scoped.scope, period)
+            (scoped.limit, SlotFolder(scoped.limit.folder, scoped.scope, period))
             for scoped in self.limits
             for period in scoped.limit.periods(self.run_id, now)
         ]
 
-    def _reached(self, folder: SlotFolder) -> SpendLimitError:
+    def _reached(self, limit: SpendLimit, folder: SlotFolder) -> SpendLimitError:
         period = folder.period
         resets = f"It resets at {period.ends.isoformat()}." if period.ends else "It does not reset."
         return SpendLimitError(
             f"The spend limit of {folder.name} is reached: {self._videos(period.limit)} of {period.limit} are used."
             f" {resets}",
-            resets_at=period.ends,
+            resume_at=period.ends if limit.on_limit == "defer" else None,
         )
 
     def _videos(self, count: int) -> str:

@@ -18,12 +18,14 @@ class Target:
     :param if_exists: What to do if another video is there.
     :param owner: The task instance without its try: in its name the destination is claimed.
     :param probe: Whether to write and remove a hidden object before paying, where the destination is not local.
+    :param label: The labels of the video, as the task says; None for those of the connection.
     """
 
     destination: Any
     if_exists: IfExists
     owner: str
     probe: bool = True
+    label: Any = None
 
     def prepare(self) -> dict[str, Any] | None:
         """

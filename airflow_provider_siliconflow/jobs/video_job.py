@@ -18,9 +18,11 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoNotArchivedError,
 )
+from airflow_provider_siliconflow.jobs.labels import check_label
 from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, reattach
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now
 from airflow_provider_siliconflow.jobs.request import build
+from airflow_provider_siliconflow.jobs.spending import SpendGuard, guard_of
 from airflow_provider_siliconflow.jobs.submit import submit
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.client.models import VideoRequest
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.target import Target
+    from airflow_provider_siliconflow.spend_limit import SpendLimit
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class VideoJob:
     :param max_tries: The task instance's.
     :param target: Where the video goes; None for a task that only submits.
     :param origin: Where the video is made, for its manifest.
+    :param spend_limit: The task's own limit, besides that of the connection.
     """
 
     hook: SiliconFlowHook
@@ -57,6 +61,7 @@ class VideoJob:
     max_tries: int
     target: Target | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+    spend_limit: SpendLimit | None = None
     #: The record of the video, once it has a request id.
     record: SubmitRecord | None = None
     #: Whether the record is in the store.
@@ -164,8 +169,11 @@ class VideoJob:
         :return: The manifest of what is at the destination, where that means that there is nothing to pay for.
         :raises InvalidVideoRequestError: if the request cannot become a video.
         :raises ImageUnavailableError: if its image cannot be read for now.
+        :raises VideoLabelError: if the video could not be labelled.
         :raises DestinationError: if the video could not be archived.
         """
+        if self.target:
+            check_label(self.hook, self.target.label)
         try:
             if self.target and (made := self.target.prepare()) is not None:
                 self.manifest = made
@@ -190,19 +198,36 @@ class VideoJob:
         if self._request is None:
             self._request = build(self.fields, self.hook.settings.image_folders)
 
+    @property
+    def submit_name(self) -> str:
+        """Return what names the next submit among those of this task instance, the same for tries that repeat it."""
+        # Of a clear or a deliberate re-submit, what was on record before is another.
+        return f"{self.store.name}/{self.max_tries}/{self._before.intent_at if self._before else ''}"
+
+    @property
+    def guard(self) -> SpendGuard:
+        """Return what the spend limits say."""
+        return guard_of(self.hook, self.spend_limit, self.origin)
+
     def submit(self) -> None:
         """
         Submit the video, which pays for it; :meth:`prepare` goes before.
 
+        :raises SpendLimitError: if a spend limit is reached or cannot be read; nothing was sent.
         :raises SubmitOutcomeUnknownError: if the answer is lost: a video may be running and billed.
         :raises SiliconFlowError: if it is proven that no video came of it.
         """
         assert self._request, "prepared before"
+        claim = self.guard.claim(self.submit_name)
         self.is_submitting = True
         try:
             # The times of this submit: an earlier one of this job may have been rejected long ago.
             intent = self.intent.model_copy(update={"intent_at": now()})
             made, self.is_recorded = submit(self.hook, self._request, self.store, intent, self.policy, self._before)
+        except SiliconFlowError as error:
+            if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
+                claim.release()
+            raise
         finally:
             self.is_submitting = False
         self.record = made
@@ -245,7 +270,13 @@ class VideoJob:
             record.request_id, record.model or None, record.prompt, trace_ids=traces, details=manifest_details(self)
         )
         self.manifest = await archive_manifest(
-            self.hook, target.destination, video.url, known.with_status(video), target.if_exists, target.owner
+            self.hook,
+            target.destination,
+            video.url,
+            known.with_status(video),
+            target.if_exists,
+            target.owner,
+            target.label,
         )
         return self.manifest
 

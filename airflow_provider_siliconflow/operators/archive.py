@@ -15,6 +15,7 @@ from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive, owner_of
 from airflow_provider_siliconflow.jobs.arguments import text
 from airflow_provider_siliconflow.jobs.hook_mixin import HookMixin
+from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.record import now
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import with_status
@@ -22,12 +23,13 @@ from airflow_provider_siliconflow.jobs.video_link import VideoLink
 from airflow_provider_siliconflow.jobs.video_xcom import pull_upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
     from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_siliconflow.archive.existing import IfExists
+    from airflow_provider_siliconflow.label import VideoLabel
 
 
 class ArchiveVideoOperator(HookMixin, BaseOperator):
@@ -48,12 +50,23 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
     :param model: For the manifest.
     :param prompt: For the manifest.
     :param siliconflow_conn_id: The Airflow connection the video was submitted with.
+    :param video_label: The labels of AI-generated video that the file gets: a
+        :class:`~airflow_provider_siliconflow.label.VideoLabel` or a mapping of its fields; None for those of the
+        connection.
     :raises VideoExpiredError: if the URL is expired and the service gives no other.
     :raises VideoIntegrityError: if what came is not a whole video; nothing is published.
     :raises DestinationError: if the destination cannot be written, or holds another video.
     """
 
-    template_fields: Sequence[str] = ("destination", "request_id", "url", "model", "prompt", "siliconflow_conn_id")
+    template_fields: Sequence[str] = (
+        "destination",
+        "request_id",
+        "url",
+        "model",
+        "prompt",
+        "siliconflow_conn_id",
+        "label",
+    )
     operator_extra_links = (VideoLink(),)
     ui_color = "#c9e7d3"
 
@@ -67,6 +80,7 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
         model: str | None = None,
         prompt: str | None = None,
         siliconflow_conn_id: str = "siliconflow_default",
+        video_label: VideoLabel | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +92,7 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
         self.model = model
         self.prompt = prompt
         self.siliconflow_conn_id = siliconflow_conn_id
+        self.video_label = label_fields(video_label)
 
     @property
     def url(self) -> str | None:
@@ -117,5 +132,5 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
             seen = self.hook.poll(request_id, attempts=1)
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
             told = with_status(told, seen, now())
-        target = Target(self.destination, self.if_exists, owner_of(context))
+        target = Target(self.destination, self.if_exists, owner_of(context), label=self.video_label)
         return archive(context, self.hook, target, url, facts, told)

@@ -20,6 +20,7 @@ from airflow_provider_siliconflow.jobs.reattach import OnUnknownSubmit, Resubmit
 from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_link import VideoLink
 from airflow_provider_siliconflow.operators.prompt_files import PromptFilesMixin
+from airflow_provider_siliconflow.spend_limit import read_spend_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.jobs.batch_list import ListStore
     from airflow_provider_siliconflow.jobs.record import SubmitStore
     from airflow_provider_siliconflow.jobs.store import FindStores
+    from airflow_provider_siliconflow.spend_limit import SpendLimit
 
 #: Seconds of back-off after a rejected submit: at least (why: see MIN_DEFERRAL_SECONDS of the triggers), at most.
 _MIN_BACKOFF, _MAX_BACKOFF = 10.0, 300.0
@@ -49,6 +51,9 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         ``resubmit``.
     :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for; by default it submits
         another.
+    :param spend_limit: How many videos the tasks of the DAG may submit: a
+        :class:`~airflow_provider_siliconflow.spend_limit.SpendLimit` or a mapping of its fields; besides the limit of
+        the connection.
     """
 
     operator_extra_links = (VideoLink(),)
@@ -58,6 +63,7 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         "submit_timeout": seconds,
         "on_unknown_submit": partial(one_of, allowed=("fail", "resubmit")),
         "reuse_on_clear": flag,
+        "spend_limit": read_spend_limit,
     }
 
     def __init__(
@@ -68,6 +74,7 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         submit_timeout: timedelta | float = 3600,
         on_unknown_submit: OnUnknownSubmit = "fail",
         reuse_on_clear: bool = False,
+        spend_limit: SpendLimit | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -76,6 +83,7 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         self.submit_timeout = submit_timeout
         self.on_unknown_submit = on_unknown_submit
         self.reuse_on_clear = reuse_on_clear
+        self.spend_limit = spend_limit
 
     def check_arguments(self) -> None:
         """
@@ -99,7 +107,8 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
             self.check_arguments()
         except InvalidArgumentError as error:
             self.log.error("%s This try continues with the defaults, for the videos it has paid for.", error.message)
-            for name in self.argument_checks:
+            # A label is never dropped: nothing is published without the one that was asked for.
+            for name in self.argument_checks.keys() - {"video_label"}:
                 setattr(self, name, default_of(type(self), name))
             return error.message
         return ""

@@ -16,8 +16,11 @@ from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_s
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, manifest
 from airflow_provider_siliconflow.jobs.batch_end import failure_of
 from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_lists, open_run, raise_for_list
+from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.target import Target
+from airflow_provider_siliconflow.label.settings import read_label
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
+from airflow_provider_siliconflow.spend_limit import read_spend_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_siliconflow.label import VideoLabel
 
 #: Seconds for which a triggerer whose clock is ahead may not end a wait without a video.
 _MAX_MIN_WAIT = 120.0
@@ -61,9 +65,18 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     :param fail_on_partial_error: Fail the task, after everything else is archived, if any request is not archived.
     :param probe_destination: Whether to find out before paying if a store can be written to, by a hidden object that is
         written and removed.
+    :param video_label: As for ``GenerateVideoOperator``.
+    :param spend_limit: As for ``SubmitVideoOperator``.
     """
 
-    template_fields: Sequence[str] = ("requests", "destination", "model", "image_size", "siliconflow_conn_id")
+    template_fields: Sequence[str] = (
+        "requests",
+        "destination",
+        "model",
+        "image_size",
+        "siliconflow_conn_id",
+        "video_label",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
     ui_color = "#d2dcf0"
     argument_checks: ClassVar[Mapping[str, Callable[[str, Any], object]]] = {
@@ -73,6 +86,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         "if_exists": partial(one_of, allowed=get_args(IfExists)),
         "fail_on_partial_error": flag,
         "probe_destination": flag,
+        "video_label": read_label,
     }
 
     def __init__(
@@ -87,6 +101,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         timeout: timedelta | float = 1800,
         fail_on_partial_error: bool = False,
         probe_destination: bool = True,
+        video_label: VideoLabel | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -99,6 +114,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         self.timeout = timeout
         self.fail_on_partial_error = fail_on_partial_error
         self.probe_destination = probe_destination
+        self.video_label = label_fields(video_label)
         self._run: BatchRun | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -196,10 +212,11 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         return BatchOrder(
             self.requests,
             {"model": self.model, "image_size": self.image_size},
-            Target(folder, self.if_exists, owner_of(context), self.probe_destination),
+            Target(folder, self.if_exists, owner_of(context), self.probe_destination, self.video_label),
             self.policy(),
             seconds("timeout", self.timeout),
             optional_seconds("poke_interval", self.poke_interval),
+            read_spend_limit("spend_limit", self.spend_limit),
         )
 
     def _advance(self, context: Context, run: BatchRun) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
+from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import describe, with_error
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.jobs.video_xcom import push
+from airflow_provider_siliconflow.label.settings import read_label
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
+    from airflow_provider_siliconflow.label import VideoLabel
     from airflow_provider_siliconflow.polling.decision import WaitResult
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
@@ -46,9 +49,12 @@ class GenerateVideoOperator(SubmittingOperator):
     :param timeout: Seconds, or a ``timedelta``, to wait for the video.
     :param probe_destination: Whether to find out before paying if a store can be written to, by a hidden object that is
         written and removed.
+    :param video_label: The labels of AI-generated video that the archived file gets: a
+        :class:`~airflow_provider_siliconflow.label.VideoLabel` or a mapping of its fields; None for those of the
+        connection.
     """
 
-    template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination")
+    template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination", "video_label")
     ui_color = "#d2dcf0"
     argument_checks: ClassVar[Mapping[str, Callable[[str, Any], object]]] = {
         **SubmittingOperator.argument_checks,
@@ -56,6 +62,7 @@ class GenerateVideoOperator(SubmittingOperator):
         "poke_interval": optional_seconds,
         "if_exists": partial(one_of, allowed=get_args(IfExists)),
         "probe_destination": flag,
+        "video_label": read_label,
     }
 
     def __init__(
@@ -66,6 +73,7 @@ class GenerateVideoOperator(SubmittingOperator):
         poke_interval: timedelta | float | None = None,
         timeout: timedelta | float = 1800,
         probe_destination: bool = True,
+        video_label: VideoLabel | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -74,6 +82,7 @@ class GenerateVideoOperator(SubmittingOperator):
         self.poke_interval = poke_interval
         self.timeout = timeout
         self.probe_destination = probe_destination
+        self.video_label = label_fields(video_label)
 
     def execute(self, context: Context) -> str:
         """
@@ -141,7 +150,7 @@ class GenerateVideoOperator(SubmittingOperator):
         return self._finish(context, job, self._wait(context, job))
 
     def _target(self, context: Context) -> Target:
-        return Target(self.destination, self.if_exists, owner_of(context), self.probe_destination)
+        return Target(self.destination, self.if_exists, owner_of(context), self.probe_destination, self.video_label)
 
     def _resumed_job(self, context: Context, told: str, why: str) -> VideoJob:
         """Return the job of the video that this try has submitted; its record knows best which one that is."""

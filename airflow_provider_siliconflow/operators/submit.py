@@ -35,6 +35,9 @@ class SubmitVideoOperator(SubmittingOperator):
         ``resubmit``.
     :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for; by default it submits
         another.
+    :param spend_limit: How many videos the tasks of the DAG may submit: a
+        :class:`~airflow_provider_siliconflow.spend_limit.SpendLimit` or a mapping of its fields; besides the limit of
+        the connection.
     """
 
     ui_color = "#d9d2f7"

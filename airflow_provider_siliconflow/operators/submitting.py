@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from airflow_provider_siliconflow._airflow.names import AirflowSkipException
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SpendLimitError
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
@@ -19,6 +21,7 @@ from airflow_provider_siliconflow.jobs.video_facts import describe, of_request, 
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.jobs.video_xcom import push
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
+from airflow_provider_siliconflow.spend_limit import read_spend_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_siliconflow.jobs.target import Target
+
+
+#: Seconds over which tasks go on that have waited for the same midnight.
+_SPREAD = 60.0
 
 
 class SubmittingOperator(PaidVideoOperator):
@@ -83,7 +90,8 @@ class SubmittingOperator(PaidVideoOperator):
             push(context, with_error(of_request(asked, None, ""), told))
             raise told from (None if told is error else error)
         origin = origin_of(context, self.siliconflow_conn_id)
-        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target, origin)
+        limit = read_spend_limit("spend_limit", self.spend_limit)
+        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target, origin, limit)
         return self._job
 
     def new_resumed_job(self, context: Context, target: Target) -> VideoJob:
@@ -114,11 +122,23 @@ class SubmittingOperator(PaidVideoOperator):
         :param job: The job, prepared.
         :param since: Epoch seconds of the first try.
         :param rejections: Rejections so far.
+        :raises AirflowSkipException: after a dry run.
         :raises SiliconFlowError: if there is no video.
         """
+        if job.guard.is_dry_run:
+            job.release()
+            raise AirflowSkipException(job.guard.count_dry_run([job.submit_name]))
         while True:
             try:
                 job.submit()
+            except SpendLimitError as error:
+                job.release()
+                if not error.resume_at:
+                    raise
+                push(context, with_error(describe(job), error))
+                self.log.warning("%s Waits until then.", error.message)
+                resume_at = error.resume_at.timestamp() + random.uniform(0.0, _SPREAD)
+                self._defer_submit(resume_at, 0, resume_at - time.time())
             except SiliconFlowError as error:
                 rejections += 1
                 wait = self._seconds_to_wait(job, error, since, rejections)
