@@ -54,8 +54,8 @@ def _conn_fields() -> dict[str, Any]:
             "How many videos all tasks of this connection may submit, as JSON:"
             ' {"folder": "s3://conn@bucket/limits", "max_videos_per_day": 50, "time_zone": "Asia/Shanghai"}.',
         ),
-        "label": _field(
-            "Label",
+        "video_label": _field(
+            "Video label",
             "string",
             'Labels of AI-generated video for all that is archived, as JSON: {"content_producer": "..."}.',
         ),

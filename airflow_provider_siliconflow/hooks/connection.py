@@ -34,7 +34,7 @@ _DAY = 86400.0
 #: Fields whose value no message shows: they may carry a key or a password.
 _SECRET_FIELDS = ("api_key", "proxy")
 #: Fields whose errors say all by themselves.
-_TELLING_FIELDS = ("api_key", "image_folders", "label", "spend_limit")
+_TELLING_FIELDS = ("api_key", "image_folders", "video_label", "spend_limit")
 
 
 def _number(value: Any) -> Any:
@@ -92,7 +92,7 @@ def _folders(value: Any) -> tuple[str, ...] | None:
 
 def _label(value: Any) -> VideoLabel | None:
     try:
-        return read_label("label", value)
+        return read_label("video_label", value)
     except InvalidArgumentError as error:
         raise ValueError(error.message) from None
 
@@ -137,7 +137,7 @@ class Settings:
     :param download_timeout: Seconds that the download of a video may take whatever its size.
     :param download_min_rate: Bytes a second that a video must come with: its size by this is added to
         ``download_timeout``.
-    :param label: The labels of all archived videos, where a task has none of its own.
+    :param video_label: The labels of all archived videos, where a task has none of its own.
     :param spend_limit: How many videos may be submitted by all tasks that use the connection.
     :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
     :param record_folder: Folder for the records of paid videos where Airflow has no task state store or a clear
@@ -155,7 +155,7 @@ class Settings:
     requests_per_minute: Annotated[Number, Field(ge=1, le=1e9)] = 3000.0
     download_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 300.0
     download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
-    label: Annotated[VideoLabel | None, BeforeValidator(_label)] = None
+    video_label: Annotated[VideoLabel | None, BeforeValidator(_label)] = None
     spend_limit: Annotated[SpendLimit | None, BeforeValidator(_spend_limit)] = None
     image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None
     record_folder: Annotated[str | None, BeforeValidator(_folder)] = None
@@ -228,6 +228,6 @@ def _described(error: ValidationError) -> list[str]:
         value = "" if name in _SECRET_FIELDS else f" {str(detail['input'])[:60]!r}"
         what = detail["msg"].removeprefix("Value error, ").replace("Input should", "it must")
         problems.append(
-            what if name in ("api_key", "image_folders", "label", "spend_limit") else f"{name}{value}: {what}"
+            what if name in ("api_key", "image_folders", "video_label", "spend_limit") else f"{name}{value}: {what}"
         )
     return problems

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_siliconflow.archive.archiver import VideoFacts
-    from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.client.video_record import VideoRecord
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.target import Target
@@ -64,9 +63,7 @@ def archive(
         video = replace(video, details=details_of(told, origin))
         manifest = run_for_task(
             context,
-            lambda: archive_manifest(
-                hook, target.destination, url, video, target.if_exists, target.owner, target.label
-            ),
+            lambda: archive_manifest(hook, target, url, video),
         )
     except Exception as error:
         push(context, with_error(told, error))
@@ -96,25 +93,14 @@ def run_for_task(context: Context, make: Callable[[], Coroutine[Any, Any, T]]) -
         ) from error
 
 
-async def archive_manifest(
-    hook: SiliconFlowHook,
-    destination: Any,
-    url: str | None,
-    video: VideoFacts,
-    if_exists: IfExists,
-    owner: str | None = None,
-    label: Any = None,
-) -> dict[str, Any]:
+async def archive_manifest(hook: SiliconFlowHook, target: Target, url: str | None, video: VideoFacts) -> dict[str, Any]:
     """
     Archive a video as its connection says, and return its manifest.
 
     :param hook: The service.
-    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
+    :param target: Where it goes, and with which labels.
     :param url: The video's signed URL; None to ask the service for one.
     :param video: What is known of it.
-    :param if_exists: What to do if another video is there.
-    :param owner: Who holds the claim on the destination; None where each video has a name of its own.
-    :param label: The labels, as the task says; None for those of the connection.
     :return: The manifest.
     :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
     """
@@ -125,7 +111,7 @@ async def archive_manifest(
     settings = hook.settings
     request_id = video.request_id
     return await archive_video(
-        destination,
+        target.destination,
         url=url,
         video=video,
         options=DownloadOptions(
@@ -137,10 +123,10 @@ async def archive_manifest(
             timeout=settings.download_timeout,
             min_rate=settings.download_min_rate,
         ),
-        if_exists=if_exists,
+        if_exists=target.if_exists,
         fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,
-        owner=owner,
-        labeller=await asyncio.to_thread(labeller_of, hook, label),
+        owner=target.owner,
+        labeller=await asyncio.to_thread(labeller_of, hook, target.label),
     )
 
 

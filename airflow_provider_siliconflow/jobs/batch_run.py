@@ -246,6 +246,8 @@ def _raise_for_paid(
     told = [explain_invalid(error, lists.record_of(each).read(), lists.max_tries, policy) for each in requests]
     found = [each for each in told if isinstance(each, SiliconFlowError) and each is not error]
     if not found:
+        if isinstance(error, SiliconFlowError) and not requests:
+            error.with_billing(Billing.NOT_SUBMITTED)
         raise error
     ids = [each.request_id for each in found if each.request_id]
     first = next((each for each in found if each.request_id), found[0])

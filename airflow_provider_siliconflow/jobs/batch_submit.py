@@ -116,7 +116,7 @@ class Submitter:
             except SpendLimitError as error:
                 if error.resume_at:
                     return max(0.0, error.resume_at.timestamp() - time.time())
-                self._reject_missing(ItemState.NOT_SUBMITTED, error)
+                self._complete_missing(ItemState.NOT_SUBMITTED, error)
                 return None
             except _FOR_ALL as error:
                 self._complete_missing(ItemState.REJECTED, error)

@@ -51,12 +51,12 @@ def labeller_of(hook: SiliconFlowHook, label: Any) -> Labeller | None:
     """
     Return what labels the videos of a task.
 
-    :param hook: The service; its connection's field ``label`` counts where the task says nothing.
+    :param hook: The service; its connection's field ``video_label`` counts where the task says nothing.
     :param label: What the task says, rendered.
     :return: None for no label.
     :raises InvalidArgumentError: if the label cannot be understood, or the signing key cannot be read.
     """
-    read = read_label("label", label) or hook.settings.label
+    read = read_label("video_label", label) or hook.settings.video_label
     if read is None:
         return None
     from airflow_provider_siliconflow.label.apply import Labeller
@@ -72,12 +72,12 @@ def _key(hook: SiliconFlowHook, said: ContentCredentials) -> SigningKey:
         try:
             connection = hook.get_connection(said.conn_id)
         except AirflowNotFoundException as error:
-            raise InvalidArgumentError(f"label.credentials.conn_id: {error}") from error
+            raise InvalidArgumentError(f"video_label.credentials.conn_id: {error}") from error
         certificate, private_key = connection.extra_dejson.get("certificate"), connection.password
         if not isinstance(certificate, str) or not private_key:
             raise InvalidArgumentError(
-                f"label.credentials: the connection {said.conn_id!r} needs the private key as its password and the"
-                " certificate chain as the field `certificate` of its extra, both PEM."
+                f"video_label.credentials: the connection {said.conn_id!r} needs the private key as its password and"
+                " the certificate chain as the field `certificate` of its extra, both PEM."
             )
     else:
         certificate, private_key = (_pem(name, getattr(said, name)) for name in ("certificate", "private_key"))
@@ -91,4 +91,4 @@ def _pem(name: str, path: str) -> str:
     except (OSError, ValueError) as error:
         # A ValueError of a decoder shows the bytes that it met.
         why = error.strerror if isinstance(error, OSError) else "it is no PEM file"
-        raise InvalidArgumentError(f"label.credentials.{name}: {path!r} cannot be read: {why}.") from None
+        raise InvalidArgumentError(f"video_label.credentials.{name}: {path!r} cannot be read: {why}.") from None

@@ -166,6 +166,8 @@ def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: in
     :return: The error itself where nothing is on record; else one that Airflow retries and that names the video.
     """
     if record is None or record.closed or (record.max_tries != max_tries and not policy.reattaches_after_clear):
+        if isinstance(error, SiliconFlowError) and record is None:
+            error.with_billing(Billing.NOT_SUBMITTED)
         return error
     message = error.message if isinstance(error, SiliconFlowError) else str(error)
     billing = Billing.RUNNING if record.request_id else Billing.UNKNOWN

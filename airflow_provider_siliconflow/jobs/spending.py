@@ -149,8 +149,7 @@ class SpendGuard:
         period = folder.period
         resets = f"It resets at {period.ends.isoformat()}." if period.ends else "It does not reset."
         return SpendLimitError(
-            f"The spend limit of {folder.name} is reached: {self._videos(period.limit)} of {period.limit} are used."
-            f" {resets}",
+            f"The spend limit of {folder.name} is reached: it allows {self._videos(period.limit)}. {resets}",
             resume_at=period.ends if limit.on_limit == "defer" else None,
         )
 

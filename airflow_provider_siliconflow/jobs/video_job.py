@@ -263,21 +263,13 @@ class VideoJob:
 
         assert self.target
         assert self.record
-        record, target = self.record, self.target
+        record = self.record
         self.saw(video)
         traces = (record.trace_id,) if record.trace_id else ()
         known = VideoFacts(
             record.request_id, record.model or None, record.prompt, trace_ids=traces, details=manifest_details(self)
         )
-        self.manifest = await archive_manifest(
-            self.hook,
-            target.destination,
-            video.url,
-            known.with_status(video),
-            target.if_exists,
-            target.owner,
-            target.label,
-        )
+        self.manifest = await archive_manifest(self.hook, self.target, video.url, known.with_status(video))
         return self.manifest
 
     def find_archived(self) -> dict[str, Any] | None:

@@ -65,7 +65,7 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
         "model",
         "prompt",
         "siliconflow_conn_id",
-        "label",
+        "video_label",
     )
     operator_extra_links = (VideoLink(),)
     ui_color = "#c9e7d3"

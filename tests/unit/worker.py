@@ -35,7 +35,7 @@ NOW = datetime(2026, 8, 1, tzinfo=UTC)
 def in_dag(kind: type[BaseOperator], **arguments: Any) -> Any:
     """Make an operator in a DAG of its own."""
     with DAG("a_dag", schedule=None, params={"what": "cat"}):
-        return kind(task_id="video", **arguments)
+        return kind(**{"task_id": "video"} | arguments)
 
 
 def kwargs_of(deferral: comms.DeferTask) -> dict[str, Any]:

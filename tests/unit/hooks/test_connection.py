@@ -237,13 +237,13 @@ def test_a_secret_in_the_wrong_field_is_not_shown(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("label", [{"content_producer": "制作者"}, '{"content_producer": "制作者"}'])
 def test_the_label_of_all_videos(monkeypatch: pytest.MonkeyPatch, label: object) -> None:
-    assert read(monkeypatch, form(extra={"label": label})).label == VideoLabel(content_producer="制作者")
+    assert read(monkeypatch, form(extra={"video_label": label})).video_label == VideoLabel(content_producer="制作者")
 
 
 @pytest.mark.parametrize("label", [{}, "{", {"content_producer": "a", "visible": {"seconds": 1}}, 7])
 def test_a_label_that_cannot_be_understood(monkeypatch: pytest.MonkeyPatch, label: object) -> None:
-    with pytest.raises(SiliconFlowConfigError, match="label"):
-        read(monkeypatch, form(extra={"label": label}))
+    with pytest.raises(SiliconFlowConfigError, match="video_label"):
+        read(monkeypatch, form(extra={"video_label": label}))
 
 
 def test_the_spend_limit_of_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:

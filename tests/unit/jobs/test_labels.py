@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.label import VideoLabel, VisibleLabel
 
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch) -> SiliconFlowHook:
-    extra = {"label": {"content_producer": "of the connection"}}
+    extra = {"video_label": {"content_producer": "of the connection"}}
     connect(monkeypatch, "siliconflow_default", extra, password="sk-key")
     return SiliconFlowHook()
 

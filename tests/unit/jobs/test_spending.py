@@ -39,11 +39,18 @@ def test_a_reached_limit_tells_used_cost_and_when_it_resets(tmp_path: Path) -> N
         guard(limit).claim("first")
     assert str(told.value) == (
         "The spend limit of connection siliconflow_default, day 2026-11-27 (Asia/Shanghai) is reached:"
-        " 1 video (estimated 2.00 CNY) of 1 are used. It resets at 2026-11-28T00:00:00+08:00."
+        " it allows 1 video (estimated 2.00 CNY). It resets at 2026-11-28T00:00:00+08:00."
         " Nothing was submitted, nothing is billed. A retry submits it."
     )
     assert told.value.billing is Billing.NOT_SUBMITTED
-    assert told.value.resets_at == datetime(2026, 11, 27, 16, tzinfo=UTC)
+    assert told.value.resume_at is None
+
+
+def test_a_task_that_defers_is_told_when_to_go_on(tmp_path: Path) -> None:
+    limit = SpendLimit(folder=str(tmp_path), max_videos_per_day=0, time_zone="Asia/Shanghai", on_limit="defer")
+    with pytest.raises(SpendLimitError) as told:
+        guard(limit).claim("first")
+    assert told.value.resume_at == datetime(2026, 11, 27, 16, tzinfo=UTC)
 
 
 def test_after_midnight_there_are_slots_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

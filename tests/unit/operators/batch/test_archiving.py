@@ -113,10 +113,10 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
 ) -> None:
     archive = archive_manifest
 
-    async def mistaken(hook: Any, destination: str, url: str | None, video: Any, *more: Any) -> dict[str, Any]:
+    async def mistaken(hook: Any, target: Any, url: str | None, video: Any) -> dict[str, Any]:
         if video.prompt == "a":
             raise RuntimeError("a mistake")
-        return await archive(hook, destination, url, video, *more)
+        return await archive(hook, target, url, video)
 
     monkeypatch.setattr(jobs_archive, "archive_manifest", mistaken)
     run = batching(tmp_path, ["a", "b", "c"])
