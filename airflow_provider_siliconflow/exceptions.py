@@ -275,7 +275,7 @@ class SpendLimitError(SiliconFlowError):
     Raised when a submit would exceed the spend limit, or when that cannot be found out; nothing was submitted.
 
     :param message: Which limit, how much of it is used, and when it resets.
-    :param resume_at: When the task goes on by itself, aware; None where it does not.
+    :param resume_at: When the task continues by itself, aware; None where it does not.
     """
 
     def __init__(self, message: str = "", *, resume_at: datetime | None = None) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.jobs.target import Target
 
 
-#: Seconds over which tasks go on that have waited for the same midnight.
+#: Seconds over which tasks continue that have waited for the same midnight.
 _SPREAD = 60.0
 
 

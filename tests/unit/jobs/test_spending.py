@@ -46,7 +46,7 @@ def test_a_reached_limit_tells_used_cost_and_when_it_resets(tmp_path: Path) -> N
     assert told.value.resume_at is None
 
 
-def test_a_task_that_defers_is_told_when_to_go_on(tmp_path: Path) -> None:
+def test_a_task_that_defers_is_told_when_to_continue(tmp_path: Path) -> None:
     limit = SpendLimit(folder=str(tmp_path), max_videos_per_day=0, time_zone="Asia/Shanghai", on_limit="defer")
     with pytest.raises(SpendLimitError) as told:
         guard(limit).claim("first")

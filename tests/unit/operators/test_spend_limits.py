@@ -101,7 +101,7 @@ def test_a_limit_that_cannot_be_read_fails_closed(sandbox: Sandbox, tmp_path: Pa
     assert sandbox.ledger().submit_calls == 0
 
 
-def test_a_task_that_defers_goes_on_when_the_day_has_ended(
+def test_a_task_that_defers_continues_when_the_day_has_ended(
     sandbox: Sandbox, tmp_path: Path, clock: Clock, clip: Path
 ) -> None:
     limit = {"folder": str(tmp_path / "limits"), "max_videos_per_day": 1, "on_limit": "defer"}
