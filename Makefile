@@ -36,7 +36,7 @@ format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql and redis-server needed)
+system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql, redis-server, chromium and npm needed)
 	$(BIN)/python -m pytest -m system tests/system
 
 matrix: $(READY)  ## The suites on every supported Airflow and Python (hours); the table goes to docs/compatibility.md
@@ -50,7 +50,7 @@ chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by 
 
 bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints tables, passes or fails nothing
 	$(UV) --group bench
-	for name in parsing polls rate_limit waiting archive submit triggerer airflow_cost; do \
+	for name in parsing polls rate_limit waiting archive submit triggerer airflow_cost gallery; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 env: $(READY)  ## Only make .venv
@@ -70,8 +70,10 @@ $(READY): $(VENV) pyproject.toml constraints.txt
 	$(UV) --editable '.[sandbox,label,c2pa]' --group dev
 	@touch $@
 
+# Debian's Chromium, driven by playwright without a browser of its own; axe-core finds what bars people from a page.
 $(SYSTEM): $(READY)
 	$(UV) --group system
+	npm install --silent --no-audit --no-fund --no-save --prefix .venv/node axe-core@4.14.1
 	@touch $@
 
 $(STORES): $(READY)
