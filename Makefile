@@ -8,11 +8,12 @@ PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.versi
 VENV := .venv/.python-$(PYTHON_VERSION)
 READY := .venv/.ready-$(PYTHON_VERSION)
 SYSTEM := .venv/.system-$(PYTHON_VERSION)
+DOCS := .venv/.docs-$(PYTHON_VERSION)
 STORES := .venv/.stores-$(PYTHON_VERSION)
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format system matrix releases chaos bench env emulators constraints clean
+.PHONY: help demo up test lint format system matrix releases chaos bench docs env emulators constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +54,9 @@ bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints ta
 	for name in parsing polls rate_limit waiting archive submit triggerer airflow_cost gallery; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
+docs: $(DOCS)  ## The documentation site, in docs/_build/html; warnings are errors
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
 env: $(READY)  ## Only make .venv
 
 emulators: $(STORES)  ## Add to .venv what the tests on object stores need; without it they are skipped
@@ -76,15 +80,21 @@ $(SYSTEM): $(READY)
 	npm install --silent --no-audit --no-fund --no-save --prefix .venv/node axe-core@4.14.1
 	@touch $@
 
+$(DOCS): $(READY)
+	$(UV) --group docs
+	@touch $@
+
 $(STORES): $(READY)
 	$(UV) --group stores
+	@# A client of Google brings a package of which pydoclint needs the fork; both are one folder.
+	$(UV) --reinstall-package docstring-parser-fork docstring-parser-fork
 	@touch $@
 
 constraints: $(READY)  ## Renew every pin in constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras \
-		--group dev --group system --group stores --group bench --no-annotate --no-header \
+		--group dev --group system --group stores --group docs --group bench --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
 
 clean:  ## Remove everything that make made
-	rm -rf .venv .matrix dist demo-videos .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .matrix dist docs/_build demo-videos .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
