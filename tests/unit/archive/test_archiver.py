@@ -206,7 +206,7 @@ def big(tmp_path: Path) -> Iterator[tuple[str, int]]:
         file.truncate(size)
     head = f'HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nETag: "big"\r\nConnection: close\r\n\r\n'.encode()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(60)
+        server.settimeout(240)
 
         def serve() -> None:
             with suppress(OSError):
