@@ -170,7 +170,7 @@ def test_a_video_that_is_safe_already_needs_no_service_any_more(sandbox: Sandbox
 def test_a_trigger_that_fails_is_deferred_to_again_and_at_last_the_worker_waits(
     sandbox: Sandbox, tmp_path: Path, patient: Clock
 ) -> None:
-    run = batching(tmp_path, ["a"], retries=0)
+    run = batching(tmp_path, ["a"], retries=0, poke_interval=None)
     assert run.work().state == "deferred"
     assert woken(run, message="ValueError: oops").state == "deferred"
     assert run.fail_deferral("gone").state == "deferred"
@@ -180,7 +180,7 @@ def test_a_trigger_that_fails_is_deferred_to_again_and_at_last_the_worker_waits(
 
 
 def test_a_worker_that_waits_ends_at_the_deadline(sandbox: Sandbox, tmp_path: Path, patient: Clock) -> None:
-    run = batching(tmp_path, ["a"], retries=1, timeout=40)
+    run = batching(tmp_path, ["a"], retries=1, timeout=40, poke_interval=None)
     run.work()
     for _ in range(2):
         assert run.fail_deferral("gone").state == "deferred"
