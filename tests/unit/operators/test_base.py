@@ -33,9 +33,16 @@ NEEDED: dict[Any, tuple[str, ...]] = {
 REQUEST_FIELDS = {"prompt", "model", "image_size", "negative_prompt", "image", "seed", "siliconflow_conn_id"}
 TEMPLATED: dict[Any, set[str]] = {
     SubmitVideoOperator: REQUEST_FIELDS,
-    GenerateVideoOperator: {*REQUEST_FIELDS, "destination"},
-    GenerateVideoBatchOperator: {"requests", "destination", "model", "image_size", "siliconflow_conn_id"},
-    ArchiveVideoOperator: {"destination", "request_id", "url", "model", "prompt", "siliconflow_conn_id"},
+    GenerateVideoOperator: {*REQUEST_FIELDS, "destination", "video_label"},
+    GenerateVideoBatchOperator: {
+        "requests",
+        "destination",
+        "model",
+        "image_size",
+        "siliconflow_conn_id",
+        "video_label",
+    },
+    ArchiveVideoOperator: {"destination", "request_id", "url", "model", "prompt", "siliconflow_conn_id", "video_label"},
     VideoReadySensor: {"request_id", "siliconflow_conn_id"},
 }
 KINDS = pytest.mark.parametrize("kind", list(NEEDED), ids=lambda kind: kind.__name__)
