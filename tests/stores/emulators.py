@@ -17,7 +17,7 @@ from typing import Any
 AZURITE = Path(sys.prefix) / "azurite" / "node_modules" / ".bin" / "azurite-blob"
 #: Seconds until an emulator that does not start is given up.
 _PATIENCE = 60
-#: Held while an emulator answers: no two answers overlap, so that conditions are atomic, as they are in the real stores.
+#: Held while an emulator answers: no two answers overlap, so that conditions are atomic as in the real stores.
 S3_LOCK, GOOGLE_LOCK = threading.RLock(), threading.RLock()
 
 
@@ -39,7 +39,7 @@ def google() -> int:
     server: Any = import_module("gcp_storage_emulator.server").create_server("127.0.0.1", 0, in_memory=True)
     server.start()
     atexit.register(server.stop)
-    return int(server._api._httpd.server_port)
+    return int(server._api._httpd.server_port)  # noqa: SLF001
 
 
 @functools.cache

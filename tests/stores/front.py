@@ -78,7 +78,10 @@ class Front:
             def do(self) -> None:
                 front.handle(self)
 
-            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do
+            def __getattr__(self, name: str) -> Any:
+                if name.startswith("do_"):
+                    return self.do
+                raise AttributeError(name)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

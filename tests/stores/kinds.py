@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from tests.stores.front import Answer, Front, Request, Rule
 
-Variant = Literal["right", "missing_bucket", "no_look", "write_only", "no_write", "wrong_credentials", "refused", "silent"]
+Variant = Literal[
+    "right", "missing_bucket", "no_look", "write_only", "no_write", "wrong_credentials", "refused", "silent"
+]
 BUCKET = "videos"
 _numbers = itertools.count()
 

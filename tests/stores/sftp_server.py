@@ -24,7 +24,13 @@ class SftpServer:
     """
 
     def __init__(
-        self, root: Path, *, renames: bool = True, shell: bool = True, refused: tuple[str, ...] = (), on_write: Any = None
+        self,
+        root: Path,
+        *,
+        renames: bool = True,
+        shell: bool = True,
+        refused: tuple[str, ...] = (),
+        on_write: Any = None,
     ) -> None:
         self.root = root
         self._options = {"renames": renames, "refused": refused, "on_write": on_write}

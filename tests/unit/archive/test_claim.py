@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive import prepare as preparing
 from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError, claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import pending_manifest
@@ -179,9 +178,8 @@ def test_a_claim_that_a_slow_store_gives_too_late_is_given_back(
 
     monkeypatch.setattr(claims, "take", take_late)
     monkeypatch.setattr(claims, "release_quietly", note)
-    monkeypatch.setattr(preparing, "PREPARE_TIMEOUT", 0.05)
     with pytest.raises(DestinationError, match="did not answer within"):
-        prepare(path)
+        prepare(path, timeout=0.05)
     late.set()
     assert given_back.wait(30)
     assert names(path) == set()
@@ -297,7 +295,7 @@ def test_a_store_without_the_right_to_remove_is_used_without_claims(
     for owner in (ONE, TWO):
         assert prepare(path, owner) is None
     assert "not claimed" in caplog.text
-    assert store.names() == ["/bucket/.siliconflow-probe"]
+    assert store.names() == ["/bucket/.siliconflow-probe.mp4", "/bucket/.siliconflow-probe.mp4.json"]
     assert put(path) == MANIFEST
 
 
