@@ -12,7 +12,7 @@ STORES := .venv/.stores-$(PYTHON_VERSION)
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format system matrix releases chaos bench env emulators constraints clean
+.PHONY: help demo up test lint format stores system matrix releases chaos bench env emulators constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,9 @@ lint: $(READY)  ## Style, docstrings and types only
 format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+stores: $(STORES)  ## Tests on an emulator of every store (npm needed for Azure's)
+	$(BIN)/python -m pytest tests/stores
 
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql, redis-server, chromium and npm needed)
 	$(BIN)/python -m pytest -m system tests/system
@@ -78,6 +81,9 @@ $(SYSTEM): $(READY)
 
 $(STORES): $(READY)
 	$(UV) --group stores
+	@command -v npm >/dev/null || echo "There is no npm: the tests on Azure are skipped."
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock \
+		--prefix .venv/azurite azurite@3.37.0; fi
 	@touch $@
 
 constraints: $(READY)  ## Renew every pin in constraints.txt

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow import __version__
-from airflow_provider_siliconflow.archive.destination import is_local, is_remote, understand
+from airflow_provider_siliconflow.archive.destination import is_local, understand
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
 from airflow_provider_siliconflow.archive.labelling import label_video
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
 from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.poster import Poster, poster_of, write_poster
 from airflow_provider_siliconflow.archive.publish import publish
-from airflow_provider_siliconflow.archive.source import FreshStatus, VideoSource
+from airflow_provider_siliconflow.archive.source import FreshStatus, VideoSource, is_remote
 from airflow_provider_siliconflow.archive.staging import staging, sweep
 from airflow_provider_siliconflow.archive.store_calls import StoreCalls, within
 from airflow_provider_siliconflow.archive.url_source import utc_now

@@ -67,17 +67,6 @@ def is_local(path: ObjectStoragePath) -> bool:
     return path.protocol in _LOCAL
 
 
-def is_remote(destination: Any) -> bool:
-    """
-    Tell whether a destination is on a store, before that is asked.
-
-    :param destination: As for :func:`understand`.
-    :return: False for a local path.
-    """
-    text = str(destination).strip().lower()
-    return bool(_SCHEME.match(text)) and not text.startswith(("file://", "local://"))
-
-
 def understand(destination: Any, request_id: str | None) -> Destination:
     """
     Return what a destination means, by the rules of a shell or of the store.

@@ -10,7 +10,7 @@ from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.claim_file import ForeignClaimError, claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import IfExists, checked_if_exists, resolve_existing
-from airflow_provider_siliconflow.archive.probe import check_writable, probe_paths
+from airflow_provider_siliconflow.archive.probe import check_writable
 from airflow_provider_siliconflow.archive.staging import abort_uploads, sweep
 from airflow_provider_siliconflow.archive.threads import bounded
 from airflow_provider_siliconflow.client.masking import describe_error
@@ -75,8 +75,7 @@ def _prepare(
             if owner is None or found.is_folder or not can_claim:
                 return None
             claims.take(found.path, owner)
-            probes = [probe.name for probe in probe_paths(found.path)]
-            abort_uploads(found.path, claim_path(found.path).name, *probes)
+            abort_uploads(found.path, claim_path(found.path).name)
             # Its holder before us may have published and released it since then.
             existing = _existing_of(found, request_id, if_exists)
     except ForeignClaimError as held:

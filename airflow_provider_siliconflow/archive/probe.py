@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.archive import stores
-from airflow_provider_siliconflow.archive.destination import AZURE, OBJECT_STORES, Destination, is_local, manifest_name
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, Destination, is_local, manifest_name
 from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden
-from airflow_provider_siliconflow.archive.staging import PROBE_SUFFIX, digest, hidden_name, staging
+from airflow_provider_siliconflow.archive.staging import PROBE_NAME, PROBE_SUFFIX, digest, hidden_name, staging
+from airflow_provider_siliconflow.archive.uploads import client_of
 from airflow_provider_siliconflow.exceptions import DestinationError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 #: Bytes written in the video's stead: about a clip of five seconds, and above 5 MiB, where Google's client changes to
 #: another kind of upload.
 PROBE_SIZE = 6 << 20
-_PROBE = ".siliconflow-probe"
 _CONTENT = b"Written and removed to find out whether a video can be archived here.\n"
 
 
@@ -69,9 +69,9 @@ def probe_paths(path: ObjectStoragePath) -> tuple[ObjectStoragePath, ObjectStora
     """
     suffix = Path(path.name).suffix
     if path.protocol in OBJECT_STORES:
-        names = (f"{_PROBE}{suffix}", f"{_PROBE}{manifest_name(suffix)}")
+        names = (f"{PROBE_NAME}{suffix}", f"{PROBE_NAME}{manifest_name(suffix)}")
     else:
-        start = f"{_PROBE}-{digest(path.name)}"
+        start = f"{PROBE_NAME}-{digest(path.name)}"
         names = (_like(start, path.name, suffix), _like(start, manifest_name(path.name), manifest_name(suffix)))
     return path.parent / names[0], path.parent / names[1]
 
@@ -99,7 +99,7 @@ def _probe_locally(destination: Destination) -> None:
 
 def _probe_remotely(path: ObjectStoragePath) -> bool:
     probes = probe_paths(path)
-    if path.protocol in AZURE:
+    if client_of(path.fs) == "adlfs":
         # adlfs repeats an upload to a container that is not there for ever.
         _check_bucket(path)
     try:

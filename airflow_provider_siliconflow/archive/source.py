@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 FreshStatus = Callable[[], Awaitable[VideoStatus]]
 
 
+def is_remote(destination: object) -> bool:
+    """
+    Tell whether a destination is on a store, before that is asked.
+
+    :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
+    :return: False for a local path.
+    """
+    scheme, found, _ = str(destination).strip().lower().partition("://")
+    return bool(found) and scheme not in ("file", "local")
+
+
 class VideoSource:
     """
     The bytes of one video.

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 #: What the check before paying makes in a folder has this after a hidden name.
 PROBE_SUFFIX = ".probe"
+#: Names of what the check before paying writes to a store begin with this.
+PROBE_NAME = ".siliconflow-probe"
 #: Seconds after which a file of another machine is taken as left behind. More than any download and upload may take by
 #: their defaults: 4 GiB at 64 KiB/s are 18 hours.
 ABANDONED_AFTER = 24 * 3600.0
@@ -41,6 +43,8 @@ ABANDONED_AFTER = 24 * 3600.0
 WAITING_AFTER = 7 * 24 * 3600.0
 #: Seconds for which a file may be one that is not locked yet, or a check that is under way.
 _FRESH = 60.0
+#: Seconds after which a check before paying has ended in any case.
+_CHECKED_AFTER = 3600.0
 #: Names checked in one folder at most, and seconds for that.
 _MOST_NAMES, _MOST_SECONDS = 20_000, 2.0
 _STAGED = re.compile(r"\.siliconflow-([0-9a-f]{6})[0-9a-f]{10}\.part(\.\w{1,8})?")
@@ -76,6 +80,9 @@ def part_name(name: str) -> str:
     :param name: The name of the file that is uploaded.
     :return: ``.siliconflow-<16 hex digits of that name>-<8 random ones>.part``.
     """
+    if name.startswith(PROBE_NAME):
+        # Two tasks may check one destination at once.
+        return f"{PROBE_NAME}-{secrets.token_hex(8)}.part"
     return f".siliconflow-{digest(name)}-{secrets.token_hex(4)}.part"
 
 
@@ -84,8 +91,7 @@ def staging(path: ObjectStoragePath) -> Iterator[Path]:
     """
     Give an empty local file to fill for a destination, and remove it at the end, whatever happens.
 
-    It is locked (``flock``) meanwhile. A SIGKILL leaves it behind, hidden and unlocked, for
-    :func:`sweep`.
+    It is locked (``flock``) meanwhile. A SIGKILL leaves it behind, hidden and unlocked, for :func:`sweep`.
 
     :param path: The destination. A local one is staged in its own folder (missing folders are made), another one
         in the folder for temporary files, with the destination's suffix.
@@ -165,8 +171,7 @@ def abort_uploads(path: ObjectStoragePath, *beside: str) -> None:
 
 
 def _abort_multipart(path: ObjectStoragePath) -> None:
-    bucket, _, key = path.path.partition("/")
-    fs = path.fs
+    (bucket, _, key), fs = path.path.partition("/"), path.fs
     for upload in fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads", []):
         if upload["Key"] == key:
             fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload["UploadId"])
@@ -182,7 +187,6 @@ def _remove_parts(path: ObjectStoragePath, digests: set[str]) -> None:
 
 
 def _remote_entries(path: ObjectStoragePath) -> list[tuple[str, dict[str, Any]]]:
-    path.fs.invalidate_cache(path.parent.path)
     entries = path.fs.ls(path.parent.path, detail=True)[:_MOST_NAMES]
     return [(entry["name"].rstrip("/").rpartition("/")[2], entry) for entry in entries]
 
@@ -226,12 +230,19 @@ def _age(found: os.stat_result) -> float:
 def _sweep_remotely(path: ObjectStoragePath) -> None:
     """Remove hidden uploads of other destinations from a folder of SFTP and the like, which tell no locks."""
     for name, entry in _remote_entries(path):
-        is_part = _STAGED.fullmatch(name) or _PART.fullmatch(name)
-        least = ABANDONED_AFTER if is_part else WAITING_AFTER if _WAITING.fullmatch(name) else None
+        least = _abandoned_after(name)
         changed = _seconds(entry.get("mtime") or entry.get("modified") or entry.get("created"))
         if least and changed is not None and time.time() - changed > least:
             path.fs.rm(entry["name"], recursive=entry.get("type") == "directory")
             log.info("Removed %s, which a killed task left behind.", entry["name"])
+
+
+def _abandoned_after(name: str) -> float | None:
+    if name.startswith(PROBE_NAME):
+        return _CHECKED_AFTER
+    if _STAGED.fullmatch(name) or _PART.fullmatch(name):
+        return ABANDONED_AFTER
+    return WAITING_AFTER if _WAITING.fullmatch(name) else None
 
 
 def _seconds(when: Any) -> float | None:

@@ -85,6 +85,12 @@ def create(
     if path.protocol not in OBJECT_STORES:
         _move(source, path, overwrite=False)
         return
+    _upload_exclusively(source, path, content_type, must_be_exclusive=must_be_exclusive)
+
+
+def _upload_exclusively(
+    source: Path, path: ObjectStoragePath, content_type: str | None, *, must_be_exclusive: bool
+) -> None:
     options = upload_options(path, content_type, is_exclusive=True)
     if must_be_exclusive and not is_exclusive(options):
         raise NotImplementedError(_NOT_EXCLUSIVE)
@@ -94,15 +100,14 @@ def create(
     except Exception as error:
         if not is_exclusive(options):
             raise
-        if is_unconditional(error):
-            if must_be_exclusive:
-                raise NotImplementedError(_NOT_EXCLUSIVE) from error
-            log.warning("%s knows no conditional writes: it does not keep two tasks at once apart.", path.protocol)
-            replace(source, path, content_type)
-        elif is_conflict(error) or exists(path):
-            raise FileExistsError(str(path)) from error
-        else:
+        if not is_unconditional(error):
+            if is_conflict(error) or exists(path):
+                raise FileExistsError(str(path)) from error
             raise
+        if must_be_exclusive:
+            raise NotImplementedError(_NOT_EXCLUSIVE) from error
+        log.warning("%s knows no conditional writes: it does not keep two tasks at once apart.", path.protocol)
+        replace(source, path, content_type)
 
 
 def replace(source: Path, path: ObjectStoragePath, content_type: str | None = None, **conditions: Any) -> None:

@@ -32,7 +32,7 @@ def upload_options(
     :return: Keyword arguments.
     """
     fs = path.fs
-    client, known = _client(fs), _parameters(fs)
+    client, known = client_of(fs), _parameters(fs)
     kind = content_type or _content_type(path.name)
     if client == "ossfs":
         return {"headers": {"Content-Type": kind, **({"x-oss-forbid-overwrite": "true"} if is_exclusive else {})}}
@@ -87,8 +87,13 @@ def is_unconditional(error: Exception) -> bool:
     return "notimplemented" in text or re.search(r"impl(ement|ie)sfunctionalitythatisnot", text) is not None
 
 
-def _client(fs: Any) -> str | None:
-    """Return the package that a file system is of, a subclass of its class included."""
+def client_of(fs: Any) -> str | None:
+    """
+    Return the package that a file system is of.
+
+    :param fs: A file system; one of a subclass counts as its base.
+    :return: ``s3fs``, ``gcsfs``, ``adlfs`` or ``ossfs``; None for any other.
+    """
     packages = (base.__module__.partition(".")[0] for base in type(fs).__mro__)
     return next((package for package in packages if package in _CLIENTS), None)
 

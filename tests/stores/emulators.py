@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 AZURITE = Path(sys.prefix) / "azurite" / "node_modules" / ".bin" / "azurite-blob"
+ARE_INSTALLED = all(map(find_spec, ("moto", "gcp_storage_emulator", "asyncssh", "ossfs")))
 #: Seconds until an emulator that does not start is given up.
 _PATIENCE = 60
 #: Held while an emulator answers: no two answers overlap, so that conditions are atomic as in the real stores.

@@ -83,7 +83,7 @@ class HttpKind(Kind):
         if variant == "silent":
             return self.stack.enter_context(_Silence()).port
         front = Front(self.emulator(), *rules, *self.rules(variant), lock=self.lock, change=self.change)
-        return self.stack.enter_context(front).port
+        return int(self.stack.enter_context(front).port)
 
 
 class _Silence:

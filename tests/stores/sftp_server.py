@@ -107,5 +107,5 @@ def _kind(renames: bool, refused: tuple[str, ...], on_write: Any) -> Any:
         def open_to_read(self: Any, path: bytes, flags: int, attrs: Any) -> Any:
             return deny() if flags & ~1 else base.open(self, path, flags, attrs)
 
-        Server.open = open_to_read  # type: ignore[method-assign]
+        Server.open = open_to_read
     return Server
