@@ -81,7 +81,6 @@ def part_name(name: str) -> str:
     :return: ``.siliconflow-<16 hex digits of that name>-<8 random ones>.part``.
     """
     if name.startswith(PROBE_NAME):
-        # Two tasks may check one destination at once.
         return f"{PROBE_NAME}-{secrets.token_hex(8)}.part"
     return f".siliconflow-{digest(name)}-{secrets.token_hex(4)}.part"
 
