@@ -33,8 +33,8 @@ class AwayStore(Store):
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError("Connection refused")
 
-        is_away = name != "away" and name in self.__dict__.get("away", ())
-        return refuse if is_away else super().__getattribute__(name)
+        away = object.__getattribute__(self, "__dict__").get("away", ())
+        return refuse if name in away else super().__getattribute__(name)
 
 
 @pytest.fixture(autouse=True)
