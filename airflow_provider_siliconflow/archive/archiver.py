@@ -140,7 +140,12 @@ class _Archiving:
     clock: Callable[[], datetime]
 
     async def run(self, destination: Any) -> dict[str, Any]:
-        """Return the manifest of the video, archived now or before."""
+        """
+        Return the manifest of the video, archived now or before.
+
+        :param destination: As for :func:`archive_video`.
+        :return: The manifest.
+        """
         store = StoreCalls(self.options.store_timeout)
         found = await store.run(destination, understand, destination, self.video.request_id)
         existing = await store.run(found.path, resolve_existing, found, self.video.request_id, self.if_exists)

@@ -160,7 +160,7 @@ def abort_uploads(path: ObjectStoragePath, *beside: str) -> None:
     On S3 these are multipart uploads, one page of them; on file systems that are not local they are hidden files.
 
     :param path: A destination of which we hold the claim, or whose video is published: nobody else may finish one.
-    :param beside: Names of further files that belong to it.
+        After it, names of further files that belong to it.
     """
     with suppress(Exception):
         if path.protocol in S3:

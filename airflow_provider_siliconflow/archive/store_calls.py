@@ -37,8 +37,7 @@ class StoreCalls:
         Run a blocking call.
 
         :param shown: What it is about, for the message.
-        :param call: What to call.
-        :param args: Its arguments.
+        :param call: What to call, with all further arguments.
         :return: What it returns.
         :raises DestinationError: if it takes longer.
         """

@@ -19,7 +19,7 @@ class OssPath(ObjectStoragePath):
         return str(super().path).lstrip("/")
 
     def __str__(self) -> str:
-        return super().__str__().replace("@/", "@", 1)
+        return str(super().__str__()).replace("@/", "@", 1)  # type: ignore[no-untyped-call]
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)

@@ -81,7 +81,7 @@ class HttpKind(Kind):
         if variant == "refused":
             return closed_port()
         if variant == "silent":
-            return self.stack.enter_context(_Silence()).port
+            return int(self.stack.enter_context(_Silence()).port)
         front = Front(self.emulator(), *rules, *self.rules(variant), lock=self.lock, change=self.change)
         return int(self.stack.enter_context(front).port)
 
