@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.archive import stores
-from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, Destination, is_local, manifest_name
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, Destination, is_local
 from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden
 from airflow_provider_siliconflow.archive.staging import PROBE_NAME, PROBE_SUFFIX, digest, hidden_name, staging
 from airflow_provider_siliconflow.archive.uploads import client_of
+from airflow_provider_siliconflow.client.video_record import manifest_name
 from airflow_provider_siliconflow.exceptions import DestinationError
 
 if TYPE_CHECKING:

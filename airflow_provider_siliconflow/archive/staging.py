@@ -21,8 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, is_local, manifest_name
+from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, is_local
 from airflow_provider_siliconflow.archive.errors import destination_error
+from airflow_provider_siliconflow.client.video_record import manifest_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What the check before paying makes in a folder has this after a hidden name.
-PROBE_SUFFIX = ".probe"
-#: Names of what the check before paying writes to a store begin with this.
-PROBE_NAME = ".siliconflow-probe"
+#: What the check before paying makes in a local folder ends with this, and in a store it begins with that.
+PROBE_SUFFIX, PROBE_NAME = ".probe", ".siliconflow-probe"
 #: Seconds after which a file of another machine is taken as left behind. More than any download and upload may take by
 #: their defaults: 4 GiB at 64 KiB/s are 18 hours.
 ABANDONED_AFTER = 24 * 3600.0

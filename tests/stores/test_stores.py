@@ -49,7 +49,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return _made.setdefault(request.param, request.param())
 
 
-def each(*kinds: type[Kind]) -> Any:
+def each(*kinds: type[Kind]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("kind", kinds, indirect=True, ids=lambda kind: kind.name)
 
 
