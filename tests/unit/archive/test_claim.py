@@ -335,7 +335,8 @@ def assert_is_a_pair(path: ObjectStoragePath) -> str:
 def test_of_two_tasks_at_once_one_pays(new_destination: NewDestination) -> None:
     for _ in range(PAIRS):
         path = new_destination()
-        outcomes = race(lambda: prepare(path, ONE), lambda: prepare(path, TWO))  # noqa: B023
+        pairs = [lambda owner=owner: prepare(path, owner, probe=False) for owner in (ONE, TWO)]  # noqa: B023
+        outcomes = race(*pairs)
         refused = [outcome for outcome in outcomes if outcome]
         # Where the store keeps nobody apart, both may pay, and publishing finds out.
         assert len(refused) == 1 or not is_exclusive(path)
