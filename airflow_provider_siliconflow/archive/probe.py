@@ -2,7 +2,7 @@
 Try, before paying, whether a destination takes what will be written: by writing hidden files like them.
 
 They are in the same folder, written by the same calls, with the same suffixes and content types and about the same
-sizes, and removed at once. Stores let look and not write, take small objects and not large ones, or refuse one way of
+sizes, and removed at once. Stores let read and not write, take small objects and not large ones, or refuse one kind of
 uploading: only a write tells.
 """
 

@@ -17,7 +17,7 @@ class OssFileSystem(OSSFileSystem):  # type: ignore[misc]
     Buckets of one endpoint.
 
     Accounts made since 2025-03 know no signatures but version 4, which needs the region. ossfs itself signs by version
-    1, looks a bucket up in the list of all, and an object in the list of its folder.
+    1, finds a bucket in the list of all, and an object in the list of its folder.
 
     :param endpoint: URL of the region's endpoint.
     :param key: Access key id.
@@ -34,7 +34,7 @@ class OssFileSystem(OSSFileSystem):  # type: ignore[misc]
         self._auth = oss2.ProviderAuthV4(credentials)
         self._region = region
 
-    # ossfs looks into listings for these, which another task's upload makes stale.
+    # ossfs reads listings for these, which another task's upload makes stale.
     exists = AbstractFileSystem.exists
     isdir = AbstractFileSystem.isdir
     isfile = AbstractFileSystem.isfile

@@ -16,7 +16,7 @@ from tests.stores.kinds import BUCKET, HttpKind, Variant
 _ACCOUNT = "devstoreaccount1"
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 #: Rights of a signature: r read, c create, w write, d delete, l list.
-_RIGHTS: dict[Variant, str] = {"no_look": "rcwd", "write_only": "cw", "no_write": "rl"}
+_RIGHTS: dict[Variant, str] = {"no_list": "rcwd", "write_only": "cw", "no_write": "rl"}
 
 
 class AzureKind(HttpKind):

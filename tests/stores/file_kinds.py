@@ -12,7 +12,7 @@ from tests.stores.kinds import BUCKET, Kind, Variant, _Silence, closed_port
 #: What an SFTP server answers with "permission denied".
 _REFUSED: dict[Variant, tuple[str, ...]] = {
     "no_write": ("open", "mkdir", "rename", "posix_rename", "remove", "rmdir"),
-    "no_look": ("listdir", "scandir"),
+    "no_list": ("listdir", "scandir"),
     "write_only": ("listdir", "scandir"),
 }
 

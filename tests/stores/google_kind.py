@@ -89,7 +89,7 @@ def rights(variant: Variant) -> list[Rule]:
     def write_only(request: Request) -> Answer | None:
         return forbidden("storage.objects.get") if request.method == "GET" else None
 
-    def no_look(request: Request) -> Answer | None:
+    def no_list(request: Request) -> Answer | None:
         """Without storage.buckets.get and storage.objects.list; then an absent object is forbidden as well."""
         if request.method != "GET":
             return None
@@ -102,7 +102,7 @@ def rights(variant: Variant) -> list[Rule]:
     made: dict[str, list[Rule]] = {
         "no_write": [no_write],
         "write_only": [write_only],
-        "no_look": [no_look],
+        "no_list": [no_list],
         "wrong_credentials": [wrong],
     }
     return made.get(variant, [])

@@ -1,4 +1,4 @@
-"""The kinds of stores that users have: a connection for each, and a look at what is in it past our own code."""
+"""The kinds of stores that users have: a connection for each, and what is in it, read past our own code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from tests.stores.front import Answer, Front, Request, Rule
 
 Variant = Literal[
-    "right", "missing_bucket", "no_look", "write_only", "no_write", "wrong_credentials", "refused", "silent"
+    "right", "missing_bucket", "no_list", "write_only", "no_write", "wrong_credentials", "refused", "silent"
 ]
 BUCKET = "videos"
 _numbers = itertools.count()

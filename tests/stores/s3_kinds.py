@@ -131,7 +131,7 @@ def rights(variant: Variant) -> list[Rule]:
     def write_only(request: Request) -> Answer | None:
         return error(403, "AccessDenied") if request.method in ("GET", "HEAD") else None
 
-    def no_look(request: Request) -> Answer | None:
+    def no_list(request: Request) -> Answer | None:
         """Without s3:ListBucket an absent key is forbidden as well."""
         if request.method not in ("GET", "HEAD"):
             return None
@@ -141,7 +141,7 @@ def rights(variant: Variant) -> list[Rule]:
         there = client().list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])
         return None if any(entry["Key"] == key for entry in there) else error(403, "AccessDenied")
 
-    made: dict[str, list[Rule]] = {"no_write": [no_write], "write_only": [write_only], "no_look": [no_look]}
+    made: dict[str, list[Rule]] = {"no_write": [no_write], "write_only": [write_only], "no_list": [no_list]}
     return made.get(variant, [])
 
 

@@ -85,8 +85,8 @@ def test_a_store_that_takes_no_video_is_found_before_paying(kind: Kind, variant:
 
 
 @each(*OBJECT_KINDS)
-@pytest.mark.parametrize("variant", ["no_look", "write_only"])
-def test_a_store_that_refuses_only_a_look_is_used(kind: Kind, variant: Variant) -> None:
+@pytest.mark.parametrize("variant", ["no_list", "write_only"])
+def test_a_store_that_forbids_only_to_read_is_used(kind: Kind, variant: Variant) -> None:
     folder = kind.uri(variant)
     assert prepare(folder) is None
     put(understand(f"{folder}/clip.mp4", "abc").path)
