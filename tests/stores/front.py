@@ -16,7 +16,7 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy
 
 @dataclass
 class Request:
-    """A request as it came; a rule may change it before it goes on."""
+    """A request as it came; a rule may change it before it is forwarded."""
 
     method: str
     target: str
