@@ -93,13 +93,6 @@ def test_a_store_that_forbids_only_to_read_is_used(kind: Kind, variant: Variant)
     assert kind.read(f"{folder}/clip.mp4")[0] == BYTES
 
 
-@each(*KINDS)
-@pytest.mark.parametrize("variant", ["refused", "silent"])
-def test_a_store_that_does_not_answer_is_told_in_time(kind: Kind, variant: Variant) -> None:
-    with pytest.raises(DestinationError, match=r"clip\.mp4"):
-        prepare(kind.uri(variant), timeout=1.0)
-
-
 @each(S3Kind, OssKind, AzureKind, GoogleKind)
 @pytest.mark.parametrize("size", [1000, 6 << 20])
 def test_a_name_is_taken_once(kind: Kind, size: int, tmp_path: Path) -> None:
@@ -136,3 +129,11 @@ def test_parts_of_a_killed_upload_are_removed_by_the_retry(kind: Kind) -> None:
         path.fs.pipe_file((path.parent / name).path, b"half")
     put(path)
     assert published(kind, folder) == [other, "clip.mp4", "clip.mp4.json"]
+
+
+# The last one: on Python 3.11, a client that waits for a silent server holds a lock that all file systems share.
+@each(*KINDS)
+@pytest.mark.parametrize("variant", ["refused", "silent"])
+def test_a_store_that_does_not_answer_is_told_in_time(kind: Kind, variant: Variant) -> None:
+    with pytest.raises(DestinationError, match=r"clip\.mp4"):
+        prepare(kind.uri(variant), timeout=1.0)
