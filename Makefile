@@ -13,7 +13,7 @@ STORES := .venv/.stores-$(PYTHON_VERSION)
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format system matrix releases chaos bench docs env emulators constraints clean
+.PHONY: help demo up test lint format stores system matrix releases chaos bench docs env emulators constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,6 +36,9 @@ lint: $(READY)  ## Style, docstrings and types only
 format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+stores: $(STORES)  ## Tests on an emulator of every store (npm needed for Azure's)
+	$(BIN)/python -m pytest tests/stores
 
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql, redis-server, chromium and npm needed)
 	$(BIN)/python -m pytest -m system tests/system
@@ -88,6 +91,9 @@ $(STORES): $(READY)
 	$(UV) --group stores
 	@# A client of Google brings a package of which pydoclint needs the fork; both are one folder.
 	$(UV) --reinstall-package docstring-parser-fork docstring-parser-fork
+	@command -v npm >/dev/null || echo "There is no npm: the tests on Azure are skipped."
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock \
+		--prefix .venv/azurite azurite@3.37.0; fi
 	@touch $@
 
 constraints: $(READY)  ## Renew every pin in constraints.txt

@@ -42,6 +42,13 @@ def _conn_fields() -> dict[str, Any]:
             "Bytes a second that a video must come with; its size by this is added to the time-out (default 65536).",
             minimum=1024,
         ),
+        "store_timeout": _field(
+            "Store time-out",
+            "number",
+            "Seconds for all that is asked of a destination's store before paying, and for each call to it afterwards"
+            " besides the upload (default 60).",
+            exclusiveMinimum=0,
+        ),
         "image_folders": _field(
             "Image folders",
             "string",
@@ -78,6 +85,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-siliconflow",
         "name": "SiliconFlow",
         "description": "Make videos with SiliconFlow (硅基流动): submit, wait, archive.",
+        "filesystems": ["airflow_provider_siliconflow.fs.oss"],
         "connection-types": [
             {
                 "connection-type": "siliconflow",

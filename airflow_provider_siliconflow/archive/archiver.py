@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow import __version__
-from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError
-from airflow_provider_siliconflow.archive.destination import Destination, understand
-from airflow_provider_siliconflow.archive.download import download
-from airflow_provider_siliconflow.archive.errors import shorten
+from airflow_provider_siliconflow.archive.destination import is_local, understand
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
 from airflow_provider_siliconflow.archive.labelling import label_video
 from airflow_provider_siliconflow.archive.manifest import SCHEMA_VERSION
 from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.archive.poster import Poster, poster_of, write_poster
 from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.archive.source import FreshStatus, VideoSource, is_remote
 from airflow_provider_siliconflow.archive.staging import staging, sweep
+from airflow_provider_siliconflow.archive.store_calls import StoreCalls, within
 from airflow_provider_siliconflow.archive.url_source import utc_now
-from airflow_provider_siliconflow.client.models import VideoState, VideoStatus
-from airflow_provider_siliconflow.exceptions import DestinationError, VideoFailedPermanentlyError
+from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from airflow_provider_siliconflow.archive.body import Downloaded
+    from airflow_provider_siliconflow.archive.claim_file import Claim
+    from airflow_provider_siliconflow.archive.destination import Destination
+    from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.label.apply import Labeller
 
 __all__ = ["DownloadOptions", "IfExists", "VideoFacts", "archive_video"]
 
 log = logging.getLogger(__name__)
 
-FreshStatus = Callable[[], Awaitable[VideoStatus]]
-_T = TypeVar("_T")
-
-#: Seconds for one step on a store before and after the download: to find out what is there can take reading all of it.
-STORE_TIMEOUT = 600.0
 #: Seconds to find out what a video shows.
 _POSTER_TIMEOUT = 60.0
 
@@ -117,31 +112,79 @@ async def archive_video(
     :raises SiliconFlowConnectionError: if the storage kept failing.
     :raises VideoFailedPermanentlyError: if the service, asked for a URL, says that the video failed.
     """
-    found = await _on_store(destination, understand, destination, video.request_id)
-    existing = await _on_store(found.path, resolve_existing, found, video.request_id, if_exists)
-    if existing is None:
-        polls = _Polls(fresh_status) if fresh_status else None
-        async with _claimed(found, owner) as claim:
-            await _on_store(found.path, sweep, found.path)
-            with staging(found.path) as stage, ExitStack() as copies:
-                fetched = await download(url, stage, options, fresh_url=polls.fresh_url if polls else None, clock=clock)
-                facts = video.with_status(polls.last) if polls and polls.last else video
-                manifest = _manifest(facts, fetched, str(found.path), clock())
-                if labeller:
-                    copy = copies.enter_context(staging(found.path))
-                    ids = {"request_id": facts.request_id, "model": facts.model}
-                    manifest |= await label_video(labeller, stage, copy, found, **ids)
-                    stage = copy
-                poster = await _poster(stage)
-                manifest |= poster.facts(found.poster)
-                publishing = asyncio.to_thread(publish, stage, found, manifest, if_exists, claim)
-                existing = await _within(publishing, options.time_for(fetched.size), found)
-                await _on_store(found.poster, write_poster, found.poster, poster)
-    else:
-        log.info("%s is there already: nothing is downloaded.", found.path)
-    if owner and not found.is_folder:
-        await _release(found, owner)
-    return existing
+    source = VideoSource(video.request_id, url, options, fresh_status, clock)
+    archiving = _Archiving(source, video, options, if_exists, owner, labeller, clock)
+    try:
+        manifest = await archiving.run(destination)
+    except DestinationRefusedError:
+        raise
+    except DestinationError as error:
+        if not source.kept.is_possible or not is_remote(destination):
+            raise
+        # The URL expires while the store is away, so the bytes are fetched now.
+        raise DestinationError(f"{error.message} {await source.keep()}".rstrip()) from error
+    await asyncio.to_thread(source.kept.discard)
+    return manifest
+
+
+@dataclass(frozen=True)
+class _Archiving:
+    """One try to archive a video; the parameters are those of :func:`archive_video`."""
+
+    source: VideoSource
+    video: VideoFacts
+    options: DownloadOptions
+    if_exists: IfExists
+    owner: str | None
+    labeller: Labeller | None
+    clock: Callable[[], datetime]
+
+    async def run(self, destination: Any) -> dict[str, Any]:
+        """
+        Return the manifest of the video, archived now or before.
+
+        :param destination: As for :func:`archive_video`.
+        :return: The manifest.
+        """
+        store = StoreCalls(self.options.store_timeout)
+        found = await store.run(destination, understand, destination, self.video.request_id)
+        existing = await store.run(found.path, resolve_existing, found, self.video.request_id, self.if_exists)
+        if existing is None:
+            async with store.claimed(found, self.owner) as claim:
+                await store.run(found.path, sweep, found.path)
+                existing = await self._publish(found, claim)
+        else:
+            log.info("%s is there already: nothing is downloaded.", found.path)
+        if self.owner and not found.is_folder:
+            await store.release(found, self.owner)
+        return existing
+
+    async def _publish(self, found: Destination, claim: Claim | None) -> dict[str, Any]:
+        source = self.source
+        with staging(found.path) as stage, ExitStack() as copies:
+            fetched = await source.fill(stage)
+            facts = self.video.with_status(source.last) if source.last else self.video
+            manifest = _manifest(facts, fetched, str(found.path), self.clock())
+            whole = stage
+            if self.labeller:
+                whole = copies.enter_context(staging(found.path))
+                ids = {"request_id": facts.request_id, "model": facts.model}
+                manifest |= await label_video(self.labeller, stage, whole, found, **ids)
+            poster = await _poster(whole)
+            manifest |= poster.facts(found.poster)
+            publishing = asyncio.to_thread(publish, whole, found, manifest, self.if_exists, claim)
+            try:
+                published = await within(publishing, self.options.time_for(fetched.size), found)
+            except DestinationRefusedError:
+                raise
+            except DestinationError:
+                if not is_local(found.path):
+                    await asyncio.to_thread(source.kept.keep, stage, fetched)
+                raise
+            with suppress(DestinationError):
+                # The video is published; its poster is no reason to fail.
+                await StoreCalls(self.options.store_timeout).run(found.poster, write_poster, found.poster, poster)
+            return published
 
 
 async def _poster(stage: Path) -> Poster:
@@ -152,95 +195,6 @@ async def _poster(stage: Path) -> Poster:
     except TimeoutError:
         log.warning("No poster: the video was not decoded within %.0f s.", _POSTER_TIMEOUT)
         return Poster()
-
-
-async def _on_store(shown: Any, call: Callable[..., _T], *args: Any) -> _T:
-    """Run a blocking call to a store for a limited time; where the time is over, its thread holds nothing."""
-    try:
-        # Not by wait_for, which on Python 3.11 drops a cancellation that comes together with the result.
-        async with asyncio.timeout(STORE_TIMEOUT):
-            return await asyncio.to_thread(call, *args)
-    except TimeoutError:
-        raise DestinationError(
-            f"Cannot archive: {shorten(shown, 300)}: the store did not answer within {STORE_TIMEOUT:.0f} s."
-        ) from None
-
-
-async def _release(destination: Destination, owner: str, token: str | None = None) -> None:
-    """Release a claim; a store that hangs is no reason to fail."""
-    try:
-        await _on_store(destination.path, claims.release_quietly, destination.path, owner, token)
-    except DestinationError as error:
-        log.warning("The claim was not released: %s", error)
-
-
-async def _within(publishing: Awaitable[dict[str, Any]], seconds: float, destination: Destination) -> dict[str, Any]:
-    """Wait for a store no longer than the same download would be waited for; its thread holds nothing."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await publishing
-    except TimeoutError:
-        raise DestinationError(
-            f"Cannot archive: {destination.path}: the store did not take the video within {seconds:.0f} s. A retry"
-            " finds it there if it was taken all the same, and else downloads it again."
-        ) from None
-
-
-@asynccontextmanager
-async def _claimed(destination: Destination, owner: str | None) -> AsyncIterator[Claim | None]:
-    """Hold the claim; on failure, one that was there before stays, for it keeps the name for a retry."""
-    taking = asyncio.ensure_future(_on_store(destination.path, _take_claim, destination, owner))
-    claim: Claim | None = None
-    try:
-        try:
-            claim = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            # The thread takes the claim all the same, and then it is to be released.
-            with suppress(Exception):
-                claim = await taking
-            raise
-        yield claim
-    except BaseException:
-        if claim and not claim.is_renewed:
-            # By its token: the next try of this task may have the claim by now.
-            await _release(destination, claim.owner, claim.token)
-        raise
-
-
-def _take_claim(destination: Destination, owner: str | None) -> Claim | None:
-    """Take the claim, for a video that is paid: a claim of others is something that a retry may find gone."""
-    if destination.is_folder:
-        return None
-    try:
-        if owner:
-            return claims.take(destination.path, owner)
-        claims.check_unclaimed(destination.path)
-    except ForeignClaimError as held:
-        raise DestinationError(f"Cannot archive: {held}") from None
-    return None
-
-
-class _Polls:
-    """
-    Polls of a video for a URL, and the last status.
-
-    :param fresh_status: Polls the video now.
-    """
-
-    def __init__(self, fresh_status: FreshStatus) -> None:
-        self._fresh_status = fresh_status
-        self.last: VideoStatus | None = None
-
-    async def fresh_url(self) -> str | None:
-        self.last = await self._fresh_status()
-        if self.last.status is VideoState.FAILED:
-            raise VideoFailedPermanentlyError(
-                f"There is nothing to archive: the service says that the video {self.last.request_id} failed:"
-                f" {self.last.reason or '(no reason given)'}",
-                request_id=self.last.request_id,
-                reason=self.last.reason,
-            )
-        return self.last.url
 
 
 def _manifest(video: VideoFacts, fetched: Downloaded, path: str, now: datetime) -> dict[str, Any]:

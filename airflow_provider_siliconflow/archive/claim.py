@@ -25,6 +25,7 @@ from airflow_provider_siliconflow.archive.claim_file import (
 from airflow_provider_siliconflow.archive.destination import S3
 from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.staging import staging
+from airflow_provider_siliconflow.archive.uploads import is_unconditional
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import DestinationError
 
@@ -159,7 +160,7 @@ def _take_from(path: ObjectStoragePath, found: Claim, claim: Claim, file: Path) 
             raise
         if (current := read_claim(path)) and current.token != found.token:
             return False
-        if not stores.is_unconditional(error):
+        if not is_unconditional(error):
             raise
         stores.replace(file, beside)
     return True

@@ -7,13 +7,13 @@ beside the destination, created exclusively and removed when the video is publis
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import stores
+from airflow_provider_siliconflow.archive.staging import digest
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -77,8 +77,7 @@ def claim_path(path: ObjectStoragePath) -> ObjectStoragePath:
     :param path: Where the video goes.
     :return: A hidden file beside it, with a name of a fixed length, so that it fits wherever the video's name does.
     """
-    digest = hashlib.sha256(path.name.encode("utf-8", "surrogatepass")).hexdigest()
-    return path.parent / f".siliconflow-{digest[:16]}.claim"
+    return path.parent / f".siliconflow-{digest(path.name)}.claim"
 
 
 def read_claim(path: ObjectStoragePath) -> Claim | None:

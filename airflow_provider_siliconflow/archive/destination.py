@@ -27,6 +27,8 @@ _KEY_LIMIT = 1023
 _LOCAL = ("", "file", "local")
 #: File systems that know no bucket or share: their client ignores a host in the URI.
 _WITHOUT_HOST = ("sftp", "ssh")
+#: Those that adlfs is for.
+AZURE = ("abfs", "abfss", "az", "wasb", "wasbs")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 _VARIABLE = re.compile(r"(^|/)\$(\{\w+\}|[A-Z_][A-Z0-9_]*)")
@@ -81,10 +83,8 @@ def understand(destination: Any, request_id: str | None) -> Destination:
 
     text = _text_of(destination)
     try:
-        if isinstance(destination, ObjectStoragePath) and not is_local(destination):
-            path = ObjectStoragePath(destination)
-        elif _SCHEME.match(text) and not text.lower().startswith(("file://", "local://")):
-            path = ObjectStoragePath(_checked_uri(text))
+        if _SCHEME.match(text) and not text.lower().startswith(("file://", "local://")):
+            path = _store_path(_checked_uri(text))
         else:
             path = ObjectStoragePath(_absolute(text))
         ends_as_folder = text.endswith(("/", "/.", "/..")) or text in (".", "..")
@@ -113,6 +113,16 @@ def as_folder(destination: Any) -> Any:
         return destination
     text = str(destination).strip()
     return text if text in ("", "None") else f"{text.rstrip('/')}/"
+
+
+def _store_path(uri: str) -> ObjectStoragePath:
+    from airflow.sdk import ObjectStoragePath
+
+    if not uri.lower().startswith("oss://"):
+        return ObjectStoragePath(uri)
+    from airflow_provider_siliconflow.fs.oss_path import OssPath
+
+    return OssPath(uri)
 
 
 def _is_folder(path: ObjectStoragePath) -> bool:
@@ -151,6 +161,14 @@ def _checked_uri(text: str) -> str:
     if scheme in _WITHOUT_HOST and host:
         right = f"{scheme}://{user}{at}/{host}{parts.path}"
         raise _refused(text, f"an SFTP path has no host part, which would be left out of the path: write {right}")
+    if scheme == "adl":
+        raise _refused(text, "Azure Data Lake Storage Gen1 has ended: write abfs://conn_id@container/key")
+    if scheme in AZURE and "." in host:
+        account = f"https://{host}"
+        right = (
+            f"abfs://conn_id@{user or 'container'}{parts.path}, with a connection of type wasb whose host is {account}"
+        )
+        raise _refused(text, f"the name before @ is a connection's in Airflow: write {right}")
     if scheme in OBJECT_STORES and not host:
         raise _refused(text, f"it names no bucket: write {scheme}://{user or 'conn_id'}@bucket/key")
     key = text.partition("://")[2].partition("/")[2]

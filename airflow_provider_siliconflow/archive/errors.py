@@ -20,15 +20,19 @@ _WORDS = {
 _FINAL = (errno.ENAMETOOLONG, errno.EILSEQ)
 #: What registers a file system for a scheme, and what to write for schemes that nothing registers.
 _PACKAGES = {
-    **dict.fromkeys(("s3", "s3a"), "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
     **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
-    **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
+    **dict.fromkeys(("abfs", "abfss"), "apache-airflow-providers-microsoft-azure"),
     **dict.fromkeys(("sftp", "ssh"), "apache-airflow-providers-sftp[sshfs]"),
-    "hdfs": "apache-airflow-providers-apache-hdfs",
+    "oss": "airflow-provider-siliconflow[oss]",
 }
+_AZURE = "abfs://conn_id@container/key, with a connection of type wasb"
 _INSTEAD = {
-    "oss": "s3://conn_id@bucket/key, with a connection of type aws whose endpoint_url is that of OSS",
-    **dict.fromkeys(("az", "wasb", "wasbs"), "abfs://conn_id@container/key"),
+    **dict.fromkeys(("adl", "az", "wasb", "wasbs"), _AZURE),
+    **dict.fromkeys(
+        ("hdfs", "webhdfs", "smb"),
+        "a path of a mounted folder, or attach a file system in the DAG file: airflow.sdk.io.attach(scheme, fs=...)",
+    ),
 }
 
 
@@ -40,26 +44,65 @@ def destination_error(path: object, error: Exception) -> DestinationError:
     :param error: What the file system or its client raised.
     :return: A :class:`DestinationRefusedError` where no retry can succeed.
     """
+    if isinstance(error, DestinationError):
+        return error
     number = (error.errno or 0) if isinstance(error, OSError) else 0
     # A client may quote its store's signed URLs.
     said = describe_error(error)
     kind = DestinationRefusedError if number in _FINAL else DestinationError
     cause = _WORDS.get(number)
-    return kind(f"Cannot archive: {shorten(path, 300)}: {f'{cause} ({said})' if cause else said}")
+    if isinstance(error, FileNotFoundError) and "://" in str(path):
+        cause = "there is no such bucket, container or folder"
+    hint = _without_connection(str(path))
+    return kind(f"Cannot archive: {shorten(path, 300)}: {f'{cause} ({said})' if cause else said}{hint}")
 
 
-def is_forbidden(error: Exception) -> bool:
+def _without_connection(path: str) -> str:
+    """Say where a URI without a connection leads."""
+    scheme, found, rest = path.partition("://")
+    if not found or "@" in rest.partition("/")[0] or scheme not in _PACKAGES:
+        return ""
+    where = " it went to amazonaws.com with the rights of the worker itself;" if scheme.startswith("s3") else ""
+    right = f"{scheme}://conn_id@{shorten(rest, 100)}"
+    return f". The URI names no connection:{where} write {right} for another store or account."
+
+
+def no_answer(path: object, seconds: float) -> DestinationError:
+    """
+    Return the error for a store that does not answer in time.
+
+    :param path: The path as the user knows it.
+    :param seconds: The time it had.
+    :return: An error that a retry may not meet.
+    """
+    return DestinationError(
+        f"Cannot archive: {shorten(path, 300)}: the store did not answer within {seconds:.0f} s (the connection's"
+        " store_timeout)."
+    )
+
+
+def is_forbidden(error: BaseException) -> bool:
     """
     Tell whether a store denied access: what is there is not known then.
 
     :param error: What the file system or its client raised.
-    :return: True for a lack of rights, by its error number or HTTP status 403.
+    :return: True for a lack of rights, by the error or one of its causes.
     """
-    status = next(
-        (getattr(error, name, None) for name in ("status_code", "status", "code") if hasattr(error, name)), ""
-    )
-    number = error.errno if isinstance(error, OSError) else None
-    return number in (errno.EACCES, errno.EPERM) or isinstance(error, PermissionError) or str(status) == "403"
+    seen: BaseException | None = error
+    while seen is not None:
+        if _denies(seen):
+            return True
+        seen = seen.__cause__
+    return False
+
+
+def _denies(error: BaseException) -> bool:
+    if isinstance(error, PermissionError) or type(error).__name__ == "SFTPPermissionDenied":
+        return True
+    if any(str(getattr(error, name, None)) == "403" for name in ("status_code", "status", "code")):
+        return True
+    # gcsfs has no number and no class for it.
+    return isinstance(error, OSError) and error.errno is None and str(error).startswith("Forbidden: ")
 
 
 def shorten(value: object, limit: int = 80) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.errors import destination_error, shorten
 from airflow_provider_siliconflow.archive.manifest import describes, read_manifest, storable, write_manifest
+from airflow_provider_siliconflow.archive.staging import digest
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def pending_manifest(path: ObjectStoragePath, request_id: str | None) -> ObjectS
     :param request_id: The video's id: two writers never share the file.
     :return: A path in the same folder.
     """
-    digest = hashlib.sha256(f"{path.name}\n{request_id}".encode("utf-8", "surrogatepass")).hexdigest()
-    return path.parent / f".siliconflow-{digest[:16]}.manifest"
+    hidden = digest(f"{path.name}\n{request_id}")
+    return path.parent / f".siliconflow-{hidden}.manifest"
 
 
 def _completed(destination: Destination, manifest: dict[str, Any] | None, request_id: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.small_files import replace_bytes
@@ -99,11 +99,22 @@ def describes(manifest: Mapping[str, Any], path: ObjectStoragePath) -> bool:
     # A FIFO or a device tells 0, and could be read for ever; no video has 0 bytes.
     if not size or size != manifest.get("bytes"):
         return False
-    digest = hashlib.sha256()
     with path.fs.open(path.path, "rb") as file:
+        return sha256_of(file) == manifest.get("sha256")
+
+
+def sha256_of(file: IO[bytes]) -> str:
+    """
+    Return the hash of a file, which is read to its end and closed.
+
+    :param file: An open file.
+    :return: SHA-256, in hexadecimal.
+    """
+    digest = hashlib.sha256()
+    with file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    return digest.hexdigest() == manifest.get("sha256")
+    return digest.hexdigest()
 
 
 def write_manifest(path: ObjectStoragePath, manifest: Mapping[str, Any]) -> None:

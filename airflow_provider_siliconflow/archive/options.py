@@ -29,6 +29,7 @@ class DownloadOptions:
     :param expiry_margin: Seconds before its expiry from which on a fresh URL is asked for.
     :param timeout: Seconds that a download may take whatever its size.
     :param min_rate: Bytes a second that a video must come with; its size by this is added to ``timeout``.
+    :param store_timeout: Seconds for each call to the destination's store besides the upload.
     """
 
     api_base_url: str
@@ -41,6 +42,7 @@ class DownloadOptions:
     expiry_margin: float = 15.0
     timeout: float = 300.0
     min_rate: float = 65536.0
+    store_timeout: float = 60.0
 
     def time_for(self, size: int) -> float:
         """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive import stores
+from airflow_provider_siliconflow.archive.claim_file import claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.existing import IfExists, pending_manifest, resolve_existing
@@ -54,7 +55,8 @@ def publish(
     if existing is not None:
         return existing
     _publish_pair(stage, destination, facts, if_exists, claim)
-    abort_uploads(destination.path)
+    waiting = pending_manifest(destination.path, facts["request_id"])
+    abort_uploads(destination.path, waiting.name, claim_path(destination.path).name)
     return facts
 
 
@@ -108,14 +110,14 @@ def _publish_pair(
 
 
 def _publish_video(stage: Path, destination: Destination, facts: dict[str, Any], if_exists: IfExists) -> None:
-    path = destination.path
+    path, kind = destination.path, facts.get("content_type")
     if if_exists == "overwrite":
         # First: an old manifest beside a new video would be a wrong pair.
         stores.remove(destination.manifest)
-        stores.replace(stage, path)
+        stores.replace(stage, path, kind)
         return
     try:
-        stores.create(stage, path)
+        stores.create(stage, path, kind)
     except FileExistsError:
         # An upload whose answer was lost is repeated by the store's client, and then meets its own object.
         if not describes(facts, path):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, S3, is_local
 from airflow_provider_siliconflow.archive.errors import destination_error
+from airflow_provider_siliconflow.client.video_record import manifest_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What the check before paying makes in a folder has this after a hidden name.
-PROBE_SUFFIX = ".probe"
+#: What the check before paying makes in a local folder ends with this, and in a store it begins with that.
+PROBE_SUFFIX, PROBE_NAME = ".probe", ".siliconflow-probe"
 #: Seconds after which a file of another machine is taken as left behind. More than any download and upload may take by
 #: their defaults: 4 GiB at 64 KiB/s are 18 hours.
 ABANDONED_AFTER = 24 * 3600.0
@@ -41,10 +42,15 @@ ABANDONED_AFTER = 24 * 3600.0
 WAITING_AFTER = 7 * 24 * 3600.0
 #: Seconds for which a file may be one that is not locked yet, or a check that is under way.
 _FRESH = 60.0
+#: Seconds after which a check before paying has ended in any case.
+_CHECKED_AFTER = 3600.0
 #: Names checked in one folder at most, and seconds for that.
 _MOST_NAMES, _MOST_SECONDS = 20_000, 2.0
 _STAGED = re.compile(r"\.siliconflow-([0-9a-f]{6})[0-9a-f]{10}\.part(\.\w{1,8})?")
 _WAITING = re.compile(r"\.siliconflow-[0-9a-f]{16}\.manifest")
+#: An upload to a file system that is not local, by the digest of the name it is for.
+_PART = re.compile(r"\.siliconflow-([0-9a-f]{16})-[0-9a-f]{8}\.part")
+_KEPT = re.compile(r"\.siliconflow-[0-9a-f]{16}\.kept(\.json)?")
 
 
 def hidden_name() -> str:
@@ -56,13 +62,34 @@ def hidden_name() -> str:
     return f".siliconflow-{machine()}{secrets.token_hex(5)}.part"
 
 
+def digest(text: str) -> str:
+    """
+    Return what stands for a text in the names of hidden files.
+
+    :param text: Any text.
+    :return: 16 hexadecimal digits.
+    """
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def part_name(name: str) -> str:
+    """
+    Return a new hidden name for an upload to a file system that is not local.
+
+    :param name: The name of the file that is uploaded.
+    :return: ``.siliconflow-<16 hex digits of that name>-<8 random ones>.part``.
+    """
+    if name.startswith(PROBE_NAME):
+        return f"{PROBE_NAME}-{secrets.token_hex(8)}.part"
+    return f".siliconflow-{digest(name)}-{secrets.token_hex(4)}.part"
+
+
 @contextmanager
 def staging(path: ObjectStoragePath) -> Iterator[Path]:
     """
     Give an empty local file to fill for a destination, and remove it at the end, whatever happens.
 
-    It is locked (``flock``) meanwhile. A SIGKILL leaves it behind, hidden and unlocked, for
-    :func:`sweep`.
+    It is locked (``flock``) meanwhile. A SIGKILL leaves it behind, hidden and unlocked, for :func:`sweep`.
 
     :param path: The destination. A local one is staged in its own folder (missing folders are made), another one
         in the folder for temporary files, with the destination's suffix.
@@ -125,21 +152,41 @@ def sweep(path: ObjectStoragePath) -> None:
             _sweep_remotely(path)
 
 
-def abort_uploads(path: ObjectStoragePath) -> None:
+def abort_uploads(path: ObjectStoragePath, *beside: str) -> None:
     """
-    Abort unfinished multipart uploads to a key of S3; bounded to one page of them, and never raises.
+    Remove unfinished uploads to a destination; bounded, and never raises.
+
+    On S3 these are multipart uploads, one page of them; on file systems that are not local they are hidden files.
 
     :param path: A destination of which we hold the claim, or whose video is published: nobody else may finish one.
+        After it, names of further files that belong to it.
     """
-    if path.protocol not in S3:
-        return
     with suppress(Exception):
-        bucket, _, key = path.path.partition("/")
-        fs = path.fs
-        for upload in fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads", []):
-            if upload["Key"] == key:
-                fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload["UploadId"])
-                log.info("Aborted an unfinished upload to %s, which a killed task left behind.", path)
+        if path.protocol in S3:
+            _abort_multipart(path)
+        elif not is_local(path) and path.protocol not in OBJECT_STORES:
+            _remove_parts(path, {digest(name) for name in (path.name, manifest_name(path.name), *beside)})
+
+
+def _abort_multipart(path: ObjectStoragePath) -> None:
+    (bucket, _, key), fs = path.path.partition("/"), path.fs
+    for upload in fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads", []):
+        if upload["Key"] == key:
+            fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload["UploadId"])
+            log.info("Aborted an unfinished upload to %s, which a killed task left behind.", path)
+
+
+def _remove_parts(path: ObjectStoragePath, digests: set[str]) -> None:
+    for name, _ in _remote_entries(path):
+        found = _PART.fullmatch(name)
+        if found and found[1] in digests:
+            path.fs.rm_file((path.parent / name).path)
+            log.info("Removed %s, which a killed task left behind.", path.parent / name)
+
+
+def _remote_entries(path: ObjectStoragePath) -> list[tuple[str, dict[str, Any]]]:
+    entries = path.fs.ls(path.parent.path, detail=True)[:_MOST_NAMES]
+    return [(entry["name"].rstrip("/").rpartition("/")[2], entry) for entry in entries]
 
 
 def _bounded(entries: Iterable[os.DirEntry[str]]) -> Iterable[os.DirEntry[str]]:
@@ -157,7 +204,7 @@ def _remove_if_abandoned(file: Path) -> None:
             shutil.rmtree(file)
     elif found:
         _remove_if_unlocked(file, is_of_here=found[1] == machine())
-    elif _WAITING.fullmatch(file.name) and _age(file.stat()) > WAITING_AFTER:
+    elif (_WAITING.fullmatch(file.name) or _KEPT.fullmatch(file.name)) and _age(file.stat()) > WAITING_AFTER:
         file.unlink()
 
 
@@ -179,15 +226,21 @@ def _age(found: os.stat_result) -> float:
 
 
 def _sweep_remotely(path: ObjectStoragePath) -> None:
-    """Remove hidden uploads from a folder of SFTP and the like, which tell no locks."""
-    fs = path.fs
-    for entry in fs.ls(path.parent.path, detail=True)[:_MOST_NAMES]:
-        name = entry["name"].rstrip("/").rpartition("/")[2]
-        least = ABANDONED_AFTER if _STAGED.fullmatch(name) else WAITING_AFTER if _WAITING.fullmatch(name) else None
+    """Remove hidden uploads of other destinations from a folder of SFTP and the like, which tell no locks."""
+    for name, entry in _remote_entries(path):
+        least = _abandoned_after(name)
         changed = _seconds(entry.get("mtime") or entry.get("modified") or entry.get("created"))
         if least and changed is not None and time.time() - changed > least:
-            fs.rm(entry["name"], recursive=entry.get("type") == "directory")
+            path.fs.rm(entry["name"], recursive=entry.get("type") == "directory")
             log.info("Removed %s, which a killed task left behind.", entry["name"])
+
+
+def _abandoned_after(name: str) -> float | None:
+    if name.startswith(PROBE_NAME):
+        return _CHECKED_AFTER
+    if _STAGED.fullmatch(name) or _PART.fullmatch(name):
+        return ABANDONED_AFTER
+    return WAITING_AFTER if _WAITING.fullmatch(name) else None
 
 
 def _seconds(when: Any) -> float | None:

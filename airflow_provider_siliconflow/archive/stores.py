@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import inspect
 import logging
 import os
-import re
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, is_local
 from airflow_provider_siliconflow.archive.errors import is_forbidden
-from airflow_provider_siliconflow.archive.staging import hidden_name
+from airflow_provider_siliconflow.archive.staging import part_name
+from airflow_provider_siliconflow.archive.uploads import (
+    is_conflict,
+    is_exclusive,
+    is_unconditional,
+    upload_options,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from airflow.sdk import ObjectStoragePath
 
@@ -54,16 +58,19 @@ def exists(path: ObjectStoragePath) -> bool:
     return True
 
 
-def create(source: Path, path: ObjectStoragePath, *, must_be_exclusive: bool = False) -> None:
+def create(
+    source: Path, path: ObjectStoragePath, content_type: str | None = None, *, must_be_exclusive: bool = False
+) -> None:
     """
     Publish a file under a name that nobody has.
 
     Atomic on local file systems (a hard link) and on stores that know conditional writes (``If-None-Match`` on S3,
-    ``ifGenerationMatch`` on Google, the same of Azure). Elsewhere (SFTP, HDFS, SMB, stores that ignore the
-    condition) the name is checked right before, which leaves a gap of milliseconds.
+    ``ifGenerationMatch`` on Google, the same of Azure, ``x-oss-forbid-overwrite`` of OSS). Elsewhere (SFTP, HDFS, SMB,
+    stores that ignore the condition) the name is checked right before, which leaves a gap of milliseconds.
 
     :param source: A local file, complete; for a local path it is on the same file system.
     :param path: The final name.
+    :param content_type: What a store tells browsers; None for that of the suffix.
     :param must_be_exclusive: Whether a store without such a guarantee is an error.
     :raises FileExistsError: if the name is taken, also if by these very bytes.
     :raises NotImplementedError: if the store gives no such guarantee, and it must.
@@ -78,37 +85,44 @@ def create(source: Path, path: ObjectStoragePath, *, must_be_exclusive: bool = F
     if path.protocol not in OBJECT_STORES:
         _move(source, path, overwrite=False)
         return
-    condition = _condition(path.fs)
-    if must_be_exclusive and not condition:
+    _upload_exclusively(source, path, content_type, must_be_exclusive=must_be_exclusive)
+
+
+def _upload_exclusively(
+    source: Path, path: ObjectStoragePath, content_type: str | None, *, must_be_exclusive: bool
+) -> None:
+    options = upload_options(path, content_type, is_exclusive=True)
+    if must_be_exclusive and not is_exclusive(options):
         raise NotImplementedError(_NOT_EXCLUSIVE)
     try:
         # Never by `open(…, "wb")`: fsspec publishes a cut object when the block around it fails.
-        path.fs.put_file(str(source), path.path, **condition)
+        path.fs.put_file(str(source), path.path, **options)
     except Exception as error:
-        if condition and is_unconditional(error):
-            if must_be_exclusive:
-                raise NotImplementedError(_NOT_EXCLUSIVE) from error
-            log.warning("%s knows no conditional writes: it does not keep two tasks at once apart.", path.protocol)
-            replace(source, path)
-        elif condition and exists(path):
-            raise FileExistsError(str(path)) from error
-        else:
+        if not is_exclusive(options):
             raise
+        if not is_unconditional(error):
+            if is_conflict(error) or exists(path):
+                raise FileExistsError(str(path)) from error
+            raise
+        if must_be_exclusive:
+            raise NotImplementedError(_NOT_EXCLUSIVE) from error
+        log.warning("%s knows no conditional writes: it does not keep two tasks at once apart.", path.protocol)
+        replace(source, path, content_type)
 
 
-def replace(source: Path, path: ObjectStoragePath, **conditions: Any) -> None:
+def replace(source: Path, path: ObjectStoragePath, content_type: str | None = None, **conditions: Any) -> None:
     """
     Publish a file under a name, also if it is taken.
 
     :param source: A local file, complete; for a local path it is on the same file system.
     :param path: The final name; its file is the old one or the new one at any time, and on file systems that do not
         move onto files (HDFS, SMB) none for a moment. Further arguments are for an object store's client.
+    :param content_type: What a store tells browsers; None for that of the suffix.
     """
     if is_local(path):
         os.replace(source, path.path)
     elif path.protocol in OBJECT_STORES:
-        options = {"overwrite": True} if "overwrite" in _parameters(path.fs) else {}
-        path.fs.put_file(str(source), path.path, **options, **conditions)
+        path.fs.put_file(str(source), path.path, **upload_options(path, content_type), **conditions)
     else:
         _move(source, path, overwrite=True)
 
@@ -211,7 +225,7 @@ def _create_locally(source: Path, path: Path, *, must_be_exclusive: bool) -> Non
 def _move(source: Path, path: ObjectStoragePath, *, overwrite: bool) -> None:
     """Upload under a hidden name and move: other file systems show a file while it is written."""
     fs = path.fs
-    hidden = (path.parent / hidden_name()).path
+    hidden = (path.parent / part_name(path.name)).path
     fs.makedirs(path.parent.path, exist_ok=True)
     try:
         fs.put_file(str(source), hidden)
@@ -229,32 +243,3 @@ def _move(source: Path, path: ObjectStoragePath, *, overwrite: bool) -> None:
         with suppress(Exception):
             if fs.exists(hidden):
                 fs.rm_file(hidden)
-
-
-def _condition(fs: Any) -> dict[str, Any]:
-    """
-    Return what makes a client's upload exclusive; nothing if it cannot be.
-
-    s3fs and gcsfs know ``mode``, adlfs ``overwrite``. Clients before 2024 ignore what they do not know.
-    """
-    known = _parameters(fs)
-    return {"mode": "create"} if "mode" in known else {"overwrite": False} if "overwrite" in known else {}
-
-
-def _parameters(fs: Any) -> Collection[str]:
-    upload = getattr(fs, "_put_file", None) or fs.put_file
-    return inspect.signature(upload).parameters
-
-
-def is_unconditional(error: Exception) -> bool:
-    """
-    Tell whether a conditional write failed because a store, or its client, knows no such conditions.
-
-    :param error: What the client raised.
-    :return: False for any other failure.
-    """
-    text = f"{type(error).__name__} {error}".replace(" ", "").lower()
-    is_unknown = any(word in text for word in ("unknownparameter", "unexpectedkeyword"))
-    if is_unknown and any(name in text for name in ("ifmatch", "ifnonematch")):
-        return True
-    return "notimplemented" in text or re.search(r"impl(ement|ie)sfunctionalitythatisnot", text) is not None

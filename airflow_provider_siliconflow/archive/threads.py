@@ -10,8 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from airflow_provider_siliconflow.archive.errors import shorten
-from airflow_provider_siliconflow.exceptions import DestinationError
+from airflow_provider_siliconflow.archive.errors import no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
@@ -20,8 +19,6 @@ _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
-#: Seconds for all that is done about one destination before paying.
-PREPARE_TIMEOUT = 60.0
 #: Seconds that an interrupted run has to remove its staging files.
 CLEANUP_TIMEOUT = 10.0
 #: Seconds that the main thread waits at a time.
@@ -40,9 +37,7 @@ def bounded(call: Callable[[], _T], seconds: float, destination: object) -> _T:
     """
     outcome = _in_thread(call)
     if not wait([outcome], timeout=seconds).done:
-        raise DestinationError(
-            f"Cannot archive: {shorten(destination, 300)}: the store did not answer within {seconds:.0f} s."
-        )
+        raise no_answer(destination, seconds)
     return outcome.result()
 
 

@@ -137,6 +137,8 @@ class Settings:
     :param download_timeout: Seconds that the download of a video may take whatever its size.
     :param download_min_rate: Bytes a second that a video must come with: its size by this is added to
         ``download_timeout``.
+    :param store_timeout: Seconds for all that is asked of a destination's store before paying, and for each call to it
+        afterwards besides the upload.
     :param video_label: The labels of all archived videos, where a task has none of its own.
     :param spend_limit: How many videos may be submitted by all tasks that use the connection.
     :param image_folders: Absolute paths of the folders that a local image must be in; None for any, empty for none.
@@ -155,6 +157,7 @@ class Settings:
     requests_per_minute: Annotated[Number, Field(ge=1, le=1e9)] = 3000.0
     download_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 300.0
     download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
+    store_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 60.0
     video_label: Annotated[VideoLabel | None, BeforeValidator(_label)] = None
     spend_limit: Annotated[SpendLimit | None, BeforeValidator(_spend_limit)] = None
     image_folders: Annotated[tuple[str, ...] | None, BeforeValidator(_folders)] = None

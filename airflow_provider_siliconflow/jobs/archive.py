@@ -122,6 +122,7 @@ async def archive_manifest(hook: SiliconFlowHook, target: Target, url: str | Non
             max_backoff=settings.max_backoff,
             timeout=settings.download_timeout,
             min_rate=settings.download_min_rate,
+            store_timeout=settings.store_timeout,
         ),
         if_exists=target.if_exists,
         fresh_status=(lambda: asyncio.to_thread(hook.get_video_status, request_id)) if request_id else None,

@@ -134,7 +134,7 @@ class BatchRun:
             return None
         if not self.problem:
             check_label(self.jobs[0].hook, self.order.target.label)
-            self.order.target.prepare()
+            self.order.target.prepare(self.jobs[0].hook.settings.store_timeout)
             self._stop_dry_run(missing)
             return self.submitter.submit_missing()
         for index in missing:

@@ -27,13 +27,16 @@ class Target:
     probe: bool = True
     label: Any = None
 
-    def prepare(self) -> dict[str, Any] | None:
+    def prepare(self, timeout: float) -> dict[str, Any] | None:
         """
         Find out whether a video could be archived, and claim the destination.
 
+        :param timeout: Seconds for all that is asked of its store.
         :return: The manifest of what is there, where that means that there is nothing to pay for.
         :raises DestinationError: if a video could not be archived.
         """
         from airflow_provider_siliconflow.archive.prepare import prepare_destination
 
-        return prepare_destination(self.destination, owner=self.owner, if_exists=self.if_exists, probe=self.probe)
+        return prepare_destination(
+            self.destination, owner=self.owner, if_exists=self.if_exists, probe=self.probe, timeout=timeout
+        )

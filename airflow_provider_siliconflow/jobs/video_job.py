@@ -175,7 +175,7 @@ class VideoJob:
         if self.target:
             check_label(self.hook, self.target.label)
         try:
-            if self.target and (made := self.target.prepare()) is not None:
+            if self.target and (made := self.target.prepare(self.hook.settings.store_timeout)) is not None:
                 self.manifest = made
                 return made
         except DestinationError as error:
@@ -237,7 +237,8 @@ class VideoJob:
         if self.target:
             from airflow_provider_siliconflow.archive.prepare import release_claim
 
-            release_claim(self.target.destination, owner=self.target.owner)
+            timeout = self.hook.settings.store_timeout
+            release_claim(self.target.destination, owner=self.target.owner, timeout=timeout)
 
     def saw(self, poll: object) -> None:
         """

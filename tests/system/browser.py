@@ -25,7 +25,7 @@ _ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 #: Milliseconds for one step on a machine that is busy with all of Airflow.
 PATIENCE_MS = 90_000
 AXE = ROOT / ".venv/node/node_modules/axe-core/axe.min.js"
-#: Where screenshots go, if anywhere: ``SCREENSHOTS=docs`` makes README's picture.
+#: Where screenshots go, if anywhere: ``SCREENSHOTS=docs`` makes README's image.
 _SCREENSHOTS = os.environ.get("SCREENSHOTS")
 
 

@@ -89,7 +89,7 @@ def test_wheel_says_what_it_is_and_needs(metadata: Message) -> None:
 
 
 def test_contributors_tools_are_not_published(metadata: Message) -> None:
-    assert metadata.get_all("Provides-Extra") == ["c2pa", "label", "poster", "sandbox"]
+    assert metadata.get_all("Provides-Extra") == ["c2pa", "label", "oss", "poster", "sandbox"]
 
 
 def test_project_urls_have_the_label_that_airflow_reads(metadata: Message) -> None:

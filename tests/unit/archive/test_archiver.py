@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow import __version__
-from airflow_provider_siliconflow.archive import archiver
+from airflow_provider_siliconflow.archive import archiver, store_calls
 from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.archiver import DownloadOptions, VideoFacts, archive_video
 from airflow_provider_siliconflow.archive.claim_file import Claim
@@ -43,11 +43,11 @@ def status(word: VideoState = VideoState.SUCCEED, *urls: str, reason: str = "") 
     return VideoStatus("abc", word, word.value, reason, urls=urls, inference_seconds=2.5, seed=7, trace_id="t2")
 
 
-async def archive(origin: Origin, destination: object, **changes: Any) -> dict[str, Any]:
+async def archive(origin: Origin, destination: object, store_timeout: float = 60, **changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "url": origin.url(),
         "video": VideoFacts(request_id="abc"),
-        "options": DownloadOptions(origin.base_url, max_backoff=0, max_attempts=2),
+        "options": DownloadOptions(origin.base_url, max_backoff=0, max_attempts=2, store_timeout=store_timeout),
         "clock": lambda: NOW,
     }
     return await archive_video(str(destination), **(given | changes))
@@ -255,12 +255,11 @@ async def test_a_try_that_failed_late_leaves_the_claim_of_the_next(tmp_path: Pat
 @pytest.mark.parametrize("step", ["understand", "resolve_existing", "_take_claim", "sweep"])
 async def test_a_store_that_hangs_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     over = threading.Event()
-    monkeypatch.setattr(archiver, step, lambda *_: over.wait(30))
-    monkeypatch.setattr(archiver, "STORE_TIMEOUT", 0.05)
+    monkeypatch.setattr(store_calls if step == "_take_claim" else archiver, step, lambda *_: over.wait(30))
     try:
         async with Origin() as origin:
             with pytest.raises(DestinationError, match="did not answer within"):
-                await archive(origin, tmp_path / "clip.mp4", owner=OWNER)
+                await archive(origin, tmp_path / "clip.mp4", owner=OWNER, store_timeout=0.05)
     finally:
         over.set()
 
@@ -270,10 +269,9 @@ async def test_a_claim_that_cannot_be_released_in_time_fails_no_archive(
 ) -> None:
     over = threading.Event()
     monkeypatch.setattr(claims, "release_quietly", lambda *_, **__: over.wait(30))
-    monkeypatch.setattr(archiver, "STORE_TIMEOUT", 0.2)
     try:
         async with Origin() as origin:
-            manifest = await archive(origin, tmp_path / "clip.mp4", owner=OWNER)
+            manifest = await archive(origin, tmp_path / "clip.mp4", owner=OWNER, store_timeout=0.2)
         assert manifest["bytes"] == len(BODY)
     finally:
         over.set()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive import prepare as preparing
 from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError, claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import pending_manifest
@@ -179,9 +178,8 @@ def test_a_claim_that_a_slow_store_gives_too_late_is_given_back(
 
     monkeypatch.setattr(claims, "take", take_late)
     monkeypatch.setattr(claims, "release_quietly", note)
-    monkeypatch.setattr(preparing, "PREPARE_TIMEOUT", 0.05)
     with pytest.raises(DestinationError, match="did not answer within"):
-        prepare(path)
+        prepare(path, timeout=0.05)
     late.set()
     assert given_back.wait(30)
     assert names(path) == set()
@@ -297,7 +295,7 @@ def test_a_store_without_the_right_to_remove_is_used_without_claims(
     for owner in (ONE, TWO):
         assert prepare(path, owner) is None
     assert "not claimed" in caplog.text
-    assert store.names() == ["/bucket/.siliconflow-probe"]
+    assert store.names() == ["/bucket/.siliconflow-probe.mp4", "/bucket/.siliconflow-probe.mp4.json"]
     assert put(path) == MANIFEST
 
 
@@ -334,10 +332,13 @@ def assert_is_a_pair(path: ObjectStoragePath) -> str:
     return str(manifest["request_id"])
 
 
-def test_of_two_tasks_at_once_one_pays(new_destination: NewDestination) -> None:
+def test_of_two_tasks_at_once_one_pays(new_destination: NewDestination, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The race is for the claim; the check before it need not be large.
+    monkeypatch.setattr("airflow_provider_siliconflow.archive.probe.PROBE_SIZE", 1000)
     for _ in range(PAIRS):
         path = new_destination()
-        outcomes = race(lambda: prepare(path, ONE), lambda: prepare(path, TWO))  # noqa: B023
+        pairs = [lambda owner=owner: prepare(path, owner) for owner in (ONE, TWO)]  # noqa: B023
+        outcomes = race(*pairs)
         refused = [outcome for outcome in outcomes if outcome]
         # Where the store keeps nobody apart, both may pay, and publishing finds out.
         assert len(refused) == 1 or not is_exclusive(path)

@@ -45,7 +45,7 @@ async def test_a_video_is_published_with_its_label(tmp_path: Path, clip: bytes) 
     assert (manifest["bytes"], manifest["sha256"]) == (len(published), sha256(published))
     assert (manifest["vendor_bytes"], manifest["vendor_sha256"]) == (len(clip), sha256(clip))
     assert json.loads(read(tmp_path / "clip.mp4.json")) == manifest
-    assert names(tmp_path) == ["clip.mp4", "clip.mp4.json"]
+    assert names(tmp_path) == ["clip.mp4", "clip.mp4.jpg", "clip.mp4.json"]
 
 
 async def test_a_repeat_takes_the_labelled_video_as_done(tmp_path: Path, clip: bytes) -> None:

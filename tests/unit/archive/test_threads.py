@@ -173,10 +173,9 @@ def test_many_run_at_once_in_one_loop(origin: Origin, tmp_path: Path) -> None:
 
 def test_a_store_that_does_not_answer_is_told_before_paying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(prepare, "PREPARE_TIMEOUT", 0.1)
     monkeypatch.setattr(prepare, "check_writable", lambda *_, **__: released.wait(60))
     with pytest.raises(DestinationError, match=r"clip\.mp4: the store did not answer within"):
-        prepare.prepare_destination(f"{tmp_path}/clip.mp4", owner=OWNER, if_exists="fail")
+        prepare.prepare_destination(f"{tmp_path}/clip.mp4", owner=OWNER, if_exists="fail", timeout=0.1)
     released.set()
 
 

@@ -124,7 +124,13 @@ def gallery(anonymous: TestClient, rights: Rights, tmp_path: Path) -> Iterator[G
     user = SimpleAuthManagerUser(username="ann", role="user")
     token = init_auth_manager().generate_jwt(user)
     anonymous.cookies.set("_token", token)
+    # Other tests of this process have run DAGs in the same database.
+    empty()
     yield Gallery(anonymous, rights, tmp_path)
+    empty()
+
+
+def empty() -> None:
     with create_session() as session:
         session.execute(text("PRAGMA foreign_keys=OFF"))
         session.execute(delete(XComModel.__table__))

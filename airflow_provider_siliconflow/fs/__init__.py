@@ -1,0 +1,1 @@
+"""File systems that this provider registers with Airflow."""

@@ -1,0 +1,139 @@
+"""
+Every kind of store, from the check before paying to the published pair.
+
+Slow to start (the clients and emulators take half a minute to load), so each kind is started once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_siliconflow.archive.destination import understand
+from airflow_provider_siliconflow.archive.prepare import prepare_destination
+from airflow_provider_siliconflow.exceptions import DestinationError
+from tests.stores import emulators
+from tests.stores.azure_kind import AzureKind
+from tests.stores.file_kinds import PlainSftpKind, SftpKind
+from tests.stores.google_kind import GoogleKind
+from tests.stores.kinds import Kind, Variant, resolve_localhost
+from tests.stores.s3_kinds import OssByAwsKind, OssKind, S3Kind
+from tests.unit.archive.published import BYTES, put
+
+pytestmark = pytest.mark.skipif(not emulators.ARE_INSTALLED, reason="make emulators installs them")
+
+KINDS = (S3Kind, OssByAwsKind, OssKind, AzureKind, GoogleKind, SftpKind)
+OBJECT_KINDS = (S3Kind, OssByAwsKind, OssKind, AzureKind, GoogleKind)
+OWNER = "a_dag/run/video/-1"
+_made: dict[type[Kind], Kind] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clients() -> Iterator[None]:
+    resolve_localhost()
+    # gcsfs asks for the kind of a bucket by gRPC, which the emulator does not speak.
+    os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+    yield
+    for kind in _made.values():
+        kind.close()
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> Kind:
+    if request.param is AzureKind and not emulators.AZURITE.exists():
+        pytest.skip("make emulators installs Azurite where there is npm")
+    return _made.setdefault(request.param, request.param())
+
+
+def each(*kinds: type[Kind]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("kind", kinds, indirect=True, ids=lambda kind: kind.name)
+
+
+def prepare(folder: str, owner: str | None = OWNER, **more: Any) -> Any:
+    return prepare_destination(f"{folder}/clip.mp4", owner=owner, if_exists="fail", **more)
+
+
+def published(kind: Kind, folder: str) -> list[str]:
+    return [name for name in kind.names(folder) if not name.endswith(".claim")]
+
+
+@each(*KINDS)
+def test_a_pair_is_published_whole_and_typed_and_nothing_else_is_left(kind: Kind) -> None:
+    folder = kind.uri()
+    assert prepare(folder) is None
+    made = put(understand(f"{folder}/clip.mp4", "abc").path)
+    assert made["request_id"] == "abc"
+    assert published(kind, folder) == ["clip.mp4", "clip.mp4.json"]
+    body, content_type = kind.read(f"{folder}/clip.mp4")
+    assert body == BYTES
+    assert content_type in ("video/mp4", "-")
+    assert kind.read(f"{folder}/clip.mp4.json")[1] in ("application/json", "-")
+    assert put(understand(f"{folder}/clip.mp4", "abc").path)["sha256"] == made["sha256"]
+
+
+@each(*KINDS)
+@pytest.mark.parametrize("variant", ["missing_bucket", "no_write", "wrong_credentials"])
+def test_a_store_that_takes_no_video_is_found_before_paying(kind: Kind, variant: Variant) -> None:
+    folder = kind.uri(variant)
+    with pytest.raises(DestinationError, match=r"clip\.mp4"):
+        prepare(folder)
+    assert kind.names(folder) == []
+
+
+@each(*OBJECT_KINDS)
+@pytest.mark.parametrize("variant", ["no_list", "write_only"])
+def test_a_store_that_forbids_only_to_read_is_used(kind: Kind, variant: Variant) -> None:
+    folder = kind.uri(variant)
+    assert prepare(folder) is None
+    put(understand(f"{folder}/clip.mp4", "abc").path)
+    assert kind.read(f"{folder}/clip.mp4")[0] == BYTES
+
+
+@each(S3Kind, OssKind, AzureKind, GoogleKind)
+@pytest.mark.parametrize("size", [1000, 6 << 20])
+def test_a_name_is_taken_once(kind: Kind, size: int, tmp_path: Path) -> None:
+    from airflow_provider_siliconflow.archive import stores
+
+    path = understand(f"{kind.uri()}/clip.mp4", "abc").path
+    source = tmp_path / "one.mp4"
+    source.write_bytes(b"1" * size)
+    stores.create(source, path)
+    original, stores.exists = stores.exists, lambda _: False  # type: ignore[assignment]
+    try:
+        with pytest.raises(FileExistsError):
+            stores.create(source, path)
+    finally:
+        stores.exists = original
+
+
+@each(PlainSftpKind)
+def test_an_sftp_server_that_cannot_rename_is_found_before_paying(kind: Kind) -> None:
+    folder = kind.uri()
+    with pytest.raises(DestinationError, match="Session request failed"):
+        prepare(folder)
+    assert kind.names(folder) == []
+
+
+@each(SftpKind)
+def test_parts_of_a_killed_upload_are_removed_by_the_retry(kind: Kind) -> None:
+    from airflow_provider_siliconflow.archive.staging import part_name
+
+    folder = kind.uri()
+    path = understand(f"{folder}/clip.mp4", "abc").path
+    left, other = part_name("clip.mp4"), part_name("other.mp4")
+    for name in (left, other):
+        path.fs.pipe_file((path.parent / name).path, b"half")
+    put(path)
+    assert published(kind, folder) == [other, "clip.mp4", "clip.mp4.json"]
+
+
+# The last one: on Python 3.11, a client that waits for a silent server holds a lock that all file systems share.
+@each(*KINDS)
+@pytest.mark.parametrize("variant", ["refused", "silent"])
+def test_a_store_that_does_not_answer_is_told_in_time(kind: Kind, variant: Variant) -> None:
+    with pytest.raises(DestinationError, match=r"clip\.mp4"):
+        prepare(kind.uri(variant), timeout=1.0)
