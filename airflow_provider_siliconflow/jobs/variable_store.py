@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from airflow_provider_siliconflow._airflow.variables import delete_variable, get_variable, put_variable
+from airflow_provider_siliconflow._airflow.variables import VariableError, delete_variable, get_variable, put_variable
 from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode
 
 #: How often a value is read back: the first answer may be a late one, of before the write.
@@ -54,8 +55,13 @@ class VariableStore:
         :raises VariableError: if it cannot be written, or not be read.
         :raises UnreadableError: if something else is read than was written.
         """
-        about = f"What airflow-provider-siliconflow knows of paid videos: {self._task.describe()}."
-        _write(self._task.hashed(name), encode(value, self._task), about)
+        key, text = self._task.hashed(name), encode(value, self._task)
+        put_variable(key, text, f"What airflow-provider-siliconflow knows of paid videos: {self._task.describe()}.")
+        if not any(get_variable(key) == text for _ in range(_READS)):
+            raise UnreadableError(
+                f"Variable {key} does not read as it was written: is the database away, or does a secrets backend have"
+                " one of that name?"
+            )
 
     def delete(self, name: str) -> None:
         """
@@ -72,15 +78,11 @@ class VariableStore:
         return TaskName(self._task.dag_id, "", "", -1).hashed("control")
 
     def _check_control(self) -> None:
-        if get_variable(self._control) is None:
-            about = f"By this airflow-provider-siliconflow tells absent from unreadable: DAG {self._task.dag_id}."
-            _write(self._control, encode("control", self._task), about)
-
-
-def _write(key: str, text: str, about: str) -> None:
-    put_variable(key, text, about)
-    if not any(get_variable(key) == text for _ in range(_READS)):
-        raise UnreadableError(
-            f"Variable {key} does not read as it was written: is the database away, or does a secrets backend have one"
-            " of that name?"
-        )
+        if get_variable(self._control) is not None:
+            return
+        about = f"By this airflow-provider-siliconflow tells absent from unreadable: DAG {self._task.dag_id}."
+        with suppress(VariableError):
+            # Tasks that start at once write it all at once; any of them will do, whoever was first.
+            put_variable(self._control, encode("control", self._task), about)
+        if not any(get_variable(self._control) is not None for _ in range(_READS)):
+            raise UnreadableError(f"Variable {self._control} cannot be read right after it was written")

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 
 from airflow_provider_siliconflow._airflow.variables import VariableError, delete_variable, get_variable
-from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, time_of
+from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode, time_of
 from airflow_provider_siliconflow.jobs.variable_store import VariableStore
 from tests.unit.jobs.supervisor import Supervisor, error_of, server_error
 
@@ -143,8 +143,26 @@ def test_a_database_that_is_away_for_a_moment_hides_no_record(supervisor: Superv
 
 def test_a_database_that_is_away_is_an_error(supervisor: Supervisor) -> None:
     supervisor.is_database_away = True
-    with pytest.raises(UnreadableError, match="does not read as it was written: is the database away"):
+    with pytest.raises(UnreadableError, match="cannot be read right after it was written"):
         VariableStore(TASK).get("siliconflow.submit")
+
+
+@pytest.mark.parametrize("is_rejected", [False, True])
+def test_tasks_of_one_dag_that_start_at_once_do_not_disturb_each_other(
+    supervisor: Supervisor, is_rejected: bool
+) -> None:
+    """Each finds no control and writes one; Airflow 3.0 then rejects one of two writes at once."""
+    other = encode("control", TASK._replace(map_index=4))
+
+    def fault(message: Any, _: int) -> None:
+        if isinstance(message, comms.PutVariable) and is_rejected:
+            supervisor.variables[message.key] = other
+            raise server_error()
+        if isinstance(message, comms.GetVariable) and message.key in supervisor.variables:
+            supervisor.variables[message.key] = other
+
+    supervisor.fault = fault
+    assert VariableStore(TASK).get("siliconflow.submit") is None
 
 
 # --- what is not written ----------------------------------------------------------------------------------------------
