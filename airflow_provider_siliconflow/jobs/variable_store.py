@@ -82,7 +82,7 @@ class VariableStore:
             return
         about = f"By this airflow-provider-siliconflow tells absent from unreadable: DAG {self._task.dag_id}."
         with suppress(VariableError):
-            # Tasks that start at once write it all at once; any of them will do, the task that was first.
+            # Tasks that start at once write it all at once; any of them will do.
             put_variable(self._control, encode("control", self._task), about)
         if not any(get_variable(self._control) is not None for _ in range(_READS)):
             raise UnreadableError(f"Variable {self._control} cannot be read right after it was written")
