@@ -100,15 +100,10 @@ class AirflowApi:
         query = f"taskInstances?state={state}&limit=1"
         return int(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/{query}")["total_entries"])
 
-    def clear(self, dag_id: str, run_id: str, tasks: Sequence[TaskInstance], *, keep: bool = False) -> None:
-        """
-        Clear some task instances, as a user does who wants them done again.
-
-        :param keep: Keep what the tasks have stored, where a clear deletes it otherwise (Airflow 3.4 and later).
-        """
+    def clear(self, dag_id: str, run_id: str, tasks: Sequence[TaskInstance]) -> None:
+        """Clear some task instances, as a user does who wants them done again."""
         chosen = [task.task_id if task.map_index < 0 else [task.task_id, task.map_index] for task in tasks]
         wish = {"dag_run_id": run_id, "task_ids": chosen, "dry_run": False, "only_failed": False}
-        wish |= {"keep_task_state": True} if keep else {}
         self.call("POST", f"dags/{dag_id}/clearTaskInstances", **wish)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:

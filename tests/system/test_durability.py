@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.audit import ArchivedFiles, Outcome, Run
 from tests.system.cases import CLEARED_STATES, POLICIES, VARIANTS, Case, Variant, cases_of, chain_of, clear_prompt
@@ -70,8 +69,7 @@ def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> 
 
     def clear(state: str) -> None:
         for task in ("anew", "reuse"):
-            keep = task == "reuse" and clear_deletes_state()
-            stack.api.clear("clears", run.run_id, [run.tasks()[names[task, state]]], keep=keep)
+            stack.api.clear("clears", run.run_id, [run.tasks()[names[task, state]]])
 
     def reach(state: str, now: str, try_number: int) -> None:
         def there() -> bool:

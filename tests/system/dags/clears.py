@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.operators.video import GenerateVideoOperator
 from tests.system.cases import CLEARED_STATES, clear_prompt
 
@@ -18,8 +17,7 @@ with DAG("clears", schedule=None) as dag:
             model="Wan-AI/Wan2.2-T2V-A14B",
             image_size="1280x720",
             destination=os.environ["DURABILITY_ARCHIVE"] + "/",
-            # Where a clear deletes the record, it is the request of the clear that keeps it.
-            reuse_on_clear=reuse and not clear_deletes_state(),
+            reuse_on_clear=reuse,
             poke_interval=2,
             retries=1,
             retry_delay=timedelta(seconds=1),
