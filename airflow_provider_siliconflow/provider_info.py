@@ -9,70 +9,69 @@ def _field(label: str, json_type: str, description: str, **schema: Any) -> dict[
     return {"label": label, "schema": {"type": [json_type, "null"], **schema}, "description": description}
 
 
-def _conn_fields() -> dict[str, Any]:
-    return {
-        "timeout": _field("Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0),
-        "max_attempts": _field(
-            "Max attempts", "integer", "Times a call is tried while that is free (default 5).", minimum=1
-        ),
-        "max_backoff": _field("Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0),
-        "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
-        "allow_http": _field(
-            "Allow plain http",
-            "boolean",
-            "Send the API key unencrypted to a public host (default false; private hosts need no consent).",
-        ),
-        "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
-        "price": _field("Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."),
-        "requests_per_minute": _field(
-            "Requests per minute",
-            "number",
-            "Polls of pending videos in a minute at most, in each triggerer (default 3000).",
-            minimum=1,
-        ),
-        "download_timeout": _field(
-            "Download time-out",
-            "number",
-            "Seconds that the download of a video may take whatever its size (default 300).",
-            exclusiveMinimum=0,
-        ),
-        "download_min_rate": _field(
-            "Download rate",
-            "number",
-            "Bytes a second that a video must come with; its size by this is added to the time-out (default 65536).",
-            minimum=1024,
-        ),
-        "store_timeout": _field(
-            "Store time-out",
-            "number",
-            "Seconds for all that is asked of a destination's store before paying, and for each call to it afterwards"
-            " besides the upload (default 60).",
-            exclusiveMinimum=0,
-        ),
-        "image_folders": _field(
-            "Image folders",
-            "string",
-            "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
-            " where `image` comes from a run's conf.",
-        ),
-        "spend_limit": _field(
-            "Spend limit",
-            "string",
-            "How many videos all tasks of this connection may submit, as JSON:"
-            ' {"folder": "s3://conn@bucket/limits", "max_videos_per_day": 50, "time_zone": "Asia/Shanghai"}.',
-        ),
-        "video_label": _field(
-            "Video label",
-            "string",
-            'Labels of AI-generated video for all that is archived, as JSON: {"content_producer": "..."}.',
-        ),
-        "record_folder": _field(
-            "Record folder",
-            "string",
-            "Folder (absolute path or object-storage URI, shared by all workers) for records of paid videos, instead"
-            " of Airflow Variables, on Airflow before 3.3 and for reuse_on_clear from 3.4 on.",
-        ),
-    }
+_CONN_FIELDS = {
+    "timeout": _field("Timeout", "number", "Seconds for one call (default 60).", exclusiveMinimum=0),
+    "max_attempts": _field(
+        "Max attempts", "integer", "Times a call is tried while that is free (default 5).", minimum=1
+    ),
+    "max_backoff": _field("Max back-off", "number", "Seconds between two tries at most (default 30).", minimum=0),
+    "proxy": _field("Proxy", "string", "URL of an HTTP proxy for API and downloads."),
+    "allow_http": _field(
+        "Allow plain http",
+        "boolean",
+        "Send the API key unencrypted to a public host (default false; private hosts need no consent).",
+    ),
+    "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
+    "price": _field("Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."),
+    "requests_per_minute": _field(
+        "Requests per minute",
+        "number",
+        "Polls of pending videos in a minute at most, in each triggerer (default 3000).",
+        minimum=1,
+    ),
+    "download_timeout": _field(
+        "Download time-out",
+        "number",
+        "Seconds that the download of a video may take whatever its size (default 300).",
+        exclusiveMinimum=0,
+    ),
+    "download_min_rate": _field(
+        "Download rate",
+        "number",
+        "Bytes a second that a video must come with; its size by this is added to the time-out (default 65536).",
+        minimum=1024,
+    ),
+    "store_timeout": _field(
+        "Store time-out",
+        "number",
+        "Seconds for all that is asked of a destination's store before paying, and for each call to it afterwards"
+        " besides the upload (default 60).",
+        exclusiveMinimum=0,
+    ),
+    "image_folders": _field(
+        "Image folders",
+        "string",
+        "Folders, with commas between them, that local images must be in; empty: any folder. Set it"
+        " where `image` comes from a run's conf.",
+    ),
+    "spend_limit": _field(
+        "Spend limit",
+        "string",
+        "How many videos all tasks of this connection may submit, as JSON:"
+        ' {"folder": "s3://conn@bucket/limits", "max_videos_per_day": 50, "time_zone": "Asia/Shanghai"}.',
+    ),
+    "video_label": _field(
+        "Video label",
+        "string",
+        'Labels of AI-generated video for all that is archived, as JSON: {"content_producer": "..."}.',
+    ),
+    "record_folder": _field(
+        "Record folder",
+        "string",
+        "Folder (absolute path or object-storage URI, shared by all workers) for records of paid videos, instead"
+        " of Airflow Variables, on Airflow before 3.3 and for reuse_on_clear from 3.4 on.",
+    ),
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -91,7 +90,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "siliconflow",
                 "hook-name": "SiliconFlow",
                 "hook-class-name": "airflow_provider_siliconflow.hooks.siliconflow.SiliconFlowHook",
-                "conn-fields": _conn_fields(),
+                "conn-fields": _CONN_FIELDS,
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "login", "extra"],
                     "relabeling": {"password": "API key", "host": "Base URL"},

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException, AirflowSkipException
+from airflow_provider_siliconflow._airflow.names import AirflowSkipException
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
-    InvalidVideoRequestError,
-    SiliconFlowConfigError,
     SiliconFlowError,
 )
-from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState
-from airflow_provider_siliconflow.jobs.batch_archive import Archiver
-from airflow_provider_siliconflow.jobs.batch_end import describe_pending
-from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
-from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
-from airflow_provider_siliconflow.jobs.batch_submit import Submitter
+from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, manifest
+from airflow_provider_siliconflow.jobs.batch_end import describe_pending, failure_of
 from airflow_provider_siliconflow.jobs.labels import check_label
-from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
-from airflow_provider_siliconflow.jobs.store import find_stores
-from airflow_provider_siliconflow.jobs.video_facts import origin_of
-from airflow_provider_siliconflow.jobs.video_job import VideoJob
+from airflow_provider_siliconflow.jobs.reattach import unknown_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow.sdk import Context
-
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
+    from airflow_provider_siliconflow.jobs.batch_archive import Archiver
+    from airflow_provider_siliconflow.jobs.batch_list import ListedRequest
+    from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
+    from airflow_provider_siliconflow.jobs.batch_submit import Submitter
     from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
     from airflow_provider_siliconflow.jobs.target import Target
+    from airflow_provider_siliconflow.jobs.video_job import VideoJob
     from airflow_provider_siliconflow.spend_limit import SpendLimit
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which a triggerer whose clock is ahead may not end a wait without a video.
+_MAX_MIN_WAIT = 120.0
 
 
 @dataclass(frozen=True)
@@ -137,9 +135,7 @@ class BatchRun:
             self.order.target.prepare(self.jobs[0].hook.settings.store_timeout)
             self._stop_dry_run(missing)
             return self.submitter.submit_missing()
-        for index in missing:
-            item = BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=self.problem)
-            self.state.complete(item)
+        self.leave_unsubmitted(self.problem)
         return None
 
     def _stop_dry_run(self, missing: Sequence[int]) -> None:
@@ -148,6 +144,65 @@ class BatchRun:
             told = guard.count_dry_run([self.jobs[index].submit_name for index in missing])
             raise AirflowSkipException(f"{told} {self.describe()}".rstrip())
 
+    def leave_unsubmitted(self, reason: str) -> None:
+        """
+        Give up on the requests of which nothing is decided.
+
+        :param reason: Why they are not submitted.
+        """
+        for index in self.state.missing(len(self.requests)):
+            self.state.complete(BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=reason))
+
+    def wake_at(self, submit_at: float | None) -> float:
+        """
+        Return when a deferred wait ends at the latest, in epoch seconds.
+
+        :param submit_at: Epoch seconds at which to submit again, if anything is left to submit.
+        """
+        ends = [self.state.deadline] if self.state.pending else []
+        return min(ends if submit_at is None else [*ends, submit_at])
+
+    def wait_arguments(self, wake_at: float, now: float) -> dict[str, Any]:
+        """
+        Return the arguments of a :class:`.VideoBatchTrigger` that waits for the pending videos.
+
+        :param wake_at: Epoch seconds at which it fires in any case.
+        :param now: Epoch seconds.
+        """
+        models = {video.model for video in self.state.pending.values()}
+        return {
+            "videos": {video.request_id: video.times() for video in self.state.pending.values()},
+            "deadline": self.state.deadline,
+            "wake_at": wake_at,
+            "state": self.state.to_json(),
+            "poke_interval": self.order.poke_interval,
+            "model": models.pop() if len(models) == 1 else None,
+            # Whatever the triggerer's clock says; a video that gets ready meanwhile is not held up.
+            "min_wait": min(max(wake_at - now, 0.0), _MAX_MIN_WAIT),
+        }
+
+    def end(self, *, has_retry: bool, fail_on_partial_error: bool) -> tuple[dict[str, Any], SiliconFlowError | None]:
+        """
+        Tell what became of each request.
+
+        :param has_retry: Whether Airflow retries the task.
+        :param fail_on_partial_error: Whether any request that is not archived fails the task.
+        :return: The manifest, and the error with which the task fails, if it does.
+        """
+        self.records.push_changed()
+        items = self.state.items
+        for item in items:
+            if item.state is not ItemState.ARCHIVED:
+                log.error("Request %s: %s: %s", item.index, item.state.value, item.reason)
+        error = failure_of(
+            items,
+            withdrawn=self.withdrawn,
+            policy=self.policy,
+            has_retry=has_retry,
+            fail_on_partial_error=fail_on_partial_error,
+        )
+        return manifest(items, self.policy.price), error
+
     def describe(self) -> str:
         """Return what happened to the money so far, for a task that ends before its videos are ready."""
         told = describe_pending(self.state, self.policy)
@@ -155,111 +210,3 @@ class BatchRun:
             unknown = unknown_sentence(self.policy)
             return f"A submit is under way: {unknown} {told}"
         return told
-
-
-def open_lists(context: Context, hook: SiliconFlowHook, policy: ResubmitPolicy) -> ListStore:
-    """
-    Return where the list of a task instance is kept.
-
-    :param context: The task's context.
-    :param hook: The service.
-    :param policy: What the user said about paying again.
-    :return: The list and its records; nothing was read yet.
-    """
-    find = partial(find_stores, context, hook, reuse_on_clear=policy.reuse_on_clear)
-    return ListStore(find, context["ti"].max_tries)
-
-
-def open_run(
-    context: Context,
-    hook: SiliconFlowHook,
-    order: BatchOrder,
-    give_up_or_wait: Callable[..., float],
-    *,
-    resumed: bool,
-    state: BatchState | None,
-) -> BatchRun:
-    """
-    Return the run of a list, with the list that its try began with.
-
-    :param context: The task's context.
-    :param hook: The service.
-    :param order: What the user asked for.
-    :param give_up_or_wait: Returns the seconds after which a rejected submit is tried again.
-    :param resumed: Whether the try began in an earlier process.
-    :param state: How far that one came, if it is known.
-    :return: The run; nothing was submitted or polled yet.
-    :raises InvalidVideoRequestError: if the list is none and nothing was paid for.
-    :raises SubmitRecordError: if it cannot be told what was paid for.
-    """
-    lists = open_lists(context, hook, order.policy)
-    if resumed:
-        requests = lists.resume(lambda: read_requests(order.requests, order.defaults), state.keys if state else [])
-    else:
-        requests = _begin(lists, order)
-        _check_connection(hook, lists, requests, order.policy)
-    state = BatchState.new(keys=[request.key for request in requests]) if state is None else state
-    origin = origin_of(context, hook.siliconflow_conn_id)
-    jobs = [
-        VideoJob(
-            hook,
-            request.fields,
-            lists.record_of(request),
-            order.policy,
-            lists.max_tries,
-            order.target,
-            origin,
-            order.spend_limit,
-        )
-        for request in requests
-    ]
-    records = BatchRecords(context, jobs, state)
-    submitter = Submitter(requests, jobs, state, order.timeout, give_up_or_wait, records.push_changed)
-    return BatchRun(order, requests, jobs, state, submitter, Archiver(hook, jobs, state), records)
-
-
-def _check_connection(
-    hook: SiliconFlowHook, lists: ListStore, requests: Sequence[ListedRequest], policy: ResubmitPolicy
-) -> None:
-    """Read the connection, since each request would fail on it; say so if earlier tries have paid for any."""
-    try:
-        _ = hook.settings
-    except (SiliconFlowConfigError, AirflowNotFoundException) as error:
-        _raise_for_paid(lists, requests, error, policy)
-
-
-def raise_for_list(lists: ListStore, error: Exception, policy: ResubmitPolicy) -> NoReturn:
-    """
-    Raise the error of a task whose arguments cannot be used, though earlier tries may have paid for its list.
-
-    :param lists: Where the list is kept.
-    :param error: What is wrong.
-    :param policy: What the user said about paying again.
-    :raises Exception: always; where anything is on record, one that Airflow retries and that names the videos.
-    """
-    _raise_for_paid(lists, lists.known(), error, policy)
-
-
-def _raise_for_paid(
-    lists: ListStore, requests: Sequence[ListedRequest], error: Exception, policy: ResubmitPolicy
-) -> NoReturn:
-    told = [explain_invalid(error, lists.record_of(each).read(), lists.max_tries, policy) for each in requests]
-    found = [each for each in told if isinstance(each, SiliconFlowError) and each is not error]
-    if not found:
-        if isinstance(error, SiliconFlowError) and not requests:
-            error.with_billing(Billing.NOT_SUBMITTED)
-        raise error
-    ids = [each.request_id for each in found if each.request_id]
-    first = next((each for each in found if each.request_id), found[0])
-    raise first.with_billing(first.billing, request_id=", ".join(ids) or None, next_step=first.next_step) from error
-
-
-def _begin(lists: ListStore, order: BatchOrder) -> list[ListedRequest]:
-    try:
-        return lists.begin(read_requests(order.requests, order.defaults), order.policy)
-    except InvalidVideoRequestError as error:
-        # What earlier tries have paid for is archived all the same.
-        requests = lists.begin([ListedRequest(key="invalid", problem=error.message)], order.policy)
-        if not any(request.is_withdrawn for request in requests):
-            raise
-        return requests

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowNotFoundException
-from airflow_provider_siliconflow.billing import Billing, NextStep
+from airflow_provider_siliconflow._airflow.names import AirflowFailException
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
-    SiliconFlowConfigError,
     SiliconFlowError,
-    SubmitRecordError,
     VideoFailedError,
     VideoNotArchivedError,
 )
 from airflow_provider_siliconflow.jobs.labels import check_label
-from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, explain_invalid, reattach
-from airflow_provider_siliconflow.jobs.record import SubmitRecord, SubmitStore, intent_of, now
+from airflow_provider_siliconflow.jobs.record import now
+from airflow_provider_siliconflow.jobs.recorded_video import RecordedVideo
 from airflow_provider_siliconflow.jobs.request import build
 from airflow_provider_siliconflow.jobs.spending import SpendGuard, guard_of
 from airflow_provider_siliconflow.jobs.submit import submit
@@ -29,43 +25,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_siliconflow.client.models import VideoRequest
-    from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
     from airflow_provider_siliconflow.jobs.target import Target
     from airflow_provider_siliconflow.spend_limit import SpendLimit
-
-log = logging.getLogger(__name__)
 
 #: Characters that are told of an error of another library.
 _SHOWN = 300
 
 
 @dataclass
-class VideoJob:
+class VideoJob(RecordedVideo):
     """
-    One video of a task.
+    One video of a task, paid for once.
 
-    :param hook: The service.
-    :param fields: The request as the user gave it, as :func:`.request.read_fields` returns it.
-    :param store: Where its record is kept.
-    :param policy: What the user said about paying again.
-    :param max_tries: The task instance's.
     :param target: Where the video goes; None for a task that only submits.
     :param origin: Where the video is made, for its manifest.
     :param spend_limit: The task's own limit, besides that of the connection.
     """
 
-    hook: SiliconFlowHook
-    fields: Mapping[str, Any]
-    store: SubmitStore
-    policy: ResubmitPolicy
-    max_tries: int
     target: Target | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     spend_limit: SpendLimit | None = None
-    #: The record of the video, once it has a request id.
-    record: SubmitRecord | None = None
-    #: Whether the record is in the store.
-    is_recorded: bool = False
     #: Whether a POST is on its way.
     is_submitting: bool = False
     #: What the last poll told, and its ISO 8601 time.
@@ -74,93 +53,6 @@ class VideoJob:
     #: The manifest of what is archived, once it is.
     manifest: dict[str, Any] | None = None
     _request: VideoRequest | None = None
-    #: What was on record before a submit.
-    _before: SubmitRecord | None = None
-
-    @cached_property
-    def intent(self) -> SubmitRecord:
-        """Return the record to write before a submit."""
-        return intent_of(
-            self.fields,
-            conn_id=self.hook.siliconflow_conn_id,
-            settings=self.hook.settings,
-            max_tries=self.max_tries,
-        )
-
-    @property
-    def request_id(self) -> str:
-        """Return the video's request id; there is one after :meth:`reattach` or :meth:`submit`."""
-        assert self.record
-        assert self.record.request_id
-        return self.record.request_id
-
-    @property
-    def next_step(self) -> NextStep:
-        """Return what a retry or a clear does about the video."""
-        return self.policy.after_accepted if self.is_recorded else NextStep.PAY_AGAIN
-
-    def reattach(self) -> bool:
-        """
-        Re-attach to the video that an earlier try has paid for; read the record before all that could hide it.
-
-        :return: Whether there is one; if not, the job may be submitted.
-        :raises SubmitRecordError: if the record cannot be read.
-        :raises SubmitOutcomeUnknownError: if a submit may have been accepted, and the policy is to fail.
-        :raises SubmitConflictError: if another request was paid for, and the policy is to fail.
-        """
-        try:
-            kept = self.store.read()
-        except SubmitRecordError as error:
-            error.with_billing(error.billing, next_step=NextStep.READ_AGAIN)
-            raise
-        try:
-            intent = self.intent
-        except (SiliconFlowConfigError, AirflowNotFoundException) as error:
-            told = explain_invalid(error, kept, self.max_tries, self.policy)
-            raise told from (None if told is error else error)
-        self.record, self._before = reattach(kept, intent, self.policy), kept
-        self.is_recorded = self.record is not None
-        return self.is_recorded
-
-    def adopt(self, request_id: str) -> None:
-        """
-        Continue with a video whose request id this try knows, and record it if that failed before.
-
-        :param request_id: The video's request id.
-        """
-        kept = None
-        try:
-            kept = self.store.read()
-        except SubmitRecordError:
-            log.exception("Continues without the record of video %s.", request_id)
-        if kept and kept.request_id == request_id:
-            self.record, self.is_recorded = kept, True
-            return
-        try:
-            intent = kept if kept and kept.request_id is None else self.intent
-        except (SiliconFlowConfigError, AirflowNotFoundException) as error:
-            # A connection that is away must not end a paid video. A record without its fingerprint is no record.
-            log.warning("The record of video %s cannot be written now: %s", request_id, error)
-            known = {name: self.fields[name] for name in ("model", "prompt") if name in self.fields}
-            made = SubmitRecord(fingerprint="", max_tries=self.max_tries, intent_at=now(), **known)
-            self.record, self.is_recorded = made.with_id(request_id), False
-            return
-        self.record = intent.with_id(request_id, submitted_at=intent.intent_at)
-        self.is_recorded = False
-        self.ensure_recorded()
-
-    def recorded_id(self) -> str | None:
-        """Return the request id on record, of which no one edits a copy; None if there is none or it cannot be read."""
-        try:
-            kept = self.store.read()
-        except SubmitRecordError:
-            return None
-        return kept.request_id if kept and not kept.closed else None
-
-    def ensure_recorded(self) -> None:
-        """Write the record of a paid video if that failed before."""
-        if self.record and not self.is_recorded:
-            self.is_recorded = self.store.keep(self.record)
 
     def prepare(self) -> dict[str, Any] | None:
         """
@@ -202,7 +94,7 @@ class VideoJob:
     def submit_name(self) -> str:
         """Return what names the next submit among those of this task instance, the same for tries that repeat it."""
         # Of a clear or a deliberate re-submit, what was on record before is another.
-        return f"{self.store.name}/{self.max_tries}/{self._before.intent_at if self._before else ''}"
+        return f"{self.store.name}/{self.max_tries}/{self.before.intent_at if self.before else ''}"
 
     @property
     def guard(self) -> SpendGuard:
@@ -223,7 +115,7 @@ class VideoJob:
         try:
             # The times of this submit: an earlier one of this job may have been rejected long ago.
             intent = self.intent.model_copy(update={"intent_at": now()})
-            made, self.is_recorded = submit(self.hook, self._request, self.store, intent, self.policy, self._before)
+            made, self.is_recorded = submit(self.hook, self._request, self.store, intent, self.policy, self.before)
         except SiliconFlowError as error:
             if error.billing in (Billing.NOT_SUBMITTED, Billing.REJECTED):
                 claim.release()

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args
 
 from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.archive.existing import IfExists
-from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import owner_of
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
-from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, manifest
-from airflow_provider_siliconflow.jobs.batch_end import failure_of
-from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun, open_lists, open_run, raise_for_list
+from airflow_provider_siliconflow.jobs.batch import BatchState
+from airflow_provider_siliconflow.jobs.batch_open import open_lists, open_run, raise_for_list
+from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun
 from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.label.settings import read_label
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.label import VideoLabel
-
-#: Seconds for which a triggerer whose clock is ahead may not end a wait without a video.
-_MAX_MIN_WAIT = 120.0
 
 
 class GenerateVideoBatchOperator(PaidVideoOperator):
@@ -176,9 +172,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         if not is_last:
             return self._advance(context, run)
         run.wait_in_worker()
-        for index in run.state.missing(len(run.requests)):
-            reason = f"Waiting to submit failed: {error_text} (is a triggerer running?)"
-            run.state.complete(BatchItem(index, ItemState.NOT_SUBMITTED, Billing.NOT_SUBMITTED, reason=reason))
+        run.leave_unsubmitted(f"Waiting to submit failed: {error_text} (is a triggerer running?)")
         return self._end(context, run)
 
     def on_kill(self) -> None:
@@ -229,19 +223,9 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
             run.wait_in_worker(submit_at)
 
     def _end(self, context: Context, run: BatchRun) -> dict[str, Any]:
-        run.records.push_changed()
-        ti, items = context["ti"], run.state.items
-        result = manifest(items, run.policy.price)
-        for item in items:
-            if item.state is not ItemState.ARCHIVED:
-                self.log.error("Request %s: %s: %s", item.index, item.state.value, item.reason)
-        error = failure_of(
-            items,
-            withdrawn=run.withdrawn,
-            policy=run.policy,
-            has_retry=ti.try_number <= ti.max_tries,
-            fail_on_partial_error=self.fail_on_partial_error,
-        )
+        ti = context["ti"]
+        has_retry = ti.try_number <= ti.max_tries
+        result, error = run.end(has_retry=has_retry, fail_on_partial_error=self.fail_on_partial_error)
         if error:
             ti.xcom_push(key="manifest", value=result)
             raise error
@@ -254,22 +238,10 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
 
         run.archiver.record_pending()
         now, state = time.time(), run.state
-        ends = [state.deadline] if state.pending else []
-        wake_at = min(ends if submit_at is None else [*ends, submit_at])
-        models = {video.model for video in state.pending.values()}
+        wake_at = run.wake_at(submit_at)
         self.log.info("%s videos pending, %s requests decided.", len(state.pending), len(state.items))
         self.defer(
-            trigger=VideoBatchTrigger(
-                self.siliconflow_conn_id,
-                {video.request_id: video.times() for video in state.pending.values()},
-                state.deadline,
-                wake_at,
-                state=state.to_json(),
-                poke_interval=run.order.poke_interval,
-                model=models.pop() if len(models) == 1 else None,
-                # Whatever the triggerer's clock says; a video that gets ready meanwhile is not held up.
-                min_wait=min(max(wake_at - now, 0.0), _MAX_MIN_WAIT),
-            ),
+            trigger=VideoBatchTrigger(self.siliconflow_conn_id, **run.wait_arguments(wake_at, now)),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(wake_at - now, MIN_DEFERRAL_SECONDS) + DEFER_TIMEOUT_SLACK),
         )
