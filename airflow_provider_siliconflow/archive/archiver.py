@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow import __version__
+from airflow_provider_siliconflow import __version__, metrics
 from airflow_provider_siliconflow.archive.destination import is_local, understand
 from airflow_provider_siliconflow.archive.existing import IfExists, resolve_existing
 from airflow_provider_siliconflow.archive.labelling import label_video
@@ -154,13 +155,13 @@ class _Archiving:
                 await store.run(found.path, sweep, found.path)
                 existing = await self._publish(found, claim)
         else:
-            log.info("%s is there already: nothing is downloaded.", found.path)
+            log.info("%s is there already: nothing is downloaded. It has %s.", found.path, _figures(existing))
         if self.owner and not found.is_folder:
             await store.release(found, self.owner)
         return existing
 
     async def _publish(self, found: Destination, claim: Claim | None) -> dict[str, Any]:
-        source = self.source
+        source, began = self.source, time.monotonic()
         with staging(found.path) as stage, ExitStack() as copies:
             fetched = await source.fill(stage)
             facts = self.video.with_status(source.last) if source.last else self.video
@@ -181,10 +182,19 @@ class _Archiving:
                 if not is_local(found.path):
                     await asyncio.to_thread(source.kept.keep, stage, fetched)
                 raise
+            if published["sha256"] == manifest["sha256"]:
+                seconds = time.monotonic() - began
+                log.info("Archived %s: %s, in %.1f s.", found.path, _figures(published), seconds)
+                metrics.archived(published["bytes"], seconds)
             with suppress(DestinationError):
                 # The video is published; its poster is no reason to fail.
                 await StoreCalls(self.options.store_timeout).run(found.poster, write_poster, found.poster, poster)
             return published
+
+
+def _figures(manifest: Mapping[str, Any]) -> str:
+    told = f"{manifest.get('bytes'):,} bytes, SHA-256 {manifest.get('sha256')}"
+    return f"{told}, request id {manifest['request_id']}" if manifest.get("request_id") else told
 
 
 async def _poster(stage: Path) -> Poster:

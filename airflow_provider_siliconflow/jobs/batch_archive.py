@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
+from airflow_provider_siliconflow.jobs.video_facts import waited_seconds
 from airflow_provider_siliconflow.polling.decision import (
     CONNECTION_GRACE,
     DEFAULT_POKE_INTERVAL,
@@ -98,6 +100,8 @@ class Archiver:
         ready: dict[int, VideoStatus] = {}
         for (index, video), (last, result) in zip(due.items(), results, strict=True):
             self._jobs[index].saw(last)
+            if result:
+                metrics.wait_ended(result.status, waited_seconds(self._jobs[index]))
             if result and (status := self._ready(index, result)):
                 ready[index] = status
             elif result is None and isinstance(last, SiliconFlowError):

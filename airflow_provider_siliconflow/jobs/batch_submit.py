@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
@@ -145,6 +146,7 @@ class Submitter:
             asked = getattr(rejection, "retry_after", None) or 0.0
             if time.monotonic() + asked > patience:
                 return rejection
+            metrics.submit_retried()
             time.sleep(max(_PROBE, asked))
 
     def _submit(self, index: int) -> SiliconFlowError | None:

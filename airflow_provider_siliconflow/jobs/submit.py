@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
@@ -68,6 +69,7 @@ def submit(
         raise
     # Before it is written, so that the log has the request id whatever happens next.
     log.info("Video %s is submitted (%s, trace id %s).", submitted.request_id, submitted.host, submitted.trace_id)
+    metrics.submitted()
     made = intent.with_id(submitted.request_id, trace_id=submitted.trace_id)
     return made, _written(store, made)
 

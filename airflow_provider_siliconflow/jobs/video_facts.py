@@ -55,6 +55,16 @@ def describe(job: VideoJob) -> VideoRecord:
     return told if job.manifest is None else with_manifest(told, job.manifest)
 
 
+def waited_seconds(job: VideoJob) -> float | None:
+    """
+    Return how long a job's video took from its submit until a task saw that it was ready.
+
+    :param job: The job.
+    :return: Seconds; None where it is not ready or that is not known.
+    """
+    return describe(job).waited_seconds
+
+
 def manifest_details(job: VideoJob) -> dict[str, Any]:
     """
     Return what a manifest tells of a job's video beside its bytes: the same as its record, and where it was made.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.names import conf
 from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
@@ -163,6 +164,7 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         timeout, now = seconds("submit_timeout", self.submit_timeout), time.time()
         if now + wait <= since + timeout:
             self.log.warning("Rejected temporarily: %s Tries again in %.0f s.", error, wait)
+            metrics.submit_retried()
             return wait
         reason = "" if asked is None else f"; the service asks to wait {asked:.0f} s"
         billing, told = error.billing, error.with_billing(None)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
@@ -140,6 +141,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         from airflow_provider_siliconflow.triggers.events import BatchEvent
 
         woken = BatchEvent.decode(event)
+        metrics.polled(woken.polls, woken.poll_errors)
         try:
             state = BatchState.from_json(woken.state or {})
         except ValueError as error:

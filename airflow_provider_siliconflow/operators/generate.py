@@ -6,13 +6,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.target import Target
-from airflow_provider_siliconflow.jobs.video_facts import describe, with_error
+from airflow_provider_siliconflow.jobs.video_facts import describe, waited_seconds, with_error
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.jobs.video_xcom import push
 from airflow_provider_siliconflow.label.settings import read_label
@@ -201,6 +202,8 @@ class GenerateVideoOperator(SubmittingOperator):
 
     def _finish(self, context: Context, job: VideoJob, result: WaitResult) -> str:
         """Archive the video, or say why not, and what that means for the bill."""
+        job.saw(result.last)
+        metrics.wait_ended(result.status, waited_seconds(job))
         try:
             video = result.video()
             context["ti"].xcom_push(key="video", value=video.to_xcom())
@@ -210,7 +213,6 @@ class GenerateVideoOperator(SubmittingOperator):
                 self.log.info("%s was archived by an earlier try. The service says now: %s", made["path"], error)
                 return self._return(context, job, made)
             told = job.explain(error)
-            job.saw(result.last)
             push(context, with_error(describe(job), told, job.policy.price))
             raise told from (None if told is error else error)
 

@@ -138,12 +138,16 @@ class Wait:
     :param deadline: When the wait ends; None if Airflow keeps the time.
     :param rejected_since: When the first of an unbroken row of rejected polls came; None if the last was not rejected.
     :param last: What the last poll returned; None before the first.
+    :param polls: Polls so far.
+    :param errors: Those of them that failed or were rejected.
     """
 
     request_id: str
     deadline: float | None = None
     rejected_since: float | None = None
     last: PollResult | None = None
+    polls: int = 0
+    errors: int = 0
 
     def evaluate(self, poll: PollResult, *, now: float) -> WaitResult | None:
         """
@@ -157,6 +161,8 @@ class Wait:
         :return: How the wait ended, or None to keep waiting.
         """
         self.last = poll
+        self.polls += 1
+        self.errors += isinstance(poll, SiliconFlowError)
         if isinstance(poll, VideoStatus) and poll.status is VideoState.SUCCEED:
             return self._ended(WaitStatus.READY, poll)
         if isinstance(poll, VideoStatus) and poll.status is VideoState.FAILED:

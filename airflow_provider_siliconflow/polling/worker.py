@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.polling.decision import describe, failed_poll, grace_for, is_account_error
@@ -42,6 +43,7 @@ def poll_once(hook: Hook, wait: Wait) -> WaitResult | None:
     """
     poll = _poll(hook, wait.request_id)
     log.info("Video %s: %s", wait.request_id, describe(poll))
+    metrics.polled(1, int(isinstance(poll, SiliconFlowError)))
     if is_account_error(poll):
         # The next poll looks the connection up anew, for a key may have been rotated meanwhile.
         vars(hook).pop("settings", None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.names import AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import Billing, NextStep
@@ -199,6 +200,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
 
     def _finish(self, context: Context, result: WaitResult) -> str:
         self._last = result.last
+        metrics.wait_ended(result.status, self._told(context).waited_seconds)
         try:
             video = self._video(result)
         except Exception as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
@@ -18,16 +18,11 @@ from airflow_provider_siliconflow.polling.decision import (
     WaitRequest,
     WaitResult,
     WaitStatus,
-    describe,
 )
 from airflow_provider_siliconflow.triggers import base, events
-from airflow_provider_siliconflow.triggers.base import (
-    LOG_INTERVAL,
-    StoredTrigger,
-    load_poller,
-    steady_clock,
-)
+from airflow_provider_siliconflow.triggers.base import StoredTrigger, load_poller, steady_clock
 from airflow_provider_siliconflow.triggers.events import BatchEvent
+from airflow_provider_siliconflow.triggers.poll_log import PollLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -81,9 +76,8 @@ class VideoBatchTrigger(StoredTrigger):
         self.model = model if isinstance(model, str) else None
         self.min_wait = events.read_seconds(min_wait)
         self.version = version
-        self._polled: dict[str, str] = {}
         self._last_polled: dict[str, float] = {}
-        self._logged_at = float("-inf")
+        self._waits: list[Wait] = []
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
@@ -99,8 +93,9 @@ class VideoBatchTrigger(StoredTrigger):
             self.log.exception("Waiting for %s videos failed", len(self.videos))
             message = describe_error(error)
             await asyncio.sleep(base.MIN_DEFERRAL_SECONDS)
+        polls, errors = sum(wait.polls for wait in self._waits), sum(wait.errors for wait in self._waits)
         event = BatchEvent(ended, self._last_polled, self.state, self.min_wait or 0.0, message=message)
-        yield TriggerEvent(event.encode())
+        yield TriggerEvent(replace(event, polls=polls, poll_errors=errors).encode())
 
     async def on_kill(self) -> None:
         """Log that nothing can cancel a video; see :meth:`.VideoReadyTrigger.on_kill`."""
@@ -128,8 +123,9 @@ class VideoBatchTrigger(StoredTrigger):
         deadline = max(deadline, ends)
         # Once, and before anybody watches: of many who import it at the same time, some would find half a module.
         poller_of = await load_poller()
+        log = PollLog(self.log, len(self.videos))
         watchers = {
-            asyncio.create_task(self._watch(poller_of, request_id, deadline, clock)): request_id
+            asyncio.create_task(self._watch(poller_of, request_id, deadline, clock, log)): request_id
             for request_id in self.videos
         }
         try:
@@ -162,13 +158,19 @@ class VideoBatchTrigger(StoredTrigger):
         return (known[0], known[1]) if len(known) > 1 else (now, now)
 
     async def _watch(
-        self, poller_of: Callable[[str], Poller], request_id: str, deadline: float, clock: Callable[[], float]
+        self,
+        poller_of: Callable[[str], Poller],
+        request_id: str,
+        deadline: float,
+        clock: Callable[[], float],
+        log: PollLog,
     ) -> WaitResult:
         wait = Wait(request_id, deadline)
+        self._waits.append(wait)
 
-        def decide(poll: PollResult, _: object) -> WaitResult | None:
+        def decide(poll: PollResult, seconds_left: Callable[[], float]) -> WaitResult | None:
             now = clock()
-            self._log_poll(request_id, poll, now)
+            log.note(request_id, poll, now, seconds_left)
             result = wait.evaluate(poll, now=now)
             if result is None and isinstance(poll, VideoStatus):
                 self._last_polled[request_id] = now
@@ -186,14 +188,3 @@ class VideoBatchTrigger(StoredTrigger):
             model=self.model,
         )
         return await poller_of(self.siliconflow_conn_id).watch(decide, request)
-
-    def _log_poll(self, request_id: str, poll: PollResult, now: float) -> None:
-        """Log how the videos are, once a minute at most."""
-        is_status = isinstance(poll, VideoStatus)
-        self._polled[request_id] = poll.status_text if isinstance(poll, VideoStatus) else type(poll).__name__
-        is_news = len(self._polled) == len(self.videos) or not is_status
-        if is_news and now - self._logged_at >= LOG_INTERVAL:
-            self._logged_at = now
-            counts = Counter(self._polled.values()).most_common()
-            words = ", ".join(f"{count} {word}" for word, count in counts)
-            self.log.info("%s videos: %s%s", len(self.videos), words, "" if is_status else f"; {describe(poll)}")

@@ -62,7 +62,32 @@ class Event(ABC):
 
 
 @dataclass(frozen=True)
-class WaitEvent(Event):
+class PollEvent(Event):
+    """
+    What a trigger that polls tells its task.
+
+    :param polls: Polls that it made; the task counts them as a metric, which is not for an event loop.
+    :param poll_errors: Those of them that failed or were rejected.
+    """
+
+    polls: int = field(default=0, kw_only=True)
+    poll_errors: int = field(default=0, kw_only=True)
+
+    @classmethod
+    def decode(cls, event: Any) -> Self:
+        """
+        Read an event, whatever it is.
+
+        :param event: As for :meth:`Event.decode`.
+        :return: So is this.
+        """
+        given = event if isinstance(event, Mapping) else {}
+        polls, errors = (int(read_seconds(given.get(name)) or 0) for name in ("polls", "poll_errors"))
+        return replace(super().decode(event), polls=polls, poll_errors=errors)
+
+
+@dataclass(frozen=True)
+class WaitEvent(PollEvent):
     """
     What the trigger of one video tells the task.
 
@@ -120,7 +145,7 @@ class WaitEvent(Event):
 
 
 @dataclass(frozen=True)
-class BatchEvent(Event):
+class BatchEvent(PollEvent):
     """
     What the trigger of many videos tells the task.
 

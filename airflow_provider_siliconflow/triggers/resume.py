@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.resume import is_deferral_timeout
 from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
 from airflow_provider_siliconflow.polling.worker import Hook, poll_paid_video, wait_for_paid_video
@@ -105,6 +106,7 @@ def resume_wait(task: Waiting, context: Context, hook: Hook, paid: PaidVideo, ev
     :return: How the wait ended; if it continues, the task has been deferred again.
     """
     woken = WaitEvent.decode(event)
+    metrics.polled(woken.polls, woken.poll_errors)
     if woken.status is None:
         return resume_after_failed_deferral(task, context, hook, paid, woken.message, woken.deadline)
     wait = woken.wait(paid.request_id, now=time.time())

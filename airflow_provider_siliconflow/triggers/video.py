@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
@@ -16,16 +17,11 @@ from airflow_provider_siliconflow.polling.decision import (
     WaitRequest,
     WaitResult,
     WaitStatus,
-    describe,
 )
 from airflow_provider_siliconflow.triggers import base, events
-from airflow_provider_siliconflow.triggers.base import (
-    LOG_INTERVAL,
-    StoredTrigger,
-    load_poller,
-    steady_clock,
-)
+from airflow_provider_siliconflow.triggers.base import StoredTrigger, load_poller, steady_clock
 from airflow_provider_siliconflow.triggers.events import WaitEvent
+from airflow_provider_siliconflow.triggers.poll_log import PollLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -75,8 +71,6 @@ class VideoReadyTrigger(StoredTrigger):
         self.first_poll_after = events.read_seconds(first_poll_after)
         self.min_wait = events.read_seconds(min_wait)
         self.version = version
-        self._logged = ""
-        self._logged_at = float("-inf")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
@@ -85,14 +79,15 @@ class VideoReadyTrigger(StoredTrigger):
         :yield: One :class:`.WaitEvent`.
         """
         first = base.MIN_DEFERRAL_SECONDS if self.first_poll_after is None else self.first_poll_after
+        wait = Wait(self.request_id, self.deadline)
         try:
-            event = WaitEvent.of(await self._wait(first), first, self.min_wait or 0.0)
+            event = WaitEvent.of(await self._wait(wait, first), first, self.min_wait or 0.0)
         except Exception as error:
             self.log.exception("Waiting for video %s failed", self.request_id)
             message = describe_error(error)
             event = WaitEvent(None, self.request_id, self.deadline, first, self.min_wait or 0.0, message=message)
             await asyncio.sleep(base.MIN_DEFERRAL_SECONDS)
-        yield TriggerEvent(event.encode())
+        yield TriggerEvent(replace(event, polls=wait.polls, poll_errors=wait.errors).encode())
 
     async def on_kill(self) -> None:
         """
@@ -106,12 +101,12 @@ class VideoReadyTrigger(StoredTrigger):
             self.request_id,
         )
 
-    async def _wait(self, first: float) -> WaitResult:
+    async def _wait(self, wait: Wait, first: float) -> WaitResult:
         if self.deadline is None or not self.request_id:
             raise SiliconFlowError("the stored arguments name no video or no deadline")
         poller_of = await load_poller()
         clock = steady_clock(time.time())
-        wait = Wait(self.request_id, self.deadline)
+        log = PollLog(self.log, 1)
         now = clock()
         ends = now + (self.min_wait or 0.0)
         request = WaitRequest(
@@ -125,9 +120,9 @@ class VideoReadyTrigger(StoredTrigger):
 
         def decide(poll: PollResult, seconds_left: Callable[[], float]) -> WaitResult | None:
             result = wait.evaluate(poll, now=clock())
+            log.note(self.request_id, poll, clock(), seconds_left)
             if result and (result.status in (WaitStatus.READY, WaitStatus.FAILED) or clock() >= ends):
                 return result
-            self._log_poll(poll, clock(), seconds_left)
             return None
 
         try:
@@ -136,14 +131,3 @@ class VideoReadyTrigger(StoredTrigger):
         except TimeoutError:
             last = wait.last or SiliconFlowConnectionError("no poll was answered")
             return WaitResult(WaitStatus.TIMED_OUT, self.request_id, last, self.deadline)
-
-    def _log_poll(self, poll: PollResult, now: float, seconds_left: Callable[[], float]) -> None:
-        """Log what was polled: news of the video, and a failed poll in any case, once a minute at most."""
-        text, is_error = describe(poll), isinstance(poll, SiliconFlowError)
-        if now - self._logged_at < LOG_INTERVAL or (text == self._logged and not is_error):
-            return
-        self._logged, self._logged_at = text, now
-        if is_error:
-            self.log.warning("Video %s: %s The wait continues.", self.request_id, text)
-        else:
-            self.log.info("Video %s: %s Expected in about %.0f s.", self.request_id, text, seconds_left())

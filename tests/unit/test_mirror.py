@@ -17,6 +17,7 @@ ELSEWHERE = {
     "_airflow/api_server.py": "unit/test_packaging.py",
     "_airflow/names.py": "unit/test_packaging.py",
     "_airflow/releases.py": "unit/operators/test_submit_durable.py",
+    "_airflow/stats.py": "unit/test_metrics.py",
     "_airflow/variables.py": "unit/operators/test_submit_durable.py",
     "archive/claim_file.py": "unit/archive/test_claim.py",
     "archive/errors.py": "unit/archive/test_destination.py",

@@ -92,7 +92,10 @@ async def test_one_event_of_plain_fields_for_each_end(
     server.script = list(steps)
     first = trigger()
     (event,) = await events(first)
-    assert event.payload == WaitEvent(status, ID, first.deadline).encode()
+    counted = {name: event.payload.pop(name) for name in ("polls", "poll_errors")}
+    assert counted["polls"] >= len(steps)
+    assert counted["polls"] > counted["poll_errors"] or status is WaitStatus.REJECTED
+    assert event.payload.items() <= WaitEvent(status, ID, first.deadline).encode().items()
     assert "s3cr3t" not in repr(event)
 
 
