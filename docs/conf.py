@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_provider_siliconflow import __version__
+import os
+import tempfile
+
+# Set before anything imports Airflow, which would write a configuration into the home folder.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="siliconflow-docs-")
+
+from airflow_provider_siliconflow import __version__  # noqa: E402
 
 project = "airflow-provider-siliconflow"
 author = "the maintainers"
