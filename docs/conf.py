@@ -8,7 +8,7 @@ import tempfile
 # Set before anything imports Airflow, which would write a configuration into the home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="siliconflow-docs-")
 
-from airflow_provider_siliconflow import __version__  # noqa: E402
+from airflow_provider_siliconflow import __version__
 
 project = "airflow-provider-siliconflow"
 author = "the maintainers"

@@ -58,7 +58,7 @@ def test_fields_of_a_manifest_are_on_the_page() -> None:
         node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == "_manifest"
     )
     fields = {
-        key.value
+        str(key.value)
         for node in ast.walk(manifest)
         if isinstance(node, ast.Dict)
         for key in node.keys
