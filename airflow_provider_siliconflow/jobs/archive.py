@@ -32,6 +32,7 @@ def owner_of(context: Context) -> str:
     Return who holds the claims of a task instance, the same for all its tries: ``dag_id/run_id/task_id/map_index``.
 
     :param context: The task's context.
+    :return: The name.
     """
     ti = context["ti"]
     map_index = -1 if ti.map_index is None else ti.map_index

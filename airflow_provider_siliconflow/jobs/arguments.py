@@ -106,6 +106,7 @@ def is_absent(value: Any) -> bool:
     Return whether a value is what an empty template renders to: None, ``"None"``, nothing but white space.
 
     :param value: What the template rendered to.
+    :return: Whether it is.
     """
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 

@@ -68,6 +68,7 @@ class BatchItem:
         :param index: Its position in the list.
         :param state: What became of it.
         :param error: The error; its ``billing`` and ``request_id`` are taken over.
+        :return: The item.
         """
         billing, reason = error.billing, str(error)
         if billing is Billing.NOT_SUBMITTED:
@@ -76,12 +77,20 @@ class BatchItem:
         return cls(index, state, billing, error.request_id, reason=reason)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the item as plain JSON."""
+        """
+        Return the item as plain JSON.
+
+        :return: All fields, the empty ones too.
+        """
         billing = self.billing.value if self.billing else None
         return asdict(self) | {"state": self.state.value, "billing": billing}
 
     def to_state(self) -> dict[str, Any]:
-        """Return what of the item is not empty, as plain JSON: hundreds of items travel with each deferral."""
+        """
+        Return what of the item is not empty, as plain JSON: hundreds of items travel with each deferral.
+
+        :return: The fields that are not empty.
+        """
         return {name: value for name, value in self.to_json().items() if value not in (None, "")}
 
     @classmethod
@@ -90,6 +99,7 @@ class BatchItem:
         Read what :meth:`to_json` or :meth:`to_state` wrote.
 
         :param item: The JSON; fields that are not known are ignored.
+        :return: The item.
         """
         billing = item.get("billing")
         told = {"state": ItemState(item["state"]), "billing": Billing(billing) if billing else None}
@@ -115,7 +125,11 @@ class PendingVideo:
     is_recorded: bool = True
 
     def times(self) -> list[float]:
-        """Return when it was submitted, and when it was last known not to be ready (epoch seconds)."""
+        """
+        Return two times for its trigger.
+
+        :return: Epoch seconds of the submit, and of when it was last known not to be ready.
+        """
         return [self.submitted_at, self.last_polled or self.submitted_at]
 
 
@@ -145,6 +159,7 @@ class BatchState:
         Return the state of a list of which nothing is decided.
 
         :param keys: What each index stands for.
+        :return: The state.
         """
         return cls(time.time(), keys)
 
@@ -153,6 +168,7 @@ class BatchState:
         Return the indexes of which nothing is decided and whose video is not pending.
 
         :param count: Length of the list.
+        :return: The indexes, ascending.
         """
         known = {item.index for item in self.items} | set(self.pending)
         return [index for index in range(count) if index not in known]
@@ -181,7 +197,11 @@ class BatchState:
         return [video.request_id for video in self.pending.values()]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as plain JSON."""
+        """
+        Return the state as plain JSON.
+
+        :return: A mapping, with its version.
+        """
         return {
             "version": VERSION,
             **vars(self),
@@ -195,6 +215,7 @@ class BatchState:
         Read what :meth:`to_json` wrote, by this release or one near to it.
 
         :param state: The JSON; fields that are not known are ignored.
+        :return: The state.
         :raises ValueError: if it cannot be read.
         """
         try:

@@ -41,6 +41,7 @@ def failure_of(
     :param policy: What the user said about paying again.
     :param has_retry: Whether Airflow retries the task.
     :param fail_on_partial_error: Whether any request that is not archived fails the task.
+    :return: The error, with its billing where it is the same for all.
     """
     archived = sum(item.state is ItemState.ARCHIVED for item in items)
     told = f"{archived} of {len(items)} videos are archived"
@@ -70,6 +71,7 @@ def describe_pending(state: BatchState, policy: ResubmitPolicy) -> str:
 
     :param state: How far the list is.
     :param policy: What the user said about paying again.
+    :return: The sentences.
     """
     archived = sum(item.state is ItemState.ARCHIVED for item in state.items)
     told = f"{archived} videos are archived, {len(state.pending)} are pending."

@@ -135,6 +135,7 @@ class ListStore:
         Return where the record of a request is kept.
 
         :param request: The request.
+        :return: The store of that one record.
         """
         return SubmitStore(self._find, f"{KEY}.{request.key}")
 
@@ -142,6 +143,7 @@ class ListStore:
         """
         Return the list that the last try began with, empty if there is none.
 
+        :return: The requests, in order.
         :raises SubmitRecordError: if that cannot be told.
         """
         before = self._read()

@@ -158,6 +158,7 @@ class BatchRun:
         Return when a deferred wait ends at the latest, in epoch seconds.
 
         :param submit_at: Epoch seconds at which to submit again, if anything is left to submit.
+        :return: The time.
         """
         ends = [self.state.deadline] if self.state.pending else []
         return min(ends if submit_at is None else [*ends, submit_at])
@@ -168,6 +169,7 @@ class BatchRun:
 
         :param wake_at: Epoch seconds at which it fires in any case.
         :param now: Epoch seconds.
+        :return: Keyword arguments, plain JSON.
         """
         models = {video.model for video in self.state.pending.values()}
         return {
@@ -204,7 +206,11 @@ class BatchRun:
         return manifest(items, self.policy.price), error
 
     def describe(self) -> str:
-        """Return what happened to the money so far, for a task that ends before its videos are ready."""
+        """
+        Return what happened to the money so far, for a task that ends before its videos are ready.
+
+        :return: The sentences.
+        """
         told = describe_pending(self.state, self.policy)
         if any(job.is_submitting for job in self.jobs):
             unknown = unknown_sentence(self.policy)

@@ -20,7 +20,6 @@ from airflow_provider_siliconflow.exceptions import (
     SiliconFlowPermissionError,
     SpendLimitError,
     SubmitConflictError,
-    SubmitOutcomeUnknownError,
     SubmitRecordError,
     SubmitRejectedError,
 )
@@ -130,7 +129,11 @@ class Submitter:
         return None
 
     def take_unpolled(self) -> set[str]:
-        """Return the request ids that became pending since this was called last: nobody has polled them."""
+        """
+        Forget which videos nobody has polled yet.
+
+        :return: The request ids that became pending since this was called last.
+        """
         unpolled, self._unpolled = self._unpolled, set()
         return unpolled
 
@@ -140,8 +143,7 @@ class Submitter:
     def _submit_patiently(self, index: int, patience: float) -> SiliconFlowError | None:
         """Submit a request; return the rejection where the service accepts nothing for longer than is worth a slot."""
         while True:
-            rejection = self._submit(index)
-            if rejection is None:
+            if (rejection := self._submit(index)) is None:
                 return None
             asked = getattr(rejection, "retry_after", None) or 0.0
             if time.monotonic() + asked > patience:
@@ -174,8 +176,6 @@ class Submitter:
             raise
         except SubmitConflictError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.RUNNING, error))
-        except SubmitOutcomeUnknownError as error:
-            self._state.complete(BatchItem.of_error(index, ItemState.UNKNOWN, error))
         except ImageUnavailableError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.NOT_SUBMITTED, error))
         except SiliconFlowError as error:

@@ -34,6 +34,7 @@ def shown(text: object) -> str:
     Return a user's text as a message may show it: quoted, masked and cut.
 
     :param text: A path or a URI.
+    :return: The text.
     """
     return excerpt(repr(str(text)), length=_SHOWN)
 

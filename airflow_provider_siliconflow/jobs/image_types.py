@@ -43,6 +43,7 @@ def to_data_uri(content: bytes, subtype: str) -> str:
 
     :param content: The image's bytes.
     :param subtype: Its type, as :func:`image_type` returns it.
+    :return: A data URI.
     """
     return f"data:image/{subtype};base64,{base64.b64encode(content).decode()}"
 
@@ -77,6 +78,7 @@ def is_base64(text: str) -> bool:
     Return whether a text is base64 of an image, or of anything long, rather than a path.
 
     :param text: A text without white space. That of a jpeg begins with a slash.
+    :return: Whether it is.
     """
     if len(text) < len(_BASE64_STARTS[0]) or not _BASE64.fullmatch(text):
         return False

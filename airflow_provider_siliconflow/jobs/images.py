@@ -29,6 +29,7 @@ def image_field(image: str | os.PathLike[str] | ObjectStoragePath, folders: Sequ
         object store (``s3://conn_id@bucket/key``), a ``Path`` or an ``ObjectStoragePath``: read and returned as a
         data URI.
     :param folders: Absolute paths of the folders that a local file must be in; None for any.
+    :return: A URL or a data URI.
     :raises InvalidVideoRequestError: if it is none of these, cannot be read, or is no png, jpeg, webp or gif.
     :raises ImageUnavailableError: if the store that holds it cannot be reached for now.
     """

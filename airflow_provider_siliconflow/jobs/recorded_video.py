@@ -47,7 +47,11 @@ class RecordedVideo:
 
     @cached_property
     def intent(self) -> SubmitRecord:
-        """Return the record to write before a submit."""
+        """
+        Return the record to write before a submit.
+
+        :return: The record, without a request id.
+        """
         return intent_of(
             self.fields,
             conn_id=self.hook.siliconflow_conn_id,
@@ -118,7 +122,11 @@ class RecordedVideo:
         self.ensure_recorded()
 
     def recorded_id(self) -> str | None:
-        """Return the request id on record, of which no one edits a copy; None if there is none or it cannot be read."""
+        """
+        Return the request id on record, of which no one edits a copy; None if there is none or it cannot be read.
+
+        :return: The request id.
+        """
         try:
             kept = self.store.read()
         except SubmitRecordError:

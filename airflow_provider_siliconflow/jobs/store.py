@@ -31,13 +31,27 @@ class Store(Protocol):
     is_swept: bool
 
     def get(self, name: str) -> Any:
-        """Return a value, or None if it is certain that there is none."""
+        """
+        Return a value, or None if it is certain that there is none.
+
+        :param name: Its name.
+        :return: The value.
+        """
 
     def set(self, name: str, value: Any) -> None:
-        """Write a value."""
+        """
+        Write a value.
+
+        :param name: Its name.
+        :param value: Plain JSON.
+        """
 
     def delete(self, name: str) -> None:
-        """Delete a value; one that is not there is no error."""
+        """
+        Delete a value; one that is not there is no error.
+
+        :param name: Its name.
+        """
 
 
 class TaskStateStore:

@@ -50,6 +50,7 @@ def describe(job: VideoJob) -> VideoRecord:
     Return the record of a job's video: what was asked for, what the service told of it, and what is archived.
 
     :param job: The job.
+    :return: The record.
     """
     told = with_status(of_request(job.fields, job.record, job.policy.price), job.status, job.seen_at)
     return told if job.manifest is None else with_manifest(told, job.manifest)
@@ -70,6 +71,7 @@ def manifest_details(job: VideoJob) -> dict[str, Any]:
     Return what a manifest tells of a job's video beside its bytes: the same as its record, and where it was made.
 
     :param job: The job, whose video is ready.
+    :return: Plain JSON by field.
     """
     return details_of(describe(job), {**job.origin, "host": job.record.host if job.record else None})
 
@@ -80,6 +82,7 @@ def details_of(told: VideoRecord, origin: Mapping[str, Any]) -> dict[str, Any]:
 
     :param told: What is known of it.
     :param origin: As :func:`origin_of` returned it, with the ``host``.
+    :return: Plain JSON by field.
     """
     archived = replace(told, state=RecordState.ARCHIVED, billing=Billing.ARCHIVED, reason=None)
     facts = archived.to_json()
@@ -94,6 +97,7 @@ def of_request(fields: Mapping[str, Any], record: SubmitRecord | None, price: st
     :param fields: The request, as :func:`.request.read_fields` returns it.
     :param record: The record of its submit, if there is one.
     :param price: What one video costs, in words.
+    :return: The record.
     """
     asked = {name: fields.get(name) for name in ("model", "prompt", "negative_prompt", "image_size")}
     told = VideoRecord(
@@ -123,6 +127,7 @@ def with_status(told: VideoRecord, seen: object, seen_at: str | None) -> VideoRe
     :param told: What is known.
     :param seen: What the poll returned; anything but a status tells nothing.
     :param seen_at: ISO 8601 time of the poll.
+    :return: The record.
     """
     if not isinstance(seen, VideoStatus):
         return told
@@ -145,6 +150,7 @@ def with_manifest(told: VideoRecord, manifest: Mapping[str, Any]) -> VideoRecord
 
     :param told: What is known.
     :param manifest: What its manifest tells, which was written by the task that archived it.
+    :return: The record.
     """
     if told.request_id and manifest.get("request_id") != told.request_id:
         reason = f"Another video is at {manifest.get('path')}, and if_exists says to skip: this one is not archived."
@@ -163,6 +169,7 @@ def with_error(told: VideoRecord, error: BaseException, price: str | None = None
     :param told: What is known.
     :param error: Why.
     :param price: What one video costs, in words; None to keep the cost.
+    :return: The record.
     """
     billing = getattr(error, "billing", None)
     if billing is None and told.request_id:
@@ -183,6 +190,7 @@ def state_of(error: BaseException, billing: Billing | None) -> RecordState:
 
     :param error: Why.
     :param billing: What is known of the bill.
+    :return: The state.
     """
     if isinstance(error, VideoFailedError):
         return RecordState.FAILED
@@ -203,6 +211,7 @@ def with_cost(told: VideoRecord, price: str) -> VideoRecord:
 
     :param told: What is known.
     :param price: What one video costs, in words.
+    :return: The record.
     """
     amount, currency = read_price(price)
     is_billed = Billing(told.billing or Billing.NOT_SUBMITTED).may_be_billed

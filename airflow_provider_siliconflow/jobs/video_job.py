@@ -166,7 +166,11 @@ class VideoJob(RecordedVideo):
         return self.manifest
 
     def find_archived(self) -> dict[str, Any] | None:
-        """Return the manifest of the video if an earlier try has archived it, whatever the service says by now."""
+        """
+        Return the manifest of the video if an earlier try has archived it, whatever the service says by now.
+
+        :return: The manifest; None if the video is not archived.
+        """
         from airflow_provider_siliconflow.archive.publish import find_archived
 
         assert self.target

@@ -115,7 +115,11 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         return ""
 
     def policy(self) -> ResubmitPolicy:
-        """Return what the user said about paying again."""
+        """
+        Return what the user said about paying again.
+
+        :return: The policy.
+        """
         try:
             price = self.hook.settings.price
         except Exception:

@@ -73,6 +73,7 @@ class SubmitVideoOperator(SubmittingOperator):
 
         :param context: The task's context.
         :param error_text: What Airflow tells of it.
+        :return: Nothing.
         :raises SiliconFlowError: always.
         """
         raise waiting_to_submit_failed(error_text)

@@ -171,6 +171,7 @@ class SubmittingOperator(PaidVideoOperator):
         Push the record of the video before an error ends the task.
 
         :param context: The task's context.
+        :raises Exception: what was raised within.
         """
         try:
             yield
@@ -222,6 +223,7 @@ def waiting_to_submit_failed(error_text: str) -> SiliconFlowError:
     Return the error for a task whose deferral between two submits failed.
 
     :param error_text: What Airflow tells of it.
+    :return: The error.
     """
     return SiliconFlowError(
         f"Waiting to submit again failed: {error_text} (is a triggerer running?).",

@@ -59,11 +59,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
     :param deferrable: Wait in the triggerer. Defaults to ``[operators] default_deferrable``.
     :param poke_interval: Seconds (or ``timedelta``) between two polls. By default, a deferred wait polls when it is
         worth it, by what past videos took; poke and reschedule mode poll every 15 s.
-    :param timeout: Seconds (or ``timedelta``) to wait; the default is 30 minutes (videos take 3 to 9, says the field).
-    :raises VideoFailedPermanentlyError: a :class:`~airflow_provider_siliconflow.exceptions.VideoFailedError`, if the
-        service could not make the video.
-    :raises VideoUnavailableError: if every poll was rejected for a grace period; a retry polls again.
-    :raises AirflowSensorTimeout: if it was not ready in time.
+    :param timeout: Seconds (or ``timedelta``) to wait; videos take 3 to 9 minutes, says the field.
     """
 
     template_fields: Sequence[str] = ("request_id", "siliconflow_conn_id")
@@ -99,6 +95,10 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
 
         :param context: The task's context.
         :return: A fresh URL of the video.
+        :raises VideoTimeoutError: if the video is not ready in time; a retry polls again.
+        :raises VideoFailedPermanentlyError: if the service could not make it.
+        :raises VideoUnavailableError: if every poll was rejected for a grace period; a retry polls again.
+        :raises AirflowSkipException: instead of these, with ``soft_fail`` or ``never_fail``.
         """
         self._read_request_id()
         # A cluster policy may have set a timedelta.
@@ -144,6 +144,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         :param next_kwargs: Arguments of the method.
         :param context: The task's context.
         :return: A fresh URL of the video.
+        :raises AirflowSkipException: with ``soft_fail`` or ``never_fail``, where the wait failed.
         """
         self._read_request_id()
         try:

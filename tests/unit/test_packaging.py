@@ -42,6 +42,9 @@ MAY_KNOW = {
     "sensors": {"_airflow", "triggers", *_JOBS},
     "triggers": {"_airflow", *_JOBS},
 }
+SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
+#: Lines of a module at most, and of a function without its docstring.
+MODULE_LINES, FUNCTION_LINES = 250, 40
 HTTP_LIBRARIES = ("aiohttp", "httpx", "requests", "urllib3")
 
 
@@ -53,6 +56,14 @@ def _imports(source: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{source}: relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _code_lines(source: str) -> Iterator[tuple[str, int]]:
+    """Yield each function of a source with its lines, the docstring not counted."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
+            yield node.name, (node.end_lineno or 0) - first.lineno + 1
 
 
 def _modules_after(code: str) -> set[str]:
@@ -102,6 +113,13 @@ def test_packages_import_only_what_they_may() -> None:
         known[package] |= names - {package, "exceptions", "__version__"}
     assert not set(known) - set(MAY_KNOW), "a new package: say what it may import"
     assert {package: names - MAY_KNOW[package] for package, names in known.items() if names - MAY_KNOW[package]} == {}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT / PACKAGE)))
+def test_a_module_and_its_functions_are_short(source: Path) -> None:
+    text = source.read_text()
+    assert len(text.splitlines()) <= MODULE_LINES
+    assert {name: lines for name, lines in _code_lines(text) if lines > FUNCTION_LINES} == {}
 
 
 def test_sandbox_and_client_know_nothing_of_airflow() -> None:
