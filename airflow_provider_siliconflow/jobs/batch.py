@@ -192,7 +192,7 @@ class BatchState:
         self.pending.pop(item.index, None)
         self.items.append(item)
 
-    def request_ids(self) -> list[str]:
+    def request_ids(self) -> list[str]:  # noqa: DOC201  (the one line says all)
         """Return the request ids of the pending videos."""
         return [video.request_id for video in self.pending.values()]
 

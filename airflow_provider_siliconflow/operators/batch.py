@@ -86,7 +86,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         "video_label": read_label,
     }
 
-    def __init__(
+    def __init__(  # noqa: DOC102, DOC103  (those of the base class are documented as well)
         self,
         *,
         requests: list[str] | list[dict[str, Any]],

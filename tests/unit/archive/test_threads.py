@@ -140,7 +140,7 @@ except Exception as error:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.stdout.splitlines()[-2:] == [
         "AirflowTaskTimeout",
-        "Cannot archive: s3://bucket/clip.mp4: the store did not answer within 0 s.",
+        "Cannot archive: s3://bucket/clip.mp4: the store did not answer within 0 s (the connection's store_timeout).",
     ]
 
 
