@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_siliconflow.archive.errors import destination_error, is_forbidden, shorten, unregistered
+from airflow_provider_siliconflow.archive.store_path import store_path
 from airflow_provider_siliconflow.client.video_record import manifest_name, poster_name
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 
@@ -84,7 +85,7 @@ def understand(destination: Any, request_id: str | None) -> Destination:
     text = _text_of(destination)
     try:
         if _SCHEME.match(text) and not text.lower().startswith(("file://", "local://")):
-            path = _store_path(_checked_uri(text))
+            path = store_path(_checked_uri(text))
         else:
             path = ObjectStoragePath(_absolute(text))
         ends_as_folder = text.endswith(("/", "/.", "/..")) or text in (".", "..")
@@ -113,16 +114,6 @@ def as_folder(destination: Any) -> Any:
         return destination
     text = str(destination).strip()
     return text if text in ("", "None") else f"{text.rstrip('/')}/"
-
-
-def _store_path(uri: str) -> ObjectStoragePath:
-    from airflow.sdk import ObjectStoragePath
-
-    if not uri.lower().startswith("oss://"):
-        return ObjectStoragePath(uri)
-    from airflow_provider_siliconflow.fs.oss_path import OssPath
-
-    return OssPath(uri)
 
 
 def _is_folder(path: ObjectStoragePath) -> bool:

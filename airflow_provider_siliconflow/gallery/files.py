@@ -9,17 +9,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-from airflow.sdk import ObjectStoragePath
 from anyio import CapacityLimiter
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES
 from airflow_provider_siliconflow.archive.errors import unregistered
+from airflow_provider_siliconflow.archive.store_path import store_path
 from airflow_provider_siliconflow.client.file_types import media_type
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.video_record import VideoRecord, manifest_name, poster_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+    from airflow.sdk import ObjectStoragePath
 
 #: Where videos may be. Not http: a record that somebody edited must not make the API server fetch from anywhere.
 _PROTOCOLS = OBJECT_STORES | {"", "file", "local", "hdfs", "sftp", "ssh"}
@@ -169,13 +171,11 @@ def _path(record: VideoRecord) -> ObjectStoragePath:
     if not text or scheme not in _PROTOCOLS or re.search(r"(^|/)\.\.?(/|$)|[\0-\x1f]", text):
         raise FileUnavailableError(404, "The record names no path that a video can have.")
     try:
-        path = ObjectStoragePath(text)
-        _ = path.fs
+        return store_path(text)
     except (ImportError, ValueError) as error:
         if scheme and "filesystem" in str(error).lower():
             raise FileUnavailableError(503, f"{unregistered(scheme, 'where the API server runs')}.") from None
         raise
-    return path
 
 
 def _vouched(path: ObjectStoragePath, record: VideoRecord, dag_id: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, is_local
 from airflow_provider_siliconflow.archive.small_files import replace_bytes
+from airflow_provider_siliconflow.archive.store_path import store_path
 from airflow_provider_siliconflow.jobs.kept import UnreadableError, decode, encode
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ class FolderStore:
         stores.remove(self._path(name))
 
     def _path(self, name: str) -> ObjectStoragePath:
-        from airflow.sdk import ObjectStoragePath
-
-        return ObjectStoragePath(self._folder) / f"{self._task.hashed(name)}.json"
+        return store_path(self._folder) / f"{self._task.hashed(name)}.json"
 
     def _check_folder(self, path: ObjectStoragePath) -> None:
         parent = path.parent

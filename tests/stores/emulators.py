@@ -39,8 +39,9 @@ def google() -> int:
     """Start gcp-storage-emulator; return its port."""
     logging.getLogger("gcp_storage_emulator").setLevel(logging.ERROR)
     server: Any = import_module("gcp_storage_emulator.server").create_server("127.0.0.1", 0, in_memory=True)
+    # Else Python waits for its thread before anything at exit could stop it: for ever.
+    server._api.daemon = True  # noqa: SLF001
     server.start()
-    atexit.register(server.stop)
     return int(server._api._httpd.server_port)  # noqa: SLF001
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -124,12 +126,19 @@ class Front:
                 upstream.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
                 for name, value in headers.items():
                     upstream.putheader(name, value)
-                upstream.endheaders(request.body)
+                upstream.endheaders()
+                # Beside the answer, for an emulator that refuses reads no body and waits.
+                threading.Thread(target=_send, args=(upstream.sock, request.body), daemon=True).start()
                 response = upstream.getresponse()
                 answer = Answer(response.status, response.read(), dict(response.getheaders()))
                 return self._change(request, answer)
             finally:
                 upstream.close()
+
+
+def _send(upstream: socket.socket, body: bytes) -> None:
+    with suppress(OSError):
+        upstream.sendall(body)
 
 
 def _body(handler: BaseHTTPRequestHandler, headers: dict[str, str]) -> bytes:

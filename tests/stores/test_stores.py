@@ -6,6 +6,7 @@ Slow to start (the clients and emulators take half a minute to load), so each ki
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ _made: dict[type[Kind], Kind] = {}
 @pytest.fixture(scope="module", autouse=True)
 def clients() -> Iterator[None]:
     resolve_localhost()
+    for client in ("azure", "gcsfs"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
     # gcsfs asks for the kind of a bucket by gRPC, which the emulator does not speak.
     os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
     yield

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "archive/probe.py": "stores/test_stores.py",
     "archive/source.py": "unit/archive/test_kept.py",
     "archive/store_calls.py": "unit/archive/test_archiver.py",
+    "archive/store_path.py": "unit/_airflow/test_file_systems.py",
     "archive/uploads.py": "stores/test_stores.py",
     "fs/oss_file_system.py": "stores/test_stores.py",
     "fs/oss_path.py": "unit/fs/test_oss.py",

@@ -159,6 +159,7 @@ def test_what_is_no_destination_is_refused_with_what_to_write(destination: Any, 
 )
 def test_the_package_to_install_is_named(destination: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow.sdk.io.fs._register_filesystems", dict)
+    monkeypatch.setattr("airflow.sdk.io.store._STORE_CACHE", {})
     with pytest.raises(DestinationRefusedError, match=f"install {package}"):
         prepare_destination(destination, owner=None, if_exists="fail")
 
