@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.sdk.io.store import attach
+from airflow.sdk.io.store import ObjectStore, attach
 
 
 def connect(protocol: str, conn_id: str | None) -> None:
@@ -19,4 +19,4 @@ def connect(protocol: str, conn_id: str | None) -> None:
     """
     store = attach(protocol, conn_id)
     if "fs" not in vars(store):
-        vars(store)["fs"] = type(store).fs.func(store)
+        vars(store)["fs"] = vars(ObjectStore)["fs"].func(store)

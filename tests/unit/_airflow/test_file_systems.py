@@ -10,25 +10,26 @@ import pytest
 
 from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.archive.threads import bounded
-from airflow_provider_siliconflow.fs import oss
 
 pytest.importorskip("ossfs")
 
 
 def test_a_store_that_does_not_answer_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = {"access_key_id": "id", "access_key_secret": "secret", "region": "cn-hangzhou"}
-    for name in ("silent", "other"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "oss", "extra": extra}))
-    entered, answered, original = threading.Event(), threading.Event(), oss._options
+    from airflow_provider_siliconflow.fs import oss_file_system
 
-    def options(conn_id: str, connection: Any) -> dict[str, Any]:
-        if conn_id == "silent":
+    for name in ("silent", "other"):
+        extra = {"access_key_id": name, "access_key_secret": "secret", "region": "cn-hangzhou"}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "oss", "extra": extra}))
+    entered, answered, original = threading.Event(), threading.Event(), oss_file_system.OssFileSystem
+
+    def make(**options: Any) -> Any:
+        if options["key"] == "silent":
             entered.set()
             answered.wait(60)
-        return original(conn_id, connection)
+        return original(**options)
 
-    monkeypatch.setattr(oss, "_options", options)
-    monkeypatch.setattr("airflow_provider_siliconflow.fs.oss_file_system.OssFileSystem.isdir", lambda *_: False)
+    monkeypatch.setattr(original, "isdir", lambda *_: False)
+    monkeypatch.setattr(oss_file_system, "OssFileSystem", make)
     silent = threading.Thread(target=understand, args=("oss://silent@bucket/clip.mp4", "abc"))
     silent.start()
     try:
