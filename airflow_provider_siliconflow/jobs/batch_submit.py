@@ -24,6 +24,7 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitRejectedError,
 )
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
+from airflow_provider_siliconflow.jobs.reattach import describe_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -212,12 +213,8 @@ class Submitter:
             job.adopt(record.request_id)
             self._track(index, job)
             return
-        told = f" {record.model} to {record.host} at {record.intent_at}" if record else " this request"
-        prompt = f" ({record.prompt[:60]!r})" if record and record.prompt else ""
-        reason = (
-            f"An earlier try was about to submit{told}{prompt} and ended before it could write down the answer. The"
-            " list asks for it no more."
-        )
+        prompt = f" (its prompt: {record.prompt[:60]!r})" if record and record.prompt else ""
+        reason = f"{describe_lost(record)} The list asks for it no more{prompt}."
         self._state.complete(BatchItem(index, ItemState.UNKNOWN, Billing.UNKNOWN, reason=reason))
 
     def _track(self, index: int, job: VideoJob) -> None:

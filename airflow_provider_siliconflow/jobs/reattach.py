@@ -129,13 +129,23 @@ def reattach(record: SubmitRecord | None, intent: SubmitRecord, policy: Resubmit
 
 def _unknown(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitOutcomeUnknownError:
     return SubmitOutcomeUnknownError(
-        f"An earlier try was about to submit {record.model} to {record.host} at {record.intent_at} and ended before it"
-        " could write down the answer.",
+        describe_lost(record),
         host=record.host,
         model=record.model,
         next_step=policy.after_unknown,
         price=policy.price,
     )
+
+
+def describe_lost(record: SubmitRecord | None) -> str:
+    """
+    Say that an earlier try ended in the middle of a submit.
+
+    :param record: Its intent; None if it is not known which it was.
+    :return: A sentence.
+    """
+    told = f"{record.model} to {record.host} at {record.intent_at}" if record else "this request"
+    return f"An earlier try was about to submit {told} and ended before it could write down the answer."
 
 
 def _conflict(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitConflictError:

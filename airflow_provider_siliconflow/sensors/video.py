@@ -189,15 +189,12 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         return PaidVideo(
             self.request_id,
             timeout=seconds("timeout", self.timeout),
-            poke_interval=None if is_learned else self._interval(),
+            poke_interval=None if is_learned else seconds("poke_interval", self.poke_interval),
         )
 
     def _read_request_id(self) -> None:
         # What an empty template renders to names no video, and native rendering makes a number of digits.
         self.request_id = text("request_id", self.request_id) or ""
-
-    def _interval(self) -> float:
-        return seconds("poke_interval", self.poke_interval)
 
     def _finish(self, context: Context, result: WaitResult) -> str:
         self._last = result.last
