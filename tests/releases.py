@@ -12,15 +12,20 @@ from airflow_provider_siliconflow.jobs.kept import decode
 #: Whether tasks have a state store (Airflow 3.3 and later); before, the record of a submit is in Airflow Variables.
 HAS_STORE = hasattr(comms, "GetTaskStateStore")
 
+#: Where tests keep the record: in each place that this release offers.
+RECORD_PLACES = ("state store", "Variables") if HAS_STORE else ("Variables",)
+
 _comms: Any = comms
-#: The messages by which a task reads and writes the record of its submit.
-ReadRecord: Any = _comms.GetTaskStateStore if HAS_STORE else comms.GetVariable
-WriteRecord: Any = _comms.SetTaskStateStore if HAS_STORE else comms.PutVariable
+#: The messages by which a task reads and writes the record of its submit, in either place.
+ReadRecord: Any = (comms.GetVariable, *([_comms.GetTaskStateStore] if HAS_STORE else []))
+WriteRecord: Any = (comms.PutVariable, *([_comms.SetTaskStateStore] if HAS_STORE else []))
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk._shared.secrets_masker import redact, should_hide_value_for_key
     from airflow.sdk.exceptions import AirflowTaskTimeout
     from airflow.sdk.serde import deserialize, serialize
+    from airflow.serialization.serialized_objects import DagSerialization
 
     #: Whether the worker encodes what it gives a trigger (Airflow 3.2 and later); before, the API server does.
     ENCODED_BY_WORKER: bool
@@ -45,12 +50,23 @@ else:
     except ImportError:  # Airflow 3.0 and 3.1
         from airflow.models.dagbag import DagBag
 
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization
+    except ImportError:  # Airflow 3.0 and 3.1
+        from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+
+    try:
+        from airflow.sdk._shared.secrets_masker import redact, should_hide_value_for_key
+    except ImportError:  # Airflow 3.0
+        from airflow.sdk.execution_time.secrets_masker import redact, should_hide_value_for_key
+
 
 def written(message: Any) -> Any:
-    """Return the record that a message writes; None for any other message."""
+    """Return the record that a message writes; None for any other message, as that of the Variables' control."""
     if not isinstance(message, WriteRecord):
         return None
-    return message.value if HAS_STORE else decode(message.value)
+    value = decode(str(message.value)) if isinstance(message, comms.PutVariable) else message.value
+    return value if isinstance(value, dict) else None
 
 
 def as_triggerer_gets(kwargs: Any) -> Any:
@@ -61,11 +77,15 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 
 __all__ = [
     "HAS_STORE",
+    "RECORD_PLACES",
     "AirflowTaskTimeout",
     "DagBag",
+    "DagSerialization",
     "ReadRecord",
     "WriteRecord",
     "as_triggerer_gets",
+    "redact",
     "serialize",
+    "should_hide_value_for_key",
     "written",
 ]

@@ -9,7 +9,7 @@ import airflow.sdk
 from airflow_provider_siliconflow._airflow.names import conf
 
 #: Versions of the Task SDK: 1.0 belongs to Airflow 3.0, 1.4 to 3.4.
-_REDACTS_RENDERED_FIELDS = _REACT_APPS = (1, 1)
+_REDACTS_RENDERED_FIELDS = (1, 1)
 _FORM_IN_METADATA = (1, 2)
 _CLEAR_DELETES_STATE = (1, 4)
 #: The one that belongs to Airflow 3.1, whose UI takes React apps of plugins.

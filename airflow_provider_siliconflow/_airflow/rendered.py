@@ -1,7 +1,8 @@
-"""A secret among the rendered fields of a task, which Airflow stores and shows."""
+"""What Airflow does with the template fields of a task: it renders them, stores them and shows them."""
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from airflow_provider_siliconflow._airflow.names import mask_secret
@@ -40,3 +41,16 @@ def hide(text: str) -> Any:
     """
     mask_secret(text)
     return text if redacts_rendered_fields() else HiddenText(text)
+
+
+def plain_path(value: Any) -> Any:
+    """
+    Return a path of a file system as text, for a template field.
+
+    Before Airflow 3.2, rendering calls ``resolve`` of whatever has it, which a path takes for "must exist".
+
+    :param value: What the user gave.
+    :return: Text for a path; all else as it is, an ``ObjectStoragePath`` included.
+    """
+    # Before universal-pathlib 0.3, paths of object storages are paths as well; those have a protocol.
+    return str(value) if isinstance(value, PurePath) and not hasattr(value, "protocol") else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from airflow_provider_siliconflow._airflow.variables import VariableError, delete_variable, get_variable, put_variable
@@ -81,8 +80,12 @@ class VariableStore:
         if get_variable(self._control) is not None:
             return
         about = f"By this airflow-provider-siliconflow tells absent from unreadable: DAG {self._task.dag_id}."
-        with suppress(VariableError):
-            # Tasks that start at once write it all at once; any of them will do.
+        failure = None
+        try:
             put_variable(self._control, encode("control", self._task), about)
+        except VariableError as error:
+            # Tasks that start at once write it all at once; any of them will do.
+            failure = error
         if not any(get_variable(self._control) is not None for _ in range(_READS)):
-            raise UnreadableError(f"Variable {self._control} cannot be read right after it was written")
+            why = f"cannot be written: {failure}" if failure else "cannot be read right after it was written"
+            raise UnreadableError(f"Variable {self._control} {why}") from failure

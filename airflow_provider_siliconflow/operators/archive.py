@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_siliconflow._airflow.rendered import HiddenText, hide
+from airflow_provider_siliconflow._airflow.rendered import HiddenText, hide, plain_path
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.jobs.archive import archive, owner_of
@@ -84,7 +84,7 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.destination = destination
+        self.destination = plain_path(destination)
         # XComArgs are texts by the time the task runs.
         self.request_id: str | None = request_id  # type: ignore[assignment]
         self.url = url  # type: ignore[assignment]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args
 
 from airflow_provider_siliconflow import metrics
+from airflow_provider_siliconflow._airflow.rendered import plain_path
 from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
@@ -103,7 +104,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.requests = requests
-        self.destination = destination
+        self.destination = plain_path(destination)
         self.model = model
         self.image_size = image_size
         self.if_exists = if_exists

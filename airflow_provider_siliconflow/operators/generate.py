@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow_provider_siliconflow import metrics
+from airflow_provider_siliconflow._airflow.rendered import plain_path
 from airflow_provider_siliconflow.archive.existing import IfExists
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
@@ -78,7 +79,7 @@ class GenerateVideoOperator(SubmittingOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.destination = destination
+        self.destination = plain_path(destination)
         self.if_exists = if_exists
         self.poke_interval = poke_interval
         self.timeout = timeout

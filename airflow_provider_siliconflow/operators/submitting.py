@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_siliconflow._airflow.names import AirflowSkipException
+from airflow_provider_siliconflow._airflow.rendered import plain_path
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SpendLimitError
@@ -67,7 +68,7 @@ class SubmittingOperator(PaidVideoOperator):
         self.model = model
         self.image_size = image_size
         self.negative_prompt = negative_prompt
-        self.image = image
+        self.image = plain_path(image)
         self.seed = seed
         self._job: VideoJob | None = None
 

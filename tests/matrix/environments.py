@@ -75,7 +75,7 @@ class Environment:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         python = find_python(self.python)
-        ours = f"airflow-provider-siliconflow[sandbox] @ {wheel.as_uri()}"
+        ours = f"airflow-provider-siliconflow[sandbox,label] @ {wheel.as_uri()}"
         if self.resolution == "lowest-direct":
             self._compile(self.constraints, ours, *self._airflow())
         else:

@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_siliconflow.jobs.kept import decode
+from airflow_provider_siliconflow.jobs.kept import TaskName, decode, encode
 from airflow_provider_siliconflow.jobs.record import KEY
 from tests.releases import HAS_STORE, as_triggerer_gets, serialize
 
@@ -52,12 +52,12 @@ class DiesBefore:
     """
     Kill a worker as it is about to send a message; nothing that it sends later arrives either.
 
-    :param kind: Of the message.
+    :param kind: Of the message; or several.
     :param about: Text in the message.
     :param count: Which of these messages.
     """
 
-    kind: type
+    kind: type | tuple[type, ...]
     about: str = ""
     count: int = 1
     is_dead: bool = False
@@ -98,6 +98,9 @@ class TaskRun:
     try_number: int = 1
     store: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    #: Variables that the task has deleted once Airflow knew of its success.
+    swept: dict[str, str] = field(default_factory=dict)
+    has_succeeded: bool = False
     xcoms: dict[str, Any] = field(default_factory=dict)
     rendered: dict[str, Any] = field(default_factory=dict)
     deferral: comms.DeferTask | None = None
@@ -114,9 +117,24 @@ class TaskRun:
 
     @property
     def record(self) -> Any:
+        """What is on record of the submit; after a success, what was before it was deleted."""
         if self.has_store:
             return self.store.get(KEY)
-        return next((value for value in map(decode, self.variables.values()) if "fingerprint" in value), None)
+        text = self.variables.get(self._key) or (self.swept.get(self._key) if self.has_succeeded else None)
+        return decode(text) if text else None
+
+    def put_on_record(self, value: Any) -> None:
+        """Put anything where the record is."""
+        self.store[KEY] = value
+        self.variables[self._key] = encode(value, self._name)
+
+    @property
+    def _name(self) -> TaskName:
+        return TaskName(self.task.dag_id, "run", self.task.task_id, self.map_index)
+
+    @property
+    def _key(self) -> str:
+        return self._name.hashed(KEY)
 
     @property
     def trigger_kwargs(self) -> dict[str, Any]:
@@ -152,9 +170,10 @@ class TaskRun:
         self.deferral = None
         return self._run(method, kwargs)
 
-    def retry(self) -> Report:
-        """Run the next try, which nobody but the scheduler asked for; it lives, however the one before ended."""
-        self.before = lambda message: None
+    def retry(self, before: Callable[[Any], None] = lambda message: None) -> Report:
+        """Run the next try, which nobody but the scheduler asked for; it lives, unless it is told otherwise."""
+        assert not self.has_succeeded, "no scheduler retries what has succeeded"
+        self.before = before
         self.next_try()
         return self.finish()
 
@@ -167,6 +186,7 @@ class TaskRun:
     def next_try(self) -> None:
         self.try_number += 1
         self.deferral = self.first_reschedule = None
+        self.has_succeeded = False
 
     def _run(self, next_method: str | None, kwargs: dict[str, Any] | None) -> Report:
         ti = self._instance(next_method, kwargs)
@@ -271,11 +291,15 @@ class TaskRun:
             case comms.PutVariable():
                 self.variables[msg.key] = str(msg.value)
             case comms.DeleteVariable():
-                self.variables.pop(msg.key, None)
+                text = self.variables.pop(msg.key, None)
+                if self.has_succeeded and text is not None:
+                    self.swept[msg.key] = text
         return None
 
     def _answer_rest(self, msg: Any) -> Any:
         match msg:
+            case comms.SucceedTask():
+                self.has_succeeded = True
             case comms.SetXCom():
                 self.xcoms[msg.key] = json.loads(json.dumps(msg.value))
             case comms.GetXCom():

@@ -12,6 +12,7 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow_provider_siliconflow._airflow.variables import VariableError, delete_variable, get_variable
 from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode, time_of
 from airflow_provider_siliconflow.jobs.variable_store import VariableStore
+from tests.releases import should_hide_value_for_key
 from tests.unit.jobs.supervisor import Supervisor, error_of, server_error
 
 TASK = TaskName("a_dag", "manual__2026-11-27T10:00:00+00:00", "group.video", 3)
@@ -71,8 +72,6 @@ def test_keys_are_safe_in_a_path_and_the_description_has_the_names(supervisor: S
 
 
 def test_no_word_of_a_key_makes_airflow_mask_the_value() -> None:
-    from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
-
     assert not should_hide_value_for_key(kept_key())
 
 
@@ -139,6 +138,17 @@ def test_a_database_that_is_away_for_a_moment_hides_no_record(supervisor: Superv
         return
     # What stays: the read itself fails, and those right before and right after it do not.
     assert found == VALUE or numbers == {2}
+
+
+def test_a_control_that_cannot_be_written_says_why(supervisor: Supervisor) -> None:
+    supervisor.fault = lambda message, _: server_error_of(message)
+    with pytest.raises(UnreadableError, match=r"cannot be written: .*status_code.*500"):
+        VariableStore(TASK).get("siliconflow.submit")
+
+
+def server_error_of(message: Any) -> Any:
+    put = isinstance(message, comms.PutVariable)
+    return error_of(ErrorType.API_SERVER_ERROR, status_code=500) if put else None
 
 
 def test_a_database_that_is_away_is_an_error(supervisor: Supervisor) -> None:

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from airflow.sdk.execution_time import comms
+
 from airflow_provider_siliconflow.operators.video import GenerateVideoOperator, SubmitVideoOperator
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.unit.worker import MODEL, Report, TaskRun, in_dag
+from tests.unit.worker import MODEL, DiesBefore, Report, TaskRun, in_dag
 
 #: Seconds after which the sandbox has finished any video.
 FINISHED_AFTER = 600
@@ -29,6 +31,14 @@ def submitting(**arguments: Any) -> TaskRun:
 def generating(path: Path | str, **arguments: Any) -> TaskRun:
     given = {"destination": str(path), "poke_interval": 0.01, "retries": 2}
     return TaskRun(in_dag(GenerateVideoOperator, **REQUEST | given | arguments))
+
+
+def pay_and_die(run: TaskRun) -> str:
+    """Run a task that submits until it is killed, right before Airflow knows of its success; return the request id."""
+    run.before = DiesBefore(comms.SucceedTask)
+    assert run.finish().state == "killed"
+    request_id: str = run.xcoms["return_value"]
+    return request_id
 
 
 def run_to_end(run: TaskRun, sandbox: Sandbox) -> Report:

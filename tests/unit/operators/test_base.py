@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_siliconflow._airflow.connections import BaseHook
 from airflow_provider_siliconflow.operators.video import (
@@ -19,6 +18,7 @@ from airflow_provider_siliconflow.operators.video import (
 )
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
+from tests.releases import DagSerialization
 from tests.unit.worker import MODEL, TaskRun, in_dag
 
 REQUEST: dict[str, Any] = {"prompt": "a cat", "model": MODEL, "image_size": "1280x720"}

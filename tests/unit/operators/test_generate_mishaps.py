@@ -17,7 +17,6 @@ from airflow_provider_siliconflow.exceptions import (
     VideoTimeoutError,
     VideoUnavailableError,
 )
-from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.releases import ReadRecord, WriteRecord
@@ -102,7 +101,7 @@ def test_the_trigger_knows_when_the_video_was_submitted_though_another_try_did(s
     run = generating(clip)
     run.work()
     run.next_try()
-    run.store[KEY]["submitted_at"] = "2026-08-01T12:00:00+00:00"
+    run.put_on_record(run.record | {"submitted_at": "2026-08-01T12:00:00+00:00"})
     report = run.work()
     assert report.message.trigger_kwargs["submitted_at"] == datetime(2026, 8, 1, 12, tzinfo=UTC).timestamp()
 

@@ -11,7 +11,6 @@ from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.jobs.record import KEY
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.releases import AirflowTaskTimeout, written
@@ -182,7 +181,7 @@ def test_a_time_out_as_the_id_is_written_keeps_the_id(sandbox: Sandbox, clip: Pa
 @pytest.mark.parametrize("kept", [[], "x", {}, {"version": 2}, 5, {"request_id": None}, {"fingerprint": 1}])
 def test_a_record_that_was_damaged_is_no_absent_record(sandbox: Sandbox, clip: Path, kept: Any) -> None:
     run = generating(clip)
-    run.store[KEY] = kept
+    run.put_on_record(kept)
     report = run.work()
     assert report.state == "up_for_retry", report.error
     assert sandbox.ledger().billed == 0

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.video_record import KEY
@@ -14,6 +13,7 @@ from airflow_provider_siliconflow.exceptions import SpendLimitError, SubmitOutco
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.spend_limit import SpendLimit
+from tests.releases import WriteRecord
 from tests.unit.conftest import Clock
 from tests.unit.operators.batch.runs import batching, states
 from tests.unit.operators.batch.runs import run_to_end as run_batch_to_end
@@ -76,7 +76,7 @@ def test_a_retry_after_a_kill_between_claim_and_intent_takes_its_slot_over(
     sandbox: Sandbox, limit: dict[str, Any]
 ) -> None:
     run = submitting(spend_limit=limit)
-    run.before = DiesBefore(comms.SetTaskStateStore)
+    run.before = DiesBefore(WriteRecord, "fingerprint")
     run.work()
     assert sandbox.ledger().submit_calls == 0
     run.before = lambda message: None

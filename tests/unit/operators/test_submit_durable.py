@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +20,26 @@ from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.releases import HAS_STORE, ReadRecord, WriteRecord, written
-from tests.unit.operators.tasks import submitting
-from tests.unit.worker import MODEL, DiesBefore, Killed
+from tests.releases import ReadRecord, WriteRecord, written
+from tests.unit.operators.tasks import pay_and_die
+from tests.unit.worker import MODEL, DiesBefore, Killed, TaskRun
 
-pytestmark = pytest.mark.skipif(not HAS_STORE, reason="it counts the messages of a task state store (Airflow 3.3)")
+NewTask = Callable[..., TaskRun]
+
 
 # --- what is written, and when ----------------------------------------------------------------------------------------
 
 
-def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(sandbox: Sandbox) -> None:
+def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(
+    sandbox: Sandbox, submitting: NewTask
+) -> None:
     seen: list[tuple[str, int]] = []
 
     def note(message: Any) -> None:
-        if isinstance(message, (WriteRecord, comms.SetXCom)):
-            record = written(message)
-            what = message.key if record is None else "id" if record["request_id"] else "intent"
-            seen.append((what, sandbox.ledger().submit_calls))
+        if record := written(message):
+            seen.append(("id" if record["request_id"] else "intent", sandbox.ledger().submit_calls))
+        elif isinstance(message, comms.SetXCom):
+            seen.append((message.key, sandbox.ledger().submit_calls))
 
     run = submitting()
     run.before = note
@@ -52,23 +57,25 @@ def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(sand
 
 
 UNKNOWN = "SubmitOutcomeUnknownError"
+#: In each message that writes a record, and in none that writes another Variable.
+RECORD = "fingerprint"
 
 
 @pytest.mark.parametrize(
     ("dies", "then", "billed", "kept"),
     [
-        pytest.param(DiesBefore(WriteRecord), "success", 1, "id", id="before the intent"),
-        pytest.param(DiesBefore(WriteRecord, count=2), UNKNOWN, 1, "intent", id="after the answer"),
+        pytest.param(DiesBefore(WriteRecord, RECORD), "success", 1, "id", id="before the intent"),
+        pytest.param(DiesBefore(WriteRecord, RECORD, count=2), UNKNOWN, 1, "intent", id="after the answer"),
         pytest.param(DiesBefore(comms.SetXCom, "submission"), "success", 1, "id", id="after the id"),
         pytest.param(DiesBefore(comms.SetXCom, "return_value"), "success", 1, "id", id="after the facts"),
         pytest.param(DiesBefore(comms.SucceedTask), "success", 1, "id", id="after the XCom"),
     ],
 )
 def test_a_retry_after_a_death_pays_nothing_again(
-    sandbox: Sandbox, dies: DiesBefore, then: str, billed: int, kept: str
+    sandbox: Sandbox, submitting: NewTask, dies: DiesBefore, then: str, billed: int, kept: str
 ) -> None:
     run = submitting()
-    run.before = dies
+    run.before = replace(dies)
     assert run.finish().state == "killed"
     first = [job["request_id"] for job in sandbox.ledger().jobs]
 
@@ -81,7 +88,9 @@ def test_a_retry_after_a_death_pays_nothing_again(
         assert run.xcoms["return_value"] == first[0]
 
 
-def test_a_death_between_intent_and_post_leaves_it_unknown(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_death_between_intent_and_post_leaves_it_unknown(
+    sandbox: Sandbox, submitting: NewTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
@@ -102,38 +111,41 @@ def test_a_death_between_intent_and_post_leaves_it_unknown(sandbox: Sandbox, mon
 # --- retry or clear ---------------------------------------------------------------------------------------------------
 
 
-def test_an_image_that_is_gone_hides_no_paid_video(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_image_that_is_gone_hides_no_paid_video(sandbox: Sandbox, submitting: NewTask, tmp_path: Path) -> None:
     image = tmp_path / "cat.png"
     image.write_bytes(b"\x89PNG\r\n\x1a\n and more")
     run = submitting(model="Wan-AI/Wan2.2-I2V-A14B", image=str(image))
-    run.before = DiesBefore(comms.SucceedTask)
-    assert run.finish().state == "killed"
+    paid = pay_and_die(run)
     image.unlink()
 
-    assert run.retry().state == "success"
+    assert run.retry(DiesBefore(comms.SucceedTask)).state == "killed"
 
-    paid = sandbox.ledger().jobs[0]["request_id"]
-    assert run.xcoms["return_value"] == paid
+    assert run.xcoms["return_value"] == paid == sandbox.ledger().jobs[0]["request_id"]
     assert sandbox.ledger().billed == 1
+    run.before = lambda message: None
     report = run.clear()
     assert report.state == "failed"
     assert "cannot be read" in str(report.error)
     assert run.record["request_id"] == paid
 
 
-def test_a_clear_submits_anew_and_says_that_it_pays_again(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_clear_submits_anew_and_says_that_it_pays_again(
+    sandbox: Sandbox, submitting: NewTask, caplog: pytest.LogCaptureFixture
+) -> None:
     run = submitting()
-    run.finish()
-    first = run.xcoms["return_value"]
+    first = pay_and_die(run)
+    run.before = lambda message: None
 
     assert run.clear().state == "success"
 
     assert sandbox.ledger().billed == 2
     assert run.xcoms["return_value"] != first
     assert f"submits anew and pays the price of a video again. On record was video {first}" in caplog.text
+    assert run.clear().state == "success", "where a success deletes the record as well"
+    assert sandbox.ledger().billed == 3
 
 
-def test_a_clear_reattaches_to_the_video_if_it_is_told_to(sandbox: Sandbox) -> None:
+def test_a_clear_reattaches_to_the_video_if_it_is_told_to(sandbox: Sandbox, submitting: NewTask) -> None:
     run = submitting(reuse_on_clear=True)
     run.finish()
     first = run.xcoms["return_value"]
@@ -145,21 +157,24 @@ def test_a_clear_reattaches_to_the_video_if_it_is_told_to(sandbox: Sandbox) -> N
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_task_that_a_dead_scheduler_left_behind_is_no_cleared_one(sandbox: Sandbox, retries: int) -> None:
+def test_a_task_that_a_dead_scheduler_left_behind_is_no_cleared_one(
+    sandbox: Sandbox, submitting: NewTask, retries: int
+) -> None:
     """The next scheduler resets such a task whatever its retries: its tries grow beyond them, nobody paid again."""
     run = submitting(retries=retries)
-    run.before = DiesBefore(comms.SucceedTask)
-    run.finish()
+    pay_and_die(run)
     for _ in range(3):
-        assert run.retry().state == "success"
+        assert run.retry(DiesBefore(comms.SucceedTask)).state == "killed"
+    assert run.retry().state == "success"
     assert sandbox.ledger().billed == 1
 
 
 @pytest.mark.parametrize(("policy", "state", "billed"), [("fail", "failed", 1), ("resubmit", "success", 2)])
-def test_another_request_than_the_one_paid_for(sandbox: Sandbox, policy: str, state: str, billed: int) -> None:
+def test_another_request_than_the_one_paid_for(
+    sandbox: Sandbox, submitting: NewTask, policy: str, state: str, billed: int
+) -> None:
     run = submitting(on_unknown_submit=policy)
-    run.before = DiesBefore(comms.SucceedTask)
-    run.finish()
+    pay_and_die(run)
     run.task.seed = 7
 
     report = run.retry()
@@ -174,7 +189,7 @@ def test_another_request_than_the_one_paid_for(sandbox: Sandbox, policy: str, st
 # --- a lost answer ----------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_answer_is_never_submitted_again_by_itself(sandbox: Sandbox) -> None:
+def test_a_lost_answer_is_never_submitted_again_by_itself(sandbox: Sandbox, submitting: NewTask) -> None:
     sandbox.script(Fault("submit", "reset", after=True))
     run = submitting()
 
@@ -196,7 +211,7 @@ def test_a_lost_answer_is_never_submitted_again_by_itself(sandbox: Sandbox) -> N
     assert sandbox.ledger().billed == 2
 
 
-def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(sandbox: Sandbox) -> None:
+def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(sandbox: Sandbox, submitting: NewTask) -> None:
     sandbox.script(Fault("submit", "reset", after=True))
     run = submitting(on_unknown_submit="resubmit")
 
@@ -213,19 +228,19 @@ def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(sandbox
 # --- the store fails --------------------------------------------------------------------------------------------------
 
 
-def failing(kind: type, number: int = 1) -> Any:
+def failing(kind: Any, number: int = 1, about: str = "") -> Any:
     left = iter(range(number))
 
     def fail(message: Any) -> None:
-        if isinstance(message, kind) and next(left, None) == number - 1:
+        if isinstance(message, kind) and about in repr(message) and next(left, None) == number - 1:
             raise RuntimeError("the API server is away")
 
     return fail
 
 
-def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox) -> None:
+def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox, submitting: NewTask) -> None:
     run = submitting()
-    run.before = failing(WriteRecord)
+    run.before = failing(WriteRecord, about=RECORD)
     report = run.finish()
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRecordError)
@@ -235,9 +250,11 @@ def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox) -> None:
     assert run.retry().state == "success"
 
 
-def test_an_id_that_cannot_be_kept_does_not_end_the_try(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_id_that_cannot_be_kept_does_not_end_the_try(
+    sandbox: Sandbox, submitting: NewTask, caplog: pytest.LogCaptureFixture
+) -> None:
     run = submitting()
-    run.before = failing(WriteRecord, 2)
+    run.before = failing(WriteRecord, 2, RECORD)
     assert run.finish().state == "success"
     (job,) = sandbox.ledger().jobs
     assert run.xcoms["return_value"] == job["request_id"]
@@ -245,12 +262,12 @@ def test_an_id_that_cannot_be_kept_does_not_end_the_try(sandbox: Sandbox, caplog
 
 
 @pytest.mark.parametrize("kept", ["garbage", {"request_id": "vid1"}, [1], None])
-def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, kept: Any) -> None:
+def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, submitting: NewTask, kept: Any) -> None:
     run = submitting()
     if kept is None:
         run.before = failing(ReadRecord)
     else:
-        run.store["siliconflow.submit"] = kept
+        run.put_on_record(kept)
     report = run.finish()
     assert report.state == "up_for_retry"
     assert isinstance(report.error, SubmitRecordError)
@@ -262,15 +279,13 @@ def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, kept: Any)
 
 
 @pytest.mark.parametrize("reuse", [False, True])
-@pytest.mark.parametrize("has_store", [False, True])
 @pytest.mark.parametrize("version", ["1.1.8", "1.2.2", "1.3.2", "1.4.0b2", "2.0.0"])
 def test_a_clear_pays_again_unless_reuse_on_clear_on_every_airflow(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, version: str, has_store: bool, reuse: bool
+    sandbox: Sandbox, submitting: NewTask, monkeypatch: pytest.MonkeyPatch, version: str, reuse: bool
 ) -> None:
     """From Airflow 3.4 on (Task SDK 1.4), a clear of task instances deletes the task state store."""
     monkeypatch.setattr("airflow.sdk.__version__", version)
     run = submitting(reuse_on_clear=reuse)
-    run.has_store = has_store
     assert run.finish().state == "success"
     if clear_deletes_state():
         run.store.clear()
@@ -279,7 +294,7 @@ def test_a_clear_pays_again_unless_reuse_on_clear_on_every_airflow(
 
 
 def test_reuse_on_clear_pays_nothing_where_its_record_cannot_be_kept_beside_the_store(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, submitting: NewTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow.sdk.__version__", "1.4.0")
     run = submitting(reuse_on_clear=True)
@@ -292,7 +307,7 @@ def test_reuse_on_clear_pays_nothing_where_its_record_cannot_be_kept_beside_the_
 
 @pytest.mark.parametrize("resubmits", [False, True])
 def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_kept(
-    sandbox: Sandbox, resubmits: bool
+    sandbox: Sandbox, submitting: NewTask, resubmits: bool
 ) -> None:
     sandbox.script(Fault("submit", "reset", after=True))
     words = {"on_unknown_submit": "resubmit"} if resubmits else {}
@@ -305,17 +320,16 @@ def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_k
         assert "set on_unknown_submit='resubmit' for the next try" in str(report.error)
 
 
-def test_a_paid_video_stays_on_record_when_another_is_paid_for(sandbox: Sandbox) -> None:
+def test_a_paid_video_stays_on_record_when_another_is_paid_for(sandbox: Sandbox, submitting: NewTask) -> None:
     run = submitting()
-    assert run.work().state == "success"
-    first = run.record["request_id"]
+    first = pay_and_die(run)
     run.task.prompt, run.task.on_unknown_submit = "another", "resubmit"
 
     sandbox.script(Fault("submit", "answer", status=402, body='{"message": "no"}'))
     assert run.retry().state == "failed"
     assert run.record["request_id"] == first, "what was rejected replaces no record of a paid video"
 
-    assert run.retry().state == "success"
+    assert run.retry(DiesBefore(comms.SucceedTask)).state == "killed"
     assert run.record["request_id"] != first
     assert run.record["earlier_ids"] == [first]
     assert sandbox.ledger().billed == 2
@@ -328,7 +342,7 @@ def test_a_paid_video_stays_on_record_when_another_is_paid_for(sandbox: Sandbox)
 
 
 def test_a_task_that_is_stopped_in_the_middle_of_a_submit_logs_what_happens_to_the_money(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, submitting: NewTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tasks: list[SubmittingOperator] = []
     begin, post = SubmittingOperator.submit, SiliconFlowHook.submit_video

@@ -13,7 +13,7 @@ from airflow_provider_siliconflow._airflow.names import AirflowFailException
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.image_store import KEY, PNG, URI, Store, store
-from tests.unit.operators.tasks import submitting
+from tests.unit.operators.tasks import pay_and_die, submitting
 
 __all__ = ["store"]
 
@@ -46,8 +46,7 @@ def test_a_store_that_is_down_costs_nothing_and_is_left_to_a_retry(sandbox: Sand
 
 def test_a_store_that_is_down_does_not_keep_a_retry_from_a_paid_video(sandbox: Sandbox, store: Store) -> None:
     run = submitting(model=I2V, image=URI)
-    assert run.finish().state == "success"
-    paid = run.xcoms["return_value"]
+    paid = pay_and_die(run)
     store.failure = TimeoutError()
     assert run.retry().state == "success"
     assert run.xcoms["return_value"] == paid
@@ -65,8 +64,7 @@ def test_an_object_that_is_not_there_is_final(sandbox: Sandbox, store: Store) ->
 def test_a_path_reaches_the_service_and_is_found_again(sandbox: Sandbox, store: Store, cat: Path) -> None:
     for image in (cat, ObjectStoragePath(str(cat)), ObjectStoragePath(f"s3://{KEY}", conn_id="aws")):
         run = submitting(model=I2V, image=image)
-        assert run.finish().state == "success"
-        paid = run.xcoms["return_value"]
+        paid = pay_and_die(run)
         assert run.retry().state == "success"
         assert run.xcoms["return_value"] == paid
     assert sandbox.ledger().billed == 3

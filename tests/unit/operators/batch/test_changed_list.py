@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.exceptions import SubmitConflictError
 from airflow_provider_siliconflow.sandbox.faults import Fault
@@ -22,7 +23,7 @@ from tests.unit.operators.batch.runs import (
     run_to_end,
     states,
 )
-from tests.unit.worker import MODEL
+from tests.unit.worker import MODEL, DiesBefore
 
 
 def prompts_of(folder: Path) -> set[str]:
@@ -141,7 +142,9 @@ def test_an_archived_video_is_done_though_the_service_says_failed_by_now(sandbox
     run = batching(tmp_path, ["a", "b"], fail_on_partial_error=True)
     assert run.work().state == "deferred"
     sandbox.advance(FINISHED_AFTER)
-    assert run.work().state == "success"
+    run.before = DiesBefore(comms.SucceedTask)
+    assert run.work().state == "killed"
+    run.before = lambda message: None
     sandbox.script(Fault("status", "answer", status=200, body='{"status": "Failed"}', times=0))
     assert retried(run, sandbox).state == "success"
     assert states(run) == ["archived", "archived"]

@@ -50,7 +50,8 @@ def test_a_death_at_any_message_pays_for_no_video_twice_and_loses_none(sandbox: 
         run = batching(folder, ["a cat", "a cat"])
         run.before = DiesAt(death)
         report = run_to_end(run, sandbox)
-        if report.state == "success":
+        if report.state == "success" or run.has_succeeded:
+            # Airflow knows of the success: a death as the records are deleted brings no further try.
             break
         assert report.state == "killed"
         run.before = lambda message: None
