@@ -40,7 +40,7 @@ class Case:
     @property
     def retries(self) -> int:
         """How many tries it takes beyond the first: one for a kill, and all there are where it ends badly."""
-        return RETRIES if self.result == "lost" else int(self.name in KILL_POINTS)
+        return RETRIES if self.result == "lost" else int(self.name in KILL_POINTS and self.name != "after success")
 
     @property
     def title(self) -> str:
@@ -87,6 +87,7 @@ BOTH_VARIANTS = [
     Case("mid-download"),
     Case("after the video, before its manifest"),
     Case("after publish, before success"),
+    Case("after success"),
     Case("after the intent", policy="resubmit"),
     Case("after the POST left", billed=2, policy="resubmit"),
     Case("after the answer", billed=2, policy="resubmit"),

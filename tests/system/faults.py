@@ -87,6 +87,8 @@ KILL_POINTS = {
     "after the answer": KillPoint("submit", (f"{_PACKAGE}.hooks.siliconflow:SiliconFlowHook.submit_video",)),
     "after the id was stored": KillPoint("submit", (_STORE,), when=_is_id),
     "after XCom": KillPoint("submit", ("airflow.sdk.execution_time.task_runner:_xcom_push",), when=_pushes_the_id),
+    # Airflow knows of the success by then, and no try follows; where the record is in a Variable, it is deleted next.
+    "after success": KillPoint("submit", (f"{_PACKAGE}.jobs.record:SubmitStore.sweep",), after=False),
     "on resume": KillPoint(
         "ready",
         (
