@@ -25,7 +25,7 @@ up: $(READY)  ## The same, and keep Airflow's UI open until Ctrl-C
 	@$(BIN)/python -m tests.system.demo --stay
 
 test: lint $(STORES)  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 lint: $(READY)  ## Style, docstrings, types, spelling, workflows and forms only
 	$(BIN)/ruff check .
