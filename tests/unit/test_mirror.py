@@ -65,8 +65,6 @@ LONG = {
     "archive/test_claim.py",
     "archive/test_destination.py",
     "operators/test_submit_durable.py",
-    "polling/test_poller_trouble.py",
-    "polling/test_trigger.py",
 }
 
 
