@@ -74,6 +74,15 @@ _CONN_FIELDS = {
 }
 
 
+_NAME = "SiliconFlow"
+_PACKAGE = "airflow_provider_siliconflow"
+_PROJECT = "https://github.com/airflow-provider-siliconflow/airflow-provider-siliconflow"
+
+
+def _modules(package: str, *names: str) -> list[dict[str, Any]]:
+    return [{"integration-name": _NAME, "python-modules": [f"{_PACKAGE}.{package}.{name}" for name in names]}]
+
+
 def get_provider_info() -> dict[str, Any]:
     """
     Describe the provider to Airflow.
@@ -84,7 +93,21 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-siliconflow",
         "name": "SiliconFlow",
         "description": "Make videos with SiliconFlow (硅基流动): submit, wait, archive.",
-        "filesystems": ["airflow_provider_siliconflow.fs.oss"],
+        "integrations": [
+            {
+                "integration-name": _NAME,
+                "external-doc-url": "https://docs.siliconflow.cn",
+                "logo": f"{_PROJECT}/raw/main/docs/logo.svg",
+                "how-to-guide": [f"{_PROJECT}/blob/main/docs/getting-started.md"],
+                "tags": ["service"],
+            }
+        ],
+        "hooks": _modules("hooks", "siliconflow", "siliconflow_async"),
+        "operators": _modules("operators", "archive", "batch", "generate", "submit"),
+        "sensors": _modules("sensors", "video"),
+        "triggers": _modules("triggers", "batch", "submit", "video"),
+        "extra-links": [f"{_PACKAGE}.jobs.video_link.VideoLink"],
+        "filesystems": [f"{_PACKAGE}.fs.oss"],
         "connection-types": [
             {
                 "connection-type": "siliconflow",
