@@ -113,16 +113,3 @@ def _facts(billing: Billing, request_ids: Sequence[str]) -> str:
     if many:
         return f"{videos} were submitted, keep running at the service and are billed: nothing can cancel them."
     return f"{videos} was submitted, keeps running at the service and is billed: nothing can cancel it."
-
-
-def cost(billing: Billing | None, price: str) -> str:
-    """
-    Return what one video cost, in words.
-
-    :param billing: What is known of the bill.
-    :param price: What one video costs, in words.
-    :return: The price, ``perhaps`` the price, or nothing.
-    """
-    if billing is None or not billing.may_be_billed:
-        return ""
-    return price if billing in (Billing.RUNNING, Billing.ARCHIVED) else f"perhaps {price}"

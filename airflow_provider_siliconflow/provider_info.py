@@ -22,7 +22,11 @@ _CONN_FIELDS = {
         "Send the API key unencrypted to a public host (default false; private hosts need no consent).",
     ),
     "verify": _field("Verify", "string", "true, false, or the path of a CA bundle (default true)."),
-    "price": _field("Price of a video", "string", "What one video costs, e.g. 2.00 CNY; quoted in messages only."),
+    "price": _field(
+        "Price of a video",
+        "string",
+        "What one video costs, for estimates: 2.00 CNY, or JSON by model id; by default a table of 2026.",
+    ),
     "requests_per_minute": _field(
         "Requests per minute",
         "number",

@@ -24,7 +24,6 @@ _LONG, _SHORT = 4000, 1000
 _LONG_FIELDS = frozenset({"prompt", "negative_prompt", "reason"})
 
 _DATA_URI = re.compile(r"(data:[^,]{0,60}),", re.IGNORECASE)
-_PRICE = re.compile(r"(?P<before>[^\d\s.,-]{0,8})\s*(?P<amount>\d{1,9}(?:\.\d{1,6})?)\s*(?P<after>[^\d\s.,-]{0,8})\Z")
 
 
 class RecordState(StrEnum):
@@ -75,7 +74,8 @@ class VideoRecord:
     :param path: Where it is; ``poster`` is the path of a JPEG of it.
     :param reason: Why there is none.
     :param billing: What is known of the bill, a value of :class:`~airflow_provider_siliconflow.billing.Billing`.
-    :param cost: The estimated cost, a number in ``currency``; 0 where nothing is billed, None where it is not known.
+    :param estimated_cost: What it costs as a table of prices says, a number in ``currency``; 0 where nothing is billed,
+        None where no price is known. The price is of ``price_date``, by ``price_source``.
     """
 
     state: str
@@ -105,8 +105,10 @@ class VideoRecord:
     poster: str | None = None
     reason: str | None = None
     billing: str | None = None
-    cost: float | None = None
+    estimated_cost: float | None = None
     currency: str | None = None
+    price_date: str | None = None
+    price_source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """
@@ -197,19 +199,6 @@ def shown_image(image: object) -> str | None:
     if found := _DATA_URI.match(text):
         return f"{found[1]},… ({len(text):,} characters)"
     return mask_text(text[:_LONG])
-
-
-def read_price(price: str) -> tuple[float | None, str | None]:
-    """
-    Return the amount and the currency of a price in words, such as ``2.00 CNY`` or ``¥2``.
-
-    :param price: What one video costs, in words.
-    :return: Both None where the words tell no number.
-    """
-    found = _PRICE.match(price.strip())
-    if not found:
-        return None, None
-    return float(found["amount"]), found["after"] or found["before"] or None
 
 
 def _storable(name: str, value: Any) -> Any:

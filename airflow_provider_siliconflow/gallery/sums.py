@@ -26,13 +26,14 @@ def select_sums(session: Session, wanted: VideoFilter, dag_ids: Collection[str])
     :param session: Of Airflow's database.
     :param wanted: Which videos.
     :param dag_ids: The DAGs that the user may read.
-    :return: ``dag``, ``day``, ``model``, ``state``, ``count``, ``cost``, ``currency``, and the sum and count of the
-        seconds waited.
+    :return: ``dag``, ``day``, ``model``, ``state``, ``count``, ``estimated_cost``, ``currency``, and the sum and
+        count of the seconds waited.
     """
     value = XComModel.value
     day = _day(session)
-    # The cost of a video is one of few numbers, so it groups, and no text in its stead can break a sum.
-    groups = [XComModel.dag_id, day, *(value[name].as_string() for name in ("model", "state", "cost", "currency"))]
+    # The estimated cost of a video is one of few numbers, so it groups, and no text in its stead can break a sum.
+    names = ("model", "state", "estimated_cost", "currency")
+    groups = [XComModel.dag_id, day, *(value[name].as_string() for name in names)]
     waited = _number(session, "waited_seconds")
     found = [*conditions(wanted, dag_ids), tuple_(*IDS).in_(last_words(wanted, dag_ids))]
     query = select(*groups, func.count(), func.sum(waited), func.count(waited)).where(*found)
@@ -49,7 +50,7 @@ def _sum(row: Any) -> dict[str, Any]:
         "model": model,
         "state": state,
         "count": count,
-        "cost": None if each is None else round(each * count, 6),
+        "estimated_cost": None if each is None else round(each * count, 6),
         "currency": currency,
         "waited": _finite(waited),
         "waits": waits,

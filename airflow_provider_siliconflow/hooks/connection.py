@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-from airflow_provider_siliconflow.client.masking import excerpt, mask_text
+from airflow_provider_siliconflow.client.masking import mask_text
+from airflow_provider_siliconflow.client.prices import Price, price_of, read_prices
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowConfigError
 from airflow_provider_siliconflow.hooks.base_url import read_base_url
 from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CONN_NAME = "siliconflow_default"
 
-#: What one Wan2.2 clip costs, by site, as third parties reported it in 2026. No answer of the API carries a price;
-#: the connection's field ``price`` says it better.
-PRICES = {"api.siliconflow.cn": "2.00 CNY", "api.siliconflow.com": "0.29 USD", "api.ap.siliconflow.com": "0.29 USD"}
 #: Seconds. Beyond a day a duration is a mistake, and beyond 292 years the operating system's timers fail.
 _DAY = 86400.0
 #: Fields whose value no message shows: they may carry a key or a password.
@@ -113,10 +111,6 @@ def _spend_limit(value: Any) -> SpendLimit | None:
         raise ValueError(error.message) from None
 
 
-def _text(value: Any) -> str:
-    return excerpt(str(value), length=80)
-
-
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 
 
@@ -132,7 +126,7 @@ class Settings:
     :param max_backoff: Seconds between two tries at most.
     :param proxy: URL of an HTTP proxy, or None for what the environment says.
     :param verify: Whether to check TLS certificates, or the path of a CA bundle.
-    :param price: What one video costs, in words, for messages.
+    :param price: What one video costs, by model, where the table of this package says otherwise or nothing.
     :param requests_per_minute: Polls in a minute at most, in each triggerer.
     :param download_timeout: Seconds that the download of a video may take whatever its size.
     :param download_min_rate: Bytes a second that a video must come with: its size by this is added to
@@ -153,7 +147,7 @@ class Settings:
     max_backoff: Annotated[Number, Field(ge=0, le=_DAY)] = 30.0
     proxy: Annotated[str | None, BeforeValidator(_proxy)] = field(default=None, repr=False)
     verify: Annotated[bool | str, BeforeValidator(_verify)] = True
-    price: Annotated[str, BeforeValidator(_text)] = "the price of a video"
+    price: Annotated[dict[str, Price], BeforeValidator(read_prices)] = field(default_factory=dict)
     requests_per_minute: Annotated[Number, Field(ge=1, le=1e9)] = 3000.0
     download_timeout: Annotated[Number, Field(gt=0, le=_DAY)] = 300.0
     download_min_rate: Annotated[Number, Field(ge=1024, le=1e12)] = 65536.0
@@ -177,6 +171,15 @@ class Settings:
         basic = base64.b64encode(unquote(userinfo).encode()).decode() if userinfo else ""
         return (self.api_key, self.proxy, userinfo, password, basic)
 
+    def price_of(self, model: str | None) -> Price:
+        """
+        Return what one video costs, an estimate.
+
+        :param model: The model id.
+        :return: As the connection says, else as the table of this package does.
+        """
+        return price_of(urlsplit(self.base_url).hostname or "", model, self.price)
+
     @classmethod
     def from_connection(cls, conn: Connection) -> Settings:
         """
@@ -199,7 +202,6 @@ class Settings:
             problems.append(str(error))
         fields = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
         fields |= {"base_url": base_url, "api_key": conn.password}
-        fields.setdefault("price", PRICES.get(urlsplit(base_url).hostname or "", cls.price))
         try:
             settings = cls(**fields)
         except ValidationError as error:

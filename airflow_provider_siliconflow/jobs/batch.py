@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_siliconflow.billing import Billing, cost
+from airflow_provider_siliconflow.billing import Billing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_siliconflow.client.prices import Price
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
 
 #: Version of the state that travels through the trigger.
@@ -226,19 +227,21 @@ class BatchState:
             raise ValueError(f"the state of the batch cannot be read: {type(error).__name__}: {error}") from error
 
 
-def manifest(items: Sequence[BatchItem], price: str) -> dict[str, Any]:
+def manifest(items: Sequence[BatchItem], prices: Sequence[Price]) -> dict[str, Any]:
     """
     Return how many requests ended in which way, and an item for each, in the order of the list.
 
     :param items: What became of each.
-    :param price: What one video costs, in words.
+    :param prices: What the video of each request of the list costs.
     :return: A count by each :class:`ItemState`, and ``videos``, a list of mappings.
     """
     counts = Counter(item.state for item in items)
     return {
         **{state.value: counts[state] for state in ItemState},
         "videos": [
-            item.to_json() | {"cost": cost(item.billing, price)} for item in sorted(items, key=lambda item: item.index)
+            item.to_json()
+            | prices[item.index].estimate(is_billed=(item.billing or Billing.NOT_SUBMITTED).may_be_billed)
+            for item in sorted(items, key=lambda item: item.index)
         ],
     }
 

@@ -126,9 +126,9 @@ def _partial(undone: Sequence[BatchItem], told: str) -> SiliconFlowError:
 def _unknown(unknown: Sequence[BatchItem], told: str, policy: ResubmitPolicy, *, has_retry: bool) -> SiliconFlowError:
     message = f"{told}; of {len(unknown)} submits the outcome is not known. The first: {_first(unknown)}"
     if policy.resubmits and has_retry:
-        return SiliconFlowError(message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=policy.price)
+        return SiliconFlowError(message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=str(policy.price))
     step = NextStep.CONSENT if policy.reuse_on_clear else NextStep.CLEAR
-    return SubmitOutcomeUnknownError(message, next_step=step, price=policy.price)
+    return SubmitOutcomeUnknownError(message, next_step=step, price=str(policy.price))
 
 
 def _first(items: Sequence[BatchItem]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,6 +20,7 @@ from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
 from airflow_provider_siliconflow.jobs.batch_run import BatchRun
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid
+from airflow_provider_siliconflow.jobs.spending import price_of
 from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_facts import origin_of
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
@@ -90,7 +92,7 @@ def _jobs(
             hook,
             request.fields,
             lists.record_of(request),
-            order.policy,
+            replace(order.policy, price=price_of(hook, request.fields.get("model"))),
             lists.max_tries,
             order.target,
             origin,

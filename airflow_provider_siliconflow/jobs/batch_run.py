@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow._airflow.names import AirflowSkipException
 from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
 )
@@ -84,8 +85,10 @@ class BatchRun:
 
     @property
     def policy(self) -> ResubmitPolicy:
-        """Return what the user said about paying again."""
-        return self.order.policy
+        """Return what the user said about paying again, with what each of the videos costs where that is the same."""
+        prices = {job.policy.price for job in self.jobs}
+        price = prices.pop() if len(prices) == 1 else UNKNOWN_PRICE
+        return replace(self.order.policy, price=price)
 
     @property
     def withdrawn(self) -> list[int]:
@@ -203,7 +206,7 @@ class BatchRun:
             has_retry=has_retry,
             fail_on_partial_error=fail_on_partial_error,
         )
-        return manifest(items, self.policy.price), error
+        return manifest(items, [job.policy.price for job in self.jobs]), error
 
     def describe(self) -> str:
         """

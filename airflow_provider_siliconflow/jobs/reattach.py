@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE, Price
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
     SubmitConflictError,
@@ -16,8 +17,6 @@ from airflow_provider_siliconflow.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_siliconflow.jobs.record import SubmitRecord
-
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +37,14 @@ class ResubmitPolicy:
 
     :param on_unknown_submit: What to do where submitting may pay for the same video twice.
     :param reuse_on_clear: Whether a cleared task re-attaches to the video it has paid for.
-    :param price: What one video costs, in words.
+    :param price: What one video costs.
     :param clear_deletes_record: Whether a clear deletes the record unless the user says otherwise (Airflow 3.4 and
         later), so that a record which survived one was kept on purpose.
     """
 
     on_unknown_submit: OnUnknownSubmit = "fail"
     reuse_on_clear: bool = False
-    price: str = "the price of a video"
+    price: Price = UNKNOWN_PRICE
     clear_deletes_record: bool = False
 
     @property
@@ -133,7 +132,7 @@ def _unknown(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitOutcomeUnkno
         host=record.host,
         model=record.model,
         next_step=policy.after_unknown,
-        price=policy.price,
+        price=str(policy.price),
     )
 
 
@@ -192,4 +191,4 @@ def unknown_sentence(policy: ResubmitPolicy) -> str:
     :param policy: What the user said about paying again.
     :return: Sentences about the bill.
     """
-    return sentence(Billing.UNKNOWN, next_step=policy.after_unknown, price=policy.price)
+    return sentence(Billing.UNKNOWN, next_step=policy.after_unknown, price=str(policy.price))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_siliconflow.client.video_record import read_price
+from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE, Price
 from airflow_provider_siliconflow.exceptions import SpendLimitError
 from airflow_provider_siliconflow.jobs.slots import SlotFolder
 from airflow_provider_siliconflow.spend_limit import Period
@@ -53,13 +53,29 @@ class SlotClaim:
             folder.release(self.key)
 
 
-def guard_of(hook: SiliconFlowHook, own: SpendLimit | None, origin: Mapping[str, Any]) -> SpendGuard:
+def price_of(hook: SiliconFlowHook, model: str | None) -> Price:
+    """
+    Return what one video costs, an estimate.
+
+    :param hook: The service.
+    :param model: The model id.
+    :return: The price; one without an amount where nobody says, or the connection cannot be read.
+    """
+    try:
+        return hook.settings.price_of(model)
+    except Exception:
+        # An outage of what keeps the connection must not keep a paid video from being polled.
+        return UNKNOWN_PRICE
+
+
+def guard_of(hook: SiliconFlowHook, own: SpendLimit | None, origin: Mapping[str, Any], price: Price) -> SpendGuard:
     """
     Return what the limits of a task say.
 
     :param hook: The service; its connection may have a limit.
     :param own: The task's own limit, which counts the videos of its DAG.
     :param origin: ``conn_id``, ``dag_id``, ``run_id``, ``task_id`` and ``map_index`` of the task instance.
+    :param price: What one video costs.
     :return: The guard; one without limits claims nothing.
     """
     settings = hook.settings
@@ -69,7 +85,7 @@ def guard_of(hook: SiliconFlowHook, own: SpendLimit | None, origin: Mapping[str,
     if own:
         limits.append(ScopedLimit(f"DAG {origin.get('dag_id')}", own))
     owner = "/".join(str(origin.get(name)) for name in ("dag_id", "run_id", "task_id", "map_index"))
-    return SpendGuard(limits, f"{origin.get('dag_id')}/{origin.get('run_id')}", owner, settings.price)
+    return SpendGuard(limits, f"{origin.get('dag_id')}/{origin.get('run_id')}", owner, price)
 
 
 @dataclass(frozen=True)
@@ -80,14 +96,14 @@ class SpendGuard:
     :param limits: In the order in which their slots are claimed.
     :param run_id: Of the DAG run.
     :param owner: ``dag_id/run_id/task_id/map_index``.
-    :param price: What one video costs, in words.
+    :param price: What one video costs.
     :param clock: Tells the time.
     """
 
     limits: Sequence[ScopedLimit] = ()
     run_id: str = ""
     owner: str = ""
-    price: str = ""
+    price: Price = UNKNOWN_PRICE
     clock: type[datetime] = field(default=datetime, repr=False)
 
     @property
@@ -154,9 +170,6 @@ class SpendGuard:
         )
 
     def _videos(self, count: int) -> str:
-        amount, currency = read_price(self.price)
         videos = f"{count} video{'' if count == 1 else 's'}"
-        if amount is None:
-            return videos
-        estimate = " ".join(part for part in (f"{count * amount:.2f}", currency) if part)
-        return f"{videos} (estimated {estimate})"
+        estimate = self.price.of(count)
+        return f"{videos} ({estimate})" if estimate else videos

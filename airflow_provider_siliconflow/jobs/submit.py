@@ -53,6 +53,7 @@ def submit(
         store.forget(before)
         error.with_billing(Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
         raise
+    log.info("Submits a video of %s to %s: %s.", intent.model, intent.host, policy.price.described)
     try:
         submitted = hook.submit_video(request, attempts=1)
     except SiliconFlowError as error:
@@ -95,12 +96,12 @@ def _lost(error: BaseException | None, intent: SubmitRecord, policy: ResubmitPol
     message = f"{sent}, and whether it was accepted is not known. {cause or ''}".rstrip()
     if policy.resubmits:
         # Not of the class that Airflow never retries: it takes a retry to submit anew.
-        return SiliconFlowError(message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=policy.price)
+        return SiliconFlowError(message, billing=Billing.UNKNOWN, next_step=NextStep.RESUBMIT, price=str(policy.price))
     return SubmitOutcomeUnknownError(
         message,
         host=intent.host,
         model=intent.model,
         trace_id=getattr(error, "trace_id", None),
         next_step=policy.after_unknown,
-        price=policy.price,
+        price=str(policy.price),
     )

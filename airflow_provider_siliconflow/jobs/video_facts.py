@@ -14,7 +14,6 @@ from airflow_provider_siliconflow.client.video_record import (
     RecordState,
     VideoRecord,
     known_fields,
-    read_price,
     shown_image,
 )
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
@@ -24,9 +23,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_siliconflow.client.prices import Price
     from airflow_provider_siliconflow.jobs.record import SubmitRecord
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
 
+#: The fields that tell what a video costs.
+_ESTIMATE = ("estimated_cost", "currency", "price_date", "price_source")
 #: Characters of a reason.
 _REASON = 1000
 
@@ -90,13 +92,13 @@ def details_of(told: VideoRecord, origin: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, **origin}
 
 
-def of_request(fields: Mapping[str, Any], record: SubmitRecord | None, price: str) -> VideoRecord:
+def of_request(fields: Mapping[str, Any], record: SubmitRecord | None, price: Price) -> VideoRecord:
     """
     Return the record of a video from its request, before or after the submit.
 
     :param fields: The request, as :func:`.request.read_fields` returns it.
     :param record: The record of its submit, if there is one.
-    :param price: What one video costs, in words.
+    :param price: What one video costs.
     :return: The record.
     """
     asked = {name: fields.get(name) for name in ("model", "prompt", "negative_prompt", "image_size")}
@@ -155,20 +157,22 @@ def with_manifest(told: VideoRecord, manifest: Mapping[str, Any]) -> VideoRecord
     if told.request_id and manifest.get("request_id") != told.request_id:
         reason = f"Another video is at {manifest.get('path')}, and if_exists says to skip: this one is not archived."
         return replace(told, state=RecordState.NOT_ARCHIVED, reason=reason)
-    facts = known_fields(manifest) | {"state": RecordState.ARCHIVED, "position": None}
+    # What this task's video costs: a manifest of another run may tell of another price.
+    estimate = {name: getattr(told, name) for name in _ESTIMATE}
+    facts = known_fields(manifest) | estimate | {"state": RecordState.ARCHIVED, "position": None}
     if told.billing == Billing.NOT_SUBMITTED:
         reason = "It was there already: nothing was submitted and nothing was paid."
-        return replace(told, **facts | {"billing": told.billing, "reason": reason, "cost": told.cost})
-    return replace(told, **facts | {"billing": Billing.ARCHIVED, "reason": None, "cost": told.cost})
+        return replace(told, **facts | {"billing": told.billing, "reason": reason})
+    return replace(told, **facts | {"billing": Billing.ARCHIVED, "reason": None})
 
 
-def with_error(told: VideoRecord, error: BaseException, price: str | None = None) -> VideoRecord:
+def with_error(told: VideoRecord, error: BaseException, price: Price | None = None) -> VideoRecord:
     """
     Return the record of a video whose task fails.
 
     :param told: What is known.
     :param error: Why.
-    :param price: What one video costs, in words; None to keep the cost.
+    :param price: What one video costs; None to keep the estimate.
     :return: The record.
     """
     billing = getattr(error, "billing", None)
@@ -205,17 +209,16 @@ def state_of(error: BaseException, billing: Billing | None) -> RecordState:
     }.get(billing or Billing.NOT_SUBMITTED, RecordState.NOT_SUBMITTED)
 
 
-def with_cost(told: VideoRecord, price: str) -> VideoRecord:
+def with_cost(told: VideoRecord, price: Price) -> VideoRecord:
     """
     Return a record with the estimated cost of its video.
 
     :param told: What is known.
-    :param price: What one video costs, in words.
+    :param price: What one video costs.
     :return: The record.
     """
-    amount, currency = read_price(price)
     is_billed = Billing(told.billing or Billing.NOT_SUBMITTED).may_be_billed
-    return replace(told, cost=amount if is_billed else 0.0, currency=currency)
+    return replace(told, **price.facts(is_billed=is_billed))
 
 
 def _between(first: str | None, second: str | None) -> float | None:

@@ -99,7 +99,7 @@ class VideoJob(RecordedVideo):
     @property
     def guard(self) -> SpendGuard:
         """Return what the spend limits say."""
-        return guard_of(self.hook, self.spend_limit, self.origin)
+        return guard_of(self.hook, self.spend_limit, self.origin, self.policy.price)
 
     def submit(self) -> None:
         """

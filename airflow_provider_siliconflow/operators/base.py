@@ -18,6 +18,7 @@ from airflow_provider_siliconflow.exceptions import InvalidArgumentError, Silico
 from airflow_provider_siliconflow.jobs.arguments import default_of, flag, one_of, seconds
 from airflow_provider_siliconflow.jobs.hook_mixin import HookMixin
 from airflow_provider_siliconflow.jobs.reattach import OnUnknownSubmit, ResubmitPolicy
+from airflow_provider_siliconflow.jobs.spending import price_of
 from airflow_provider_siliconflow.jobs.store import find_stores
 from airflow_provider_siliconflow.jobs.video_link import VideoLink
 from airflow_provider_siliconflow.operators.prompt_files import PromptFilesMixin
@@ -114,17 +115,14 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
             return error.message
         return ""
 
-    def policy(self) -> ResubmitPolicy:
+    def policy(self, model: str | None = None) -> ResubmitPolicy:
         """
         Return what the user said about paying again.
 
+        :param model: Of the video, for its price.
         :return: The policy.
         """
-        try:
-            price = self.hook.settings.price
-        except Exception:
-            # An outage of what keeps the connection must not keep a paid video from being polled.
-            price = ResubmitPolicy.price
+        price = price_of(self.hook, model)
         return ResubmitPolicy(self.on_unknown_submit, self.reuse_on_clear, price, clear_deletes_state())
 
     def find_stores(self, context: Context) -> FindStores:

@@ -37,11 +37,11 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     Submit a list of videos, wait for all, archive each as it gets ready; return a manifest.
 
     A bad request never costs the others: what became of each is in its item of the manifest (``index``, ``state``,
-    ``billing``, ``request_id``, ``path``, ``reason``, ``cost``). The list that a try begins with holds until its end. A
-    retry re-attaches to what is paid for and submits only what is missing; each request has a durable record of its
-    own, found again by its content. Videos that an earlier try has paid for and the list asks for no more are archived
-    as well, and the task then fails with a :class:`.SubmitConflictError` instead of paying for what is new. A task that
-    fails pushes its manifest as the XCom ``manifest``.
+    ``billing``, ``request_id``, ``path``, ``reason``, ``estimated_cost``, ``currency``). The list that a try begins
+    with holds until its end. A retry re-attaches to what is paid for and submits only what is missing; each request has
+    a durable record of its own, found again by its content. Videos that an earlier try has paid for and the list asks
+    for no more are archived as well, and the task then fails with a :class:`.SubmitConflictError` instead of paying for
+    what is new. A task that fails pushes its manifest as the XCom ``manifest``.
 
     :param requests: A list of prompts, or of mappings with ``prompt``, ``model``, ``image_size``,
         ``negative_prompt``, ``image``, ``seed``. A text that ends in ``.txt``, ``.md`` or ``.j2`` names a

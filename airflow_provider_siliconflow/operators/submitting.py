@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_siliconflow._airflow.names import AirflowSkipException
 from airflow_provider_siliconflow._airflow.rendered import plain_path
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, SpendLimitError
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
@@ -86,13 +87,13 @@ class SubmittingOperator(PaidVideoOperator):
             self.check_arguments()
             fields = read_fields({name: getattr(self, name) for name in FIELDS})
         except InvalidArgumentError as error:
-            told = explain_invalid(error, store.read(), max_tries, self.policy())
+            told = explain_invalid(error, store.read(), max_tries, self.policy(self.model))
             asked = {name: value for name in FIELDS if isinstance(value := getattr(self, name), str) and name != "seed"}
-            push(context, with_error(of_request(asked, None, ""), told))
+            push(context, with_error(of_request(asked, None, UNKNOWN_PRICE), told))
             raise told from (None if told is error else error)
         origin = origin_of(context, self.siliconflow_conn_id)
         limit = read_spend_limit("spend_limit", self.spend_limit)
-        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target, origin, limit)
+        self._job = VideoJob(self.hook, fields, store, self.policy(self.model), max_tries, target, origin, limit)
         return self._job
 
     def new_resumed_job(self, context: Context, target: Target) -> VideoJob:
@@ -110,7 +111,7 @@ class SubmittingOperator(PaidVideoOperator):
             fields = {}
         store, max_tries = self._open_store(context), context["ti"].max_tries
         origin = origin_of(context, self.siliconflow_conn_id)
-        self._job = VideoJob(self.hook, fields, store, self.policy(), max_tries, target, origin)
+        self._job = VideoJob(self.hook, fields, store, self.policy(self.model), max_tries, target, origin)
         return self._job
 
     def submit(self, context: Context, job: VideoJob, *, since: float, rejections: int) -> None:

@@ -70,7 +70,8 @@ def _fill(session: Any, count: int) -> None:
     value = (
         "jsonb_build_object('version', 1, 'state', :state, 'request_id', 'id' || i, 'model', 'Wan-AI/Wan2.2-T2V-A14B',"
         " 'prompt', 'A red fox number ' || i || ' crosses a snowy field at dawn, soft light, slow camera', 'seed', i,"
-        " 'image_size', '1280x720', 'cost', 2.0, 'currency', 'CNY', 'waited_seconds', 100 + i % 300, 'bytes', 5000000,"
+        " 'image_size', '1280x720', 'estimated_cost', 2.0, 'currency', 'CNY', 'waited_seconds', 100 + i % 300,"
+        " 'bytes', 5000000,"
         " 'sha256', md5(i::text) || md5(i::text), 'path', 's3://bucket/videos/' || i || '.mp4')"
     )
     row = (

@@ -132,9 +132,9 @@ export function money(amount, currency) {
   return `${amount.toFixed(2)}${currency ? ` ${currency}` : ""}`;
 }
 
-/** What a video cost, as far as that is known. */
+/** What a video cost, as far as a table of prices tells. */
 export function cost(record) {
   if (["not_submitted", "rejected"].includes(record.billing)) return "nothing";
-  const amount = typeof record.cost === "number" ? money(record.cost, record.currency) : "the price of a video";
+  const amount = typeof record.estimated_cost === "number" ? `${money(record.estimated_cost, record.currency)} (estimated)` : "the price of a video";
   return ["failed", "unknown"].includes(record.billing) ? `perhaps ${amount}` : amount;
 }

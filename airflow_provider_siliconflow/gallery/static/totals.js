@@ -57,7 +57,7 @@ function add(sums) {
   let waits = 0;
   for (const sum of sums) {
     total[GROUPS[sum.state] ?? "failed"] += sum.count;
-    if (sum.cost) costs.set(sum.currency, (costs.get(sum.currency) ?? 0) + sum.cost);
+    if (sum.estimated_cost) costs.set(sum.currency, (costs.get(sum.currency) ?? 0) + sum.estimated_cost);
     waited += sum.waited ?? 0;
     waits += sum.waits;
   }

@@ -16,7 +16,6 @@ from airflow_provider_siliconflow.client.video_record import (
     VideoRecord,
     item_key,
     known_fields,
-    read_price,
     shown_image,
 )
 
@@ -28,11 +27,11 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 
 def test_a_record_survives_its_json() -> None:
-    told = VideoRecord(state=RecordState.ARCHIVED, request_id="abc", prompt="雨", seed=7, cost=2.0, bytes=12)
+    told = VideoRecord(state=RecordState.ARCHIVED, request_id="abc", prompt="雨", seed=7, estimated_cost=2.0, bytes=12)
     written = told.to_json()
     assert written == {
         **{"version": VERSION, "state": "archived", "request_id": "abc"},
-        **{"prompt": "雨", "seed": 7, "cost": 2.0, "bytes": 12},
+        **{"prompt": "雨", "seed": 7, "estimated_cost": 2.0, "bytes": 12},
     }
     assert VideoRecord.from_json(json.loads(json.dumps(written))) == told
 
@@ -75,21 +74,6 @@ def test_texts_are_cut() -> None:
 )
 def test_an_image_is_told_without_bytes_and_signatures(image: str | None, shown: str | None) -> None:
     assert shown_image(image) == shown
-
-
-@pytest.mark.parametrize(
-    ("words", "amount", "currency"),
-    [
-        ("2.00 CNY", 2.0, "CNY"),
-        ("0.29 USD", 0.29, "USD"),
-        ("¥2", 2.0, "¥"),
-        ("2", 2.0, None),
-        ("the price of a video", None, None),
-        ("2 or 3 CNY", None, None),
-    ],
-)
-def test_a_price_in_words_is_read_if_it_is_one_number(words: str, amount: float | None, currency: str | None) -> None:
-    assert read_price(words) == (amount, currency)
 
 
 def test_the_keys_of_a_batch_sort_as_its_list() -> None:

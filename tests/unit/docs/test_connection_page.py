@@ -8,8 +8,9 @@ from typing import Any
 
 from airflow.sdk import Connection
 
+from airflow_provider_siliconflow.client.prices import PRICES
 from airflow_provider_siliconflow.hooks.base_url import DEFAULT_BASE_URL
-from airflow_provider_siliconflow.hooks.connection import PRICES, Settings
+from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.provider_info import get_provider_info
 from tests.unit.docs.pages import by_name, shown, table, text_of
 
@@ -37,7 +38,9 @@ def test_fields_are_on_the_page_with_their_defaults_and_no_other() -> None:
     rows = by_name(table(PAGE, "Fields"))
     prices = rows.pop("price").default
     assert {name: row.default for name, row in rows.items()} == expected
-    assert all(site in prices and price in prices for site, price in PRICES.items())
+    for (host, _), price in PRICES.items():
+        words = (host, f"{price.amount:.2f} {price.currency}", price.source, price.as_of)
+        assert all(word and word in prices for word in words)
 
 
 def test_fields_of_the_form_are_on_the_page() -> None:

@@ -105,11 +105,14 @@ def test_what_cannot_be_understood_is_422(gallery: Gallery, query: str) -> None:
 
 def test_sums_by_dag_day_model_and_state(gallery: Gallery) -> None:
     for task in "ab":
-        gallery.add(task=task, cost=2.0, currency="CNY", waited_seconds=30, model="Wan")
-    gallery.add(task="c", state="failed", cost=2.0, currency="CNY")
-    gallery.add(task="d", dag="other", cost=0, currency="CNY")
+        gallery.add(task=task, estimated_cost=2.0, currency="CNY", waited_seconds=30, model="Wan")
+    gallery.add(task="c", state="failed", estimated_cost=2.0, currency="CNY")
+    gallery.add(task="d", dag="other", estimated_cost=0, currency="CNY")
     sums = gallery.get("sums").json()["sums"]
-    told = {(each["dag"], each["state"]): (each["count"], each["cost"], each["waited"], each["waits"]) for each in sums}
+    told = {
+        (each["dag"], each["state"]): (each["count"], each["estimated_cost"], each["waited"], each["waits"])
+        for each in sums
+    }
     assert told == {
         ("clips", "archived"): (2, 4.0, 60.0, 2),
         ("clips", "failed"): (1, 2.0, None, 0),
@@ -126,11 +129,11 @@ def test_sums_by_dag_day_model_and_state(gallery: Gallery) -> None:
         "archived",
         7,
         {"state": 7},
-        {"state": "archived", "cost": "a", "waited_seconds": "b", "request_id": {}},
+        {"state": "archived", "estimated_cost": "a", "waited_seconds": "b", "request_id": {}},
     ],
 )
 def test_a_record_that_is_broken_leaves_the_others_as_they_are(gallery: Gallery, raw: object) -> None:
-    gallery.add(task="good", cost=2.0)
+    gallery.add(task="good", estimated_cost=2.0)
     gallery.add(task="bad", raw=raw)
     videos = gallery.get("videos").json()["videos"]
     assert [video["task_id"] for video in videos] == ["bad", "good"]

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import SubmittedVideo, VideoRequest
+from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE, Price
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowRateLimitError,
     SubmitOutcomeUnknownError,
@@ -116,7 +117,7 @@ class FakeHook:
         return SubmittedVideo(request_id, "trace", SETTINGS.base_url)
 
 
-def once(store: SubmitStore, hook: FakeHook, max_tries: int = 1, price: str = "") -> SubmitRecord:
+def once(store: SubmitStore, hook: FakeHook, max_tries: int = 1, price: Price = UNKNOWN_PRICE) -> SubmitRecord:
     """Do what a try of a task does that submits a video."""
     job = VideoJob(cast("Any", hook), FIELDS, store, ResubmitPolicy(price=price), max_tries)
     if not job.reattach():

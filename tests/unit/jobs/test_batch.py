@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.prices import Price
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo, manifest
 
 PENDING = {7: PendingVideo("id", 4.5, "a-model"), 8: PendingVideo("id2", 5.5, "a-model", 6.5, is_recorded=False)}
+
+CNY = Price(2.0, "CNY")
 
 
 def state_of() -> BatchState:
@@ -26,7 +29,7 @@ def test_the_manifest_counts_each_state_and_keeps_the_order_of_the_list() -> Non
             BatchItem(1, ItemState.ARCHIVED, Billing.ARCHIVED, "id-1"),
             BatchItem(3, ItemState.REJECTED, Billing.REJECTED, reason="no"),
         ],
-        "2.00 CNY",
+        [CNY, CNY, Price(1.5, "CNY"), CNY],
     )
     assert [item["index"] for item in found["videos"]] == [0, 1, 2, 3]
     counts = {"archived": 2, "failed": 1, "rejected": 1}
@@ -38,9 +41,10 @@ def test_the_manifest_counts_each_state_and_keeps_the_order_of_the_list() -> Non
         "request_id": "id-0",
         "path": None,
         "reason": "",
-        "cost": "perhaps 2.00 CNY",
+        "estimated_cost": 2.0,
+        "currency": "CNY",
     }
-    assert [item["cost"] for item in found["videos"]] == ["perhaps 2.00 CNY", "2.00 CNY", "2.00 CNY", ""]
+    assert [item["estimated_cost"] for item in found["videos"]] == [2.0, 2.0, 1.5, 0.0]
     assert json.loads(json.dumps(found)) == found
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from airflow_provider_siliconflow.billing import NextStep
+from airflow_provider_siliconflow.client.prices import Price
 from airflow_provider_siliconflow.exceptions import (
     SubmitConflictError,
     SubmitOutcomeUnknownError,
@@ -21,7 +22,7 @@ from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy, decide
 from airflow_provider_siliconflow.jobs.record import SubmitRecord, intent_of
 from tests.unit.jobs.dying_task import CONN_ID, FIELDS, SETTINGS
 
-PRICE = "2.00 CNY"
+PRICE = Price(2.0, "CNY")
 INTENT = SubmitRecord(fingerprint="same", model="a-model", host="https://host/v1", max_tries=1, intent_at="10:00")
 
 
@@ -127,7 +128,8 @@ def test_table(
 def test_an_unknown_outcome_names_window_model_host_and_price() -> None:
     with pytest.raises(SubmitOutcomeUnknownError) as caught:
         decide(INTENT, INTENT, ResubmitPolicy(price=PRICE))
-    for fact in ("10:00", "a-model", "https://host/v1", PRICE, "may be running and billed", "no way to look it up"):
+    where = ("10:00", "a-model", "https://host/v1")
+    for fact in (*where, str(PRICE), "may be running and billed", "no way to look it up"):
         assert fact in str(caught.value)
     assert (caught.value.host, caught.value.model) == ("https://host/v1", "a-model")
 

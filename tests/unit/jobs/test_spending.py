@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.prices import Price
 from airflow_provider_siliconflow.exceptions import SpendLimitError
 from airflow_provider_siliconflow.jobs.spending import ScopedLimit, SpendGuard
 from airflow_provider_siliconflow.spend_limit import SpendLimit
 
+CNY = Price(2.0, "CNY")
 OWNER = "a_dag/run/video/-1"
 
 
@@ -22,7 +24,7 @@ class Clock(datetime):
         return cls.told.astimezone(tz)
 
 
-def guard(*limits: SpendLimit, owner: str = OWNER, run_id: str = "run", price: str = "2.00 CNY") -> SpendGuard:
+def guard(*limits: SpendLimit, owner: str = OWNER, run_id: str = "run", price: Price = CNY) -> SpendGuard:
     scopes = ("connection siliconflow_default", "DAG a_dag")
     scoped = [ScopedLimit(scope, limit) for scope, limit in zip(scopes, limits, strict=False)]
     return SpendGuard(scoped, run_id, owner, price, Clock)
@@ -100,9 +102,9 @@ def test_a_dry_run_sums_up_what_a_dag_run_would_cost(tmp_path: Path) -> None:
     assert "4 videos" in guard(limit, owner="batch").count_dry_run(["0", "1", "2"])
 
 
-def test_a_price_without_a_number_is_left_out(tmp_path: Path) -> None:
+def test_a_price_that_is_not_known_is_left_out(tmp_path: Path) -> None:
     limit = SpendLimit(folder=str(tmp_path), max_videos_per_run=3, dry_run=True)
-    assert "would submit 1 video. The" in guard(limit, price="a lot").count_dry_run(["first"])
+    assert "would submit 1 video. The" in guard(limit, price=Price()).count_dry_run(["first"])
 
 
 def test_a_dry_run_takes_no_slot(tmp_path: Path) -> None:

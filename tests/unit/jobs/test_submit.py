@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_siliconflow.client.prices import Price
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
     SiliconFlowError,
@@ -21,7 +22,7 @@ from airflow_provider_siliconflow.jobs.store import TaskStateStore
 from tests.releases import AirflowTaskTimeout
 from tests.unit.jobs.dying_task import FIELDS, DyingTask, FakeHook, FakeStore, InvariantBrokenError, Killed, once
 
-PRICE = "2.00 CNY"
+PRICE = Price(2.0, "CNY")
 QUICK = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
@@ -117,7 +118,7 @@ def test_an_intent_that_cannot_be_dropped_stays_and_is_an_unknown_outcome(caplog
 def test_a_lost_answer_names_the_window_and_the_price() -> None:
     store, fake = store_of()
     with pytest.raises(
-        SubmitOutcomeUnknownError, match=rf"was sent to .* between .* and .*Another video costs {PRICE}"
+        SubmitOutcomeUnknownError, match=r"was sent to .* between .* and .*Another video costs 2\.00 CNY \(estimated\)"
     ):
         once(store, FakeHook("lost, accepted"), price=PRICE)
     assert fake.kept[KEY]["request_id"] is None

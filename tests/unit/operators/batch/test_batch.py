@@ -51,7 +51,7 @@ def test_one_trigger_and_one_resume_for_all(sandbox: Sandbox, tmp_path: Path) ->
     for row, job in zip(result["videos"], jobs, strict=True):
         assert row["request_id"] == job["request_id"]
         assert row["path"] == str(tmp_path / f"{job['request_id']}.mp4")
-        assert row["cost"] == "the price of a video"
+        assert row["estimated_cost"] is None
         manifest = json.loads((tmp_path / f"{job['request_id']}.mp4.json").read_text())
         assert (manifest["sha256"], manifest["prompt"]) == (ledger.jobs[row["index"]]["sha256"], job["prompt"])
         assert len(manifest["trace_ids"]) == 2
@@ -75,9 +75,9 @@ def test_bad_requests_never_cost_the_others(sandbox: Sandbox, tmp_path: Path) ->
     row = run.xcoms["return_value"]["videos"]
     assert "1x1" in row[0]["reason"]
     assert "It was not submitted and costs nothing" in row[0]["reason"]
-    assert row[0]["cost"] == ""
+    assert row[0]["estimated_cost"] == 0.0
     assert "too dark" in row[6]["reason"]
-    assert row[6]["cost"] == "perhaps the price of a video"
+    assert row[6]["estimated_cost"] is None
     assert row[6]["request_id"] in all_ids(sandbox)
 
 

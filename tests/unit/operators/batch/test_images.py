@@ -25,7 +25,7 @@ def test_a_store_that_is_down_keeps_its_own_request_back_alone(sandbox: Sandbox,
         assert fact in str(report.error)
     assert [row["state"] for row in run.xcoms["manifest"]["videos"]] == ["archived", "not_submitted", "archived"]
     assert run.xcoms["manifest"]["not_submitted"] == 1
-    assert run.xcoms["manifest"]["videos"][1]["cost"] == ""
+    assert run.xcoms["manifest"]["videos"][1]["estimated_cost"] == 0.0
     assert sandbox.ledger().billed == sandbox.ledger().submit_calls == 2
 
     store.failure = None
