@@ -13,7 +13,7 @@ from airflow_provider_siliconflow.jobs.kept import decode
 HAS_STORE = hasattr(comms, "GetTaskStateStore")
 
 #: Where tests keep the record: in each place that this release offers.
-RECORD_PLACES = ("state store", "Variables") if HAS_STORE else ("Variables",)
+RECORD_STORES = ("state store", "Variables") if HAS_STORE else ("Variables",)
 
 _comms: Any = comms
 #: The messages by which a task reads and writes the record of its submit, in either place.
@@ -77,7 +77,7 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 
 __all__ = [
     "HAS_STORE",
-    "RECORD_PLACES",
+    "RECORD_STORES",
     "AirflowTaskTimeout",
     "DagBag",
     "DagSerialization",

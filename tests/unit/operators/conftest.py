@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.releases import RECORD_PLACES
+from tests.releases import RECORD_STORES
 from tests.unit.hooks.fixtures import call, connect, connected, server, sleeps
 from tests.unit.operators import tasks
 from tests.unit.worker import TaskRun
@@ -14,7 +14,7 @@ from tests.unit.worker import TaskRun
 __all__ = ["call", "connect", "connected", "server", "sleeps"]
 
 
-@pytest.fixture(params=RECORD_PLACES)
+@pytest.fixture(params=RECORD_STORES)
 def submitting(request: pytest.FixtureRequest) -> Callable[..., TaskRun]:
     """Make a task that submits, with its record in each place where one may be."""
 
