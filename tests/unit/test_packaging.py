@@ -37,7 +37,7 @@ MAY_KNOW = {
     "jobs": {"_airflow", "label", "spend_limit", "archive", "billing", "client", "hooks", "metrics", "polling"},
     "gallery": {"_airflow", "archive", "client"},
     "sandbox": {"client"},
-    # Each may know the jobs, and what defers its task; no operator may know another (see the test below).
+    # Each may know the jobs, and what defers its task.
     "operators": {"_airflow", "triggers", *_JOBS},
     "sensors": {"_airflow", "triggers", *_JOBS},
     "triggers": {"_airflow", *_JOBS},
