@@ -1,4 +1,4 @@
-"""The way back into a task for every end of a deferral."""
+"""How a task resumes, whichever way its deferral ended."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _TRIGGER_TIMEOUT = "Trigger timeout"
 
 class ResumeMixin:
     """
-    The way back into a task for every end of a deferral.
+    A base class of tasks that resume, whichever way their deferral ended.
 
-    Goes before Airflow's base class. A task names one more method, ``execute_after_failed_deferral(context,
+    It is named before Airflow's own base class. A task names one more method, ``execute_after_failed_deferral(context,
     error_text)``; it is called where Airflow would fail the task: its trigger could not be created (a renamed class,
     arguments of another release), it failed, nobody ran it in time, or the method to resume in does not exist.
     """

@@ -1,4 +1,4 @@
-"""Archive one video: from its URL to its published file and manifest. What all operators call."""
+"""Archive one video: from its URL to its published file and manifest. Called through ``jobs/archive.py`` alone."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FreshStatus = Callable[[], Awaitable[VideoStatus]]
 
 def is_remote(destination: object) -> bool:
     """
-    Tell whether a destination is on a store, before that is asked.
+    Return whether a destination is in a store, by its text alone: that store may be the one that is away.
 
     :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
     :return: False for a local path.

@@ -35,7 +35,7 @@ class UrlPolicy:
     @classmethod
     async def of_api(cls, base_url: str) -> UrlPolicy:
         """
-        Return the policy for the URLs of an API: they may be what the API itself is, and no less.
+        Return the policy for the URLs of an API: they must be as safe as the API's own URL.
 
         :param base_url: The API's base URL. URLs may be http if it is, and may lead to private addresses if every
             address of its host is one (a sandbox, a gateway inside).
@@ -94,7 +94,7 @@ class UrlPolicy:
 
 class SsrfGuard:
     """
-    A maker of sockets for a connector that refuses private addresses: after DNS, at each connection.
+    A socket factory for a connector, which refuses private addresses after DNS, at each connection.
 
     :param policy: What URLs may be.
     """

@@ -1,4 +1,4 @@
-"""Archive videos as a connection says: what the operators that archive share."""
+"""Archive a video with the limits, the proxy and the labels of its connection, for every operator that archives."""
 
 from __future__ import annotations
 

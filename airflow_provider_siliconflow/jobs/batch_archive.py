@@ -1,4 +1,4 @@
-"""The other half of a batch: poll the videos whose wait has ended, and archive those that are ready."""
+"""The archiving of a batch: poll the videos whose wait has ended, and archive those that are ready."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ POLLS_AT_ONCE, ARCHIVES_AT_ONCE = 8, 4
 
 class Archiver:
     """
-    The videos of a list on their way to where they last; each stands for itself.
+    The polls and downloads of a list; what fails for one video concerns no other.
 
     :param hook: The service.
     :param jobs: The job of each request.

@@ -1,4 +1,4 @@
-"""How a batch ends: success only if nothing that may be billed is left unarchived without saying so. Pure."""
+"""How a batch ends: it fails rather than leave out a video that may be billed and is not archived. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of a batch: read once for each try, kept for its resumes, and held against the lists of earlier tries."""
+"""The list of a batch: read once for each try, kept for its resumes, and compared with the lists of earlier tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The beginning of a batch's process: the list of its try, read against what earlier tries have paid for."""
+"""Make the run of a batch, for a try that starts or resumes: from its list and what earlier tries have paid for."""
 
 from __future__ import annotations
 

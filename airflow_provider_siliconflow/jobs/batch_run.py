@@ -1,4 +1,4 @@
-"""One process's part in a batch: the list of its try, the jobs of its requests, and both halves of the work."""
+"""A batch in one process: the list of its try with a job for each request, its submits, and its archiving."""
 
 from __future__ import annotations
 

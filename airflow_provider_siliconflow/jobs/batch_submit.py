@@ -1,4 +1,4 @@
-"""One half of a batch: re-attach to what is paid for, and submit what is missing."""
+"""The submits of a batch: re-attach to what is paid for, and submit what is missing."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ log = logging.getLogger(__name__)
 #: Seconds for which a worker tries again at a rejected submit before it leaves the waiting to the triggerer.
 SUBMIT_PATIENCE = 45.0
 #: Seconds between two tries meanwhile: a rejected submit costs nothing, and a limit frees slots one by one.
-_PROBE = 1.0
-#: How a connection fails that is away or cannot be used.
+_PAUSE = 1.0
+#: Errors of an Airflow connection that cannot be read or used.
 _CONNECTION = (SiliconFlowConfigError, AirflowNotFoundException)
-#: What the account may not do for one request, it may not do for the next.
-_FOR_ALL = (SiliconFlowAuthenticationError, SiliconFlowPermissionError, SiliconFlowBalanceError)
+#: Errors of the account: the next request would get the same.
+_ACCOUNT_ERRORS = (SiliconFlowAuthenticationError, SiliconFlowPermissionError, SiliconFlowBalanceError)
 
 _WITHDRAWN = (
     "Not submitted: the list renders differently than in an earlier try, which has paid for videos that it asks for no"
@@ -51,7 +51,7 @@ _WITHDRAWN = (
 
 class Submitter:
     """
-    The submits of a list; each request stands for itself.
+    The submits of a list; what is wrong with one request concerns no other.
 
     :param requests: The list of this try.
     :param jobs: The job of each request.
@@ -94,7 +94,7 @@ class Submitter:
             elif request.problem:
                 self._reattach_changed(index, job)
             else:
-                self._decided(index, partial(self._reattach, index, job))
+                self._attempt(index, partial(self._reattach, index, job))
 
     def submit_missing(self) -> float | None:
         """
@@ -119,7 +119,7 @@ class Submitter:
                     return max(0.0, error.resume_at.timestamp() - time.time())
                 self._complete_missing(ItemState.NOT_SUBMITTED, error)
                 return None
-            except _FOR_ALL as error:
+            except _ACCOUNT_ERRORS as error:
                 self._complete_missing(ItemState.REJECTED, error)
                 return None
             except _CONNECTION as error:
@@ -150,7 +150,7 @@ class Submitter:
             if time.monotonic() + asked > patience:
                 return rejection
             metrics.submit_retried()
-            time.sleep(max(_PROBE, asked))
+            time.sleep(max(_PAUSE, asked))
 
     def _submit(self, index: int) -> SiliconFlowError | None:
         """Submit a request, or re-attach to its video; return the error of a temporary rejection."""
@@ -162,18 +162,18 @@ class Submitter:
                 job.submit()
             self._track(index, job)
 
-        return self._decided(index, submit)
+        return self._attempt(index, submit)
 
-    def _decided(self, index: int, step: Callable[[], object]) -> SiliconFlowError | None:
+    def _attempt(self, index: int, step: Callable[[], object]) -> SiliconFlowError | None:
         """
-        Take a step for one request; what is wrong with this one alone becomes its item.
+        Take a step for one request; an error of this one alone becomes its item.
 
         :return: A temporary rejection.
-        :raises SiliconFlowError: what concerns all.
+        :raises SiliconFlowError: an error that concerns all requests.
         """
         try:
             step()
-        except (SubmitRecordError, SpendLimitError, *_CONNECTION, *_FOR_ALL):
+        except (SubmitRecordError, SpendLimitError, *_CONNECTION, *_ACCOUNT_ERRORS):
             raise
         except SubmitConflictError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.RUNNING, error))

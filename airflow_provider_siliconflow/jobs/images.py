@@ -1,4 +1,4 @@
-"""An image's way into a request: a URL as it is, a file or an object as a data URI."""
+"""How an image becomes a field of a request: a URL as it is, a file or an object as a data URI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under which name a value is kept in a Variable or a file, and how it is text."""
+"""The key and the JSON text of a value that is kept in a Variable or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what is known of paid videos outlives a try, with errors that tell "unreadable" from "absent"."""
+"""The stores in which records of paid videos outlive a try; "unreadable" is never taken for "absent"."""
 
 from __future__ import annotations
 

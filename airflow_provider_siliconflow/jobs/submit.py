@@ -1,4 +1,4 @@
-"""In which order a submit is recorded: write the intent, send one POST, write the request id."""
+"""Submit a video, in the order that loses no paid one: write the intent, send one POST, write the request id."""
 
 from __future__ import annotations
 

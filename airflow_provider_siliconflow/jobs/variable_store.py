@@ -37,7 +37,7 @@ class VariableStore:
         :raises UnreadableError: if the Variable holds something else.
         """
         key = self._task.hashed(name)
-        self._check_control()
+        self._ensure_control()
         text = get_variable(key)
         if text is not None:
             return decode(text)
@@ -76,7 +76,7 @@ class VariableStore:
         # One for each DAG: where Airflow has teams, a DAG sees the Variables of its own.
         return TaskName(self._task.dag_id, "", "", -1).hashed("control")
 
-    def _check_control(self) -> None:
+    def _ensure_control(self) -> None:
         if get_variable(self._control) is not None:
             return
         about = f"By this airflow-provider-siliconflow tells absent from unreadable: DAG {self._task.dag_id}."

@@ -1,4 +1,4 @@
-"""One video that is paid for once: re-attach, submit, archive. What every operator composes."""
+"""One video that is paid for once: prepare, re-attach, submit, archive. Every operator that pays works through it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class VideoJob(RecordedVideo):
     target: Target | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     spend_limit: SpendLimit | None = None
-    #: Whether a POST is on its way.
+    #: Whether a POST was sent and not answered yet.
     is_submitting: bool = False
     #: What the last poll told, and its ISO 8601 time.
     status: VideoStatus | None = None
@@ -125,7 +125,7 @@ class VideoJob(RecordedVideo):
         self.record = made
 
     def release(self) -> None:
-        """Give the destination free, where no video came of the job."""
+        """Release the claim on the destination, since there will be no video."""
         if self.target:
             from airflow_provider_siliconflow.archive.prepare import release_claim
 

@@ -1,4 +1,4 @@
-"""What the operators of one video have in common: its request, and a submit that may be put off."""
+"""What the operators of one video have in common: its request, and a submit that is repeated while it is rejected."""
 
 from __future__ import annotations
 

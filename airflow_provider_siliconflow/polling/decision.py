@@ -1,4 +1,4 @@
-"""What a poll means for a wait: keep waiting, or how the wait ended. Every mode of waiting asks here. Pure."""
+"""What a poll means for a wait, in every mode of waiting: keep waiting, or how the wait ended. No I/O, no clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which video to poll next, and when: everybody's due times under one rate. Pure: every time is handed in."""
+"""Which video to poll next, and when: the due times of all waits under one rate. Pure: every time is handed in."""
 
 from __future__ import annotations
 
