@@ -46,9 +46,9 @@ def archive(
     url: str | None,
     video: VideoFacts,
     told: VideoRecord,
-) -> str:
+) -> tuple[str, VideoRecord]:
     """
-    Archive a video from a worker, push its manifest and its record, and return its path.
+    Archive a video from a worker, and push its manifest and its record.
 
     :param context: The task's context.
     :param hook: The service.
@@ -56,7 +56,7 @@ def archive(
     :param url: The video's signed URL; None to ask the service for one.
     :param video: What is known of it.
     :param told: What the tasks before this one have told of it.
-    :return: The published path.
+    :return: The path of what is there now, and the record of the video.
     :raises SiliconFlowError: as :func:`~airflow_provider_siliconflow.archive.archiver.archive_video`.
     """
     try:
@@ -69,10 +69,10 @@ def archive(
     except Exception as error:
         push(context, with_error(told, error))
         raise
-    push(context, with_manifest(told, manifest))
+    told = with_manifest(told, manifest)
+    push(context, told)
     context["ti"].xcom_push(key="manifest", value=manifest)
-    path: str = manifest["path"]
-    return path
+    return manifest["path"], told
 
 
 def run_for_task(context: Context, make: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
+from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.exceptions import (
     InvalidVideoRequestError,
     SiliconFlowConfigError,
     SiliconFlowError,
 )
+from airflow_provider_siliconflow.jobs.archive import owner_of
+from airflow_provider_siliconflow.jobs.arguments import optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.batch import BatchState
 from airflow_provider_siliconflow.jobs.batch_archive import Archiver
 from airflow_provider_siliconflow.jobs.batch_list import ListedRequest, ListStore, read_requests
 from airflow_provider_siliconflow.jobs.batch_records import BatchRecords
-from airflow_provider_siliconflow.jobs.batch_run import BatchRun
+from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun
 from airflow_provider_siliconflow.jobs.batch_submit import Submitter
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid
 from airflow_provider_siliconflow.jobs.spending import price_of
 from airflow_provider_siliconflow.jobs.store import find_stores
+from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import origin_of
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
+from airflow_provider_siliconflow.spend_limit import read_spend_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +36,27 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-    from airflow_provider_siliconflow.jobs.batch_run import BatchOrder
     from airflow_provider_siliconflow.jobs.reattach import ResubmitPolicy
+
+
+def order_of(task: Any, context: Context) -> BatchOrder:
+    """
+    Return what a task asks for, as it is rendered now.
+
+    :param task: The ``GenerateVideoBatchOperator``, its arguments checked.
+    :param context: Its context.
+    :return: The order.
+    """
+    folder = as_folder(task.destination)
+    return BatchOrder(
+        task.requests,
+        {"model": task.model, "image_size": task.image_size},
+        Target(folder, task.if_exists, owner_of(context), task.probe_destination, task.video_label),
+        task.policy(),
+        seconds("timeout", task.timeout),
+        optional_seconds("poke_interval", task.poke_interval),
+        read_spend_limit("spend_limit", task.spend_limit),
+    )
 
 
 def open_lists(context: Context, hook: SiliconFlowHook, policy: ResubmitPolicy) -> ListStore:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.video_record import RecordState, VideoRecord, item_key
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState
 from airflow_provider_siliconflow.jobs.video_facts import describe, with_cost
 from airflow_provider_siliconflow.jobs.video_xcom import push
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
+
+log = logging.getLogger(__name__)
 
 
 class BatchRecords:
@@ -41,6 +45,30 @@ class BatchRecords:
                 told = _record(self._jobs[index], items.get(index))
                 push(self._context, told, item_key(index))
                 self._pushed[index] = state
+
+    def archived(self) -> Iterator[VideoRecord]:
+        """
+        Read the records of the videos that are archived.
+
+        :yield: Each; of one that an earlier process of the try has archived, what that process has pushed.
+        """
+        for item in self._state.items:
+            if item.state is ItemState.ARCHIVED:
+                job = self._jobs[item.index]
+                yield describe(job) if job.manifest else self._pushed_by_another(item)
+
+    def _pushed_by_another(self, item: BatchItem) -> VideoRecord:
+        ti, told = self._context["ti"], None
+        try:
+            value = ti.xcom_pull(key=item_key(item.index), map_indexes=ti.map_index)
+            told = VideoRecord.from_json(value)
+        except Exception as error:
+            log.warning("The record of video %s cannot be read: %s", item.request_id, describe_error(error))
+        told = told or describe(self._jobs[item.index])
+        # Users may edit XComs: what the try itself remembers counts.
+        return replace(
+            told, state=RecordState.ARCHIVED, billing=item.billing, request_id=item.request_id, path=item.path
+        )
 
     def _states(self) -> dict[int, str]:
         pending = dict.fromkeys(self._state.pending, RecordState.SUBMITTED.value)

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_siliconflow._airflow.rendered import HiddenText, hide, plain_path
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow.jobs.announce import AnnouncesVideos
 from airflow_provider_siliconflow.jobs.archive import archive, owner_of
 from airflow_provider_siliconflow.jobs.arguments import text
 from airflow_provider_siliconflow.jobs.hook_mixin import HookMixin
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
-    from airflow.sdk import Context, ObjectStoragePath, XComArg
+    from airflow.sdk import Asset, Context, ObjectStoragePath, XComArg
 
     from airflow_provider_siliconflow.archive.existing import IfExists
     from airflow_provider_siliconflow.label import VideoLabel
 
 
-class ArchiveVideoOperator(HookMixin, BaseOperator):
+class ArchiveVideoOperator(AnnouncesVideos, HookMixin, BaseOperator):
     """
     Archive a finished video, whole or not at all, and return its path.
 
@@ -53,6 +54,9 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
     :param video_label: The labels of AI-generated video that the file gets: a
         :class:`~airflow_provider_siliconflow.label.VideoLabel` or a mapping of its fields; None for those of the
         connection.
+    :param asset: The asset that gets an event for each archived video: an ``Asset``, or the URI or the name of one; by
+        default one for the folder that the video is in. Whatever it is, a DAG with the schedule
+        :data:`~airflow_provider_siliconflow.assets.NEW_VIDEO` runs.
     :raises VideoExpiredError: if the URL is expired and the service gives no other.
     :raises VideoIntegrityError: if what came is not a whole video; nothing is published.
     :raises DestinationError: if the destination cannot be written, or holds another video.
@@ -81,6 +85,7 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
         prompt: str | None = None,
         siliconflow_conn_id: str = "siliconflow_default",
         video_label: VideoLabel | Mapping[str, Any] | None = None,
+        asset: Asset | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -93,6 +98,7 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
         self.prompt = prompt
         self.siliconflow_conn_id = siliconflow_conn_id
         self.video_label = label_fields(video_label)
+        self.declare_outlet(asset)
 
     @property
     def url(self) -> str | None:
@@ -133,4 +139,6 @@ class ArchiveVideoOperator(HookMixin, BaseOperator):
             facts = facts.with_status(seen) if isinstance(seen, VideoStatus) else facts
             told = with_status(told, seen, now())
         target = Target(self.destination, self.if_exists, owner_of(context), label=self.video_label)
-        return archive(context, self.hook, target, url, facts, told)
+        path, told = archive(context, self.hook, target, url, facts, told)
+        self.announce(context, told)
+        return path

@@ -9,30 +9,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args
 
 from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.rendered import plain_path
-from airflow_provider_siliconflow.archive.destination import as_folder
 from airflow_provider_siliconflow.archive.existing import IfExists
+from airflow_provider_siliconflow.assets import read_asset
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
-from airflow_provider_siliconflow.jobs.archive import owner_of
+from airflow_provider_siliconflow.jobs.announce import AnnouncesVideos
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.batch import BatchState
-from airflow_provider_siliconflow.jobs.batch_open import open_lists, open_run, raise_for_list
-from airflow_provider_siliconflow.jobs.batch_run import BatchOrder, BatchRun
+from airflow_provider_siliconflow.jobs.batch_open import open_lists, open_run, order_of, raise_for_list
 from airflow_provider_siliconflow.jobs.labels import label_fields
-from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.label.settings import read_label
 from airflow_provider_siliconflow.operators.base import DEFER_TIMEOUT_SLACK, PaidVideoOperator
-from airflow_provider_siliconflow.spend_limit import read_spend_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePath
 
-    from airflow.sdk import Context, ObjectStoragePath
+    from airflow.sdk import Asset, Context, ObjectStoragePath
 
+    from airflow_provider_siliconflow.jobs.batch_run import BatchRun
     from airflow_provider_siliconflow.label import VideoLabel
 
 
-class GenerateVideoBatchOperator(PaidVideoOperator):
+class GenerateVideoBatchOperator(AnnouncesVideos, PaidVideoOperator):
     """
     Submit a list of videos, wait for all, archive each as it gets ready; return a manifest.
 
@@ -64,6 +62,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
     :param probe_destination: Whether to find out before paying if a store can be written to, by a hidden object that is
         written and removed.
     :param video_label: As for ``GenerateVideoOperator``.
+    :param asset: As for ``GenerateVideoOperator``; the events come once the task succeeds, one for each archived video.
     :param spend_limit: As for ``SubmitVideoOperator``.
     """
 
@@ -85,6 +84,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         "fail_on_partial_error": flag,
         "probe_destination": flag,
         "video_label": read_label,
+        "asset": read_asset,
     }
 
     def __init__(  # noqa: DOC102, DOC103  (those of the base class are documented as well)
@@ -100,6 +100,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         fail_on_partial_error: bool = False,
         probe_destination: bool = True,
         video_label: VideoLabel | Mapping[str, Any] | None = None,
+        asset: Asset | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,6 +114,7 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         self.fail_on_partial_error = fail_on_partial_error
         self.probe_destination = probe_destination
         self.video_label = label_fields(video_label)
+        self.declare_outlet(asset)
         self._run: BatchRun | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -194,7 +196,8 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
                 self.check_arguments()
             except InvalidArgumentError as error:
                 raise_for_list(lists, error, self.policy())
-        run = open_run(context, self.hook, self._order(context), self.give_up_or_wait, resumed=resumed, state=state)
+        order = order_of(self, context)
+        run = open_run(context, self.hook, order, self.give_up_or_wait, resumed=resumed, state=state)
         run.problem = problem
         self._run = run
         if state is None:
@@ -203,18 +206,6 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         else:
             run.archiver.record_pending()
         return run
-
-    def _order(self, context: Context) -> BatchOrder:
-        folder = as_folder(self.destination)
-        return BatchOrder(
-            self.requests,
-            {"model": self.model, "image_size": self.image_size},
-            Target(folder, self.if_exists, owner_of(context), self.probe_destination, self.video_label),
-            self.policy(),
-            seconds("timeout", self.timeout),
-            optional_seconds("poke_interval", self.poke_interval),
-            read_spend_limit("spend_limit", self.spend_limit),
-        )
 
     def _advance(self, context: Context, run: BatchRun) -> dict[str, Any]:
         while True:
@@ -232,6 +223,8 @@ class GenerateVideoBatchOperator(PaidVideoOperator):
         if error:
             ti.xcom_push(key="manifest", value=result)
             raise error
+        for told in run.records.archived():
+            self.announce(context, told)
         return result
 
     def _defer(self, context: Context, run: BatchRun, submit_at: float | None) -> NoReturn:

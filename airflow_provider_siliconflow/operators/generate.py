@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.rendered import plain_path
 from airflow_provider_siliconflow.archive.existing import IfExists
+from airflow_provider_siliconflow.assets import read_asset
 from airflow_provider_siliconflow.exceptions import SiliconFlowError
+from airflow_provider_siliconflow.jobs.announce import AnnouncesVideos
 from airflow_provider_siliconflow.jobs.archive import owner_of, run_for_task
 from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_seconds, seconds
 from airflow_provider_siliconflow.jobs.labels import label_fields
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import PurePath
 
-    from airflow.sdk import Context, ObjectStoragePath
+    from airflow.sdk import Asset, Context, ObjectStoragePath
 
     from airflow_provider_siliconflow.jobs.video_job import VideoJob
     from airflow_provider_siliconflow.label import VideoLabel
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
 
-class GenerateVideoOperator(SubmittingOperator):
+class GenerateVideoOperator(AnnouncesVideos, SubmittingOperator):
     """
     Submit a video, wait for it and archive it, in one task; return its path.
 
@@ -54,6 +56,9 @@ class GenerateVideoOperator(SubmittingOperator):
     :param video_label: The labels of AI-generated video that the archived file gets: a
         :class:`~airflow_provider_siliconflow.label.VideoLabel` or a mapping of its fields; None for those of the
         connection.
+    :param asset: The asset that gets an event for each archived video: an ``Asset``, or the URI or the name of one; by
+        default one for the folder that the video is in. Whatever it is, a DAG with the schedule
+        :data:`~airflow_provider_siliconflow.assets.NEW_VIDEO` runs.
     """
 
     template_fields: Sequence[str] = (*SubmittingOperator.template_fields, "destination", "video_label")
@@ -65,6 +70,7 @@ class GenerateVideoOperator(SubmittingOperator):
         "if_exists": partial(one_of, allowed=get_args(IfExists)),
         "probe_destination": flag,
         "video_label": read_label,
+        "asset": read_asset,
     }
 
     def __init__(
@@ -76,6 +82,7 @@ class GenerateVideoOperator(SubmittingOperator):
         timeout: timedelta | float = 1800,
         probe_destination: bool = True,
         video_label: VideoLabel | Mapping[str, Any] | None = None,
+        asset: Asset | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,6 +92,7 @@ class GenerateVideoOperator(SubmittingOperator):
         self.timeout = timeout
         self.probe_destination = probe_destination
         self.video_label = label_fields(video_label)
+        self.declare_outlet(asset)
 
     def execute(self, context: Context) -> str:
         """
@@ -217,9 +225,10 @@ class GenerateVideoOperator(SubmittingOperator):
             push(context, with_error(describe(job), told, job.policy.price))
             raise told from (None if told is error else error)
 
-    @staticmethod
-    def _return(context: Context, job: VideoJob, manifest: dict[str, Any]) -> str:
-        push(context, describe(job))
+    def _return(self, context: Context, job: VideoJob, manifest: dict[str, Any]) -> str:
+        told = describe(job)
+        push(context, told)
+        self.announce(context, told)
         context["ti"].xcom_push(key="manifest", value=manifest)
         path: str = manifest["path"]
         return path

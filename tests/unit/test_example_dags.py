@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_provider_siliconflow.assets import NEW_VIDEO
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.conftest import ROOT
 from tests.system.demo_config.airflow_local_settings import task_policy
+from tests.unit.worker import NOW, TaskRun
 
 EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))
-
+#: Runs on what others have made.
+PUBLISHES = ROOT / "example_dags/example_publish_when_archived.py"
 
 #: Ready before the first poll, or while the trigger waits: 0.2 to 1.8 s.
 AT_ONCE, SOON = 1e9, 300.0
@@ -33,7 +37,7 @@ def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("example", "sandbox"),
     [
-        *(pytest.param(example, AT_ONCE, id=example.stem) for example in EXAMPLES),
+        *(pytest.param(example, AT_ONCE, id=example.stem) for example in EXAMPLES if example != PUBLISHES),
         pytest.param(ROOT / "example_dags/example_text_to_video.py", SOON, id="deferred"),
     ],
     indirect=["sandbox"],
@@ -64,6 +68,45 @@ def test_example_archives_every_video_it_submits(
         assert manifest["sha256"] == job["sha256"]
         assert manifest["prompt"] == job["prompt"]
         assert "Signature" not in json.dumps(manifest)
+
+
+def consumed(path: Path | str) -> dict[str, Any]:
+    """Return the event of an archived video, as the scheduler tells a run of it."""
+    source = dict.fromkeys(("source_task_id", "source_dag_id", "source_run_id"), "a") | {"source_map_index": -1}
+    return {
+        "asset": {"name": "videos", "uri": "videos", "extra": {}},
+        "extra": {"request_id": "abc", "path": str(path)},
+        **source,
+        "source_aliases": [{"name": NEW_VIDEO.name}],
+        "timestamp": NOW,
+    }
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_example_that_publishes_copies_each_new_video_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.releases import DagBag
+
+    archive, public = tmp_path / "archive", tmp_path / "public"
+    monkeypatch.setenv("SILICONFLOW_ARCHIVE", archive.as_uri())
+    monkeypatch.setenv("SILICONFLOW_PUBLIC", public.as_uri())
+    (archive / "2026").mkdir(parents=True)
+    (archive / "2026/clip.mp4").write_bytes(b"bytes")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (dag,) = DagBag(PUBLISHES, bundle_name="dags-folder", bundle_path=PUBLISHES.parent).dags.values()
+    (task,) = dag.tasks
+
+    run = TaskRun(task, consumed=[consumed(f"{archive.as_uri()}/2026/clip.mp4")])
+    report = run.work()
+    assert report.state == "success", report.error
+    assert run.xcoms["return_value"] == [f"{public.as_uri()}/abc.mp4"]
+    assert (public / "abc.mp4").read_bytes() == b"bytes"
+
+    for forged in (tmp_path / "secret", f"{archive.as_uri()}/../secret", "/etc/hostname"):
+        report = TaskRun(task, consumed=[consumed(forged)]).work()
+        assert "is not in" in str(report.error)
+    assert [path.name for path in public.iterdir()] == ["abc.mp4"]
 
 
 def test_examples_open_with_three_lines_on_what_they_show() -> None:

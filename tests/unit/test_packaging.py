@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 PACKAGE = "airflow_provider_siliconflow"
 
-_JOBS = {"archive", "billing", "client", "hooks", "jobs", "label", "metrics", "polling", "spend_limit"}
+_JOBS = {"archive", "assets", "billing", "client", "hooks", "jobs", "label", "metrics", "polling", "spend_limit"}
 #: Which packages a package may import from. All may import the errors and the version.
 MAY_KNOW = {
     "__init__": set(),
@@ -30,11 +30,23 @@ MAY_KNOW = {
     "label": set(),
     "spend_limit": set(),
     "fs": set(),
+    "assets": set(),
     "metrics": {"_airflow"},
     "hooks": {"_airflow", "billing", "client", "label", "provider_info", "spend_limit"},
     "polling": {"_airflow", "billing", "client", "hooks", "metrics"},
     "archive": {"_airflow", "label", "billing", "client", "fs", "hooks", "metrics"},
-    "jobs": {"_airflow", "label", "spend_limit", "archive", "billing", "client", "hooks", "metrics", "polling"},
+    "jobs": {
+        "_airflow",
+        "label",
+        "spend_limit",
+        "archive",
+        "assets",
+        "billing",
+        "client",
+        "hooks",
+        "metrics",
+        "polling",
+    },
     "gallery": {"_airflow", "archive", "client"},
     "sandbox": {"client"},
     # Each may know the jobs, and what defers its task.
