@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset, AssetAlias, BaseOperator
+from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.assets import NEW_VIDEO, folder_asset, read_asset
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
@@ -20,7 +21,7 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.operators.batch.runs import archived, batching, woken
 from tests.unit.operators.batch.runs import run_to_end as run_batch
 from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, REQUEST, generating, run_to_end, submitting
-from tests.unit.worker import Report, TaskRun, in_dag
+from tests.unit.worker import DiesBefore, Report, TaskRun, in_dag
 
 ARCHIVING: dict[type[BaseOperator], dict[str, Any]] = {
     ArchiveVideoOperator: {"request_id": "x"},
@@ -62,14 +63,16 @@ def test_one_deferred_task_tells_the_facts_of_its_video(sandbox: Sandbox, clip: 
     assert "Signature" not in str(event)
 
 
-def test_an_archive_task_and_a_retry_of_it_tell_the_same(sandbox: Sandbox, clip: Path) -> None:
+def test_an_archive_task_tells_once_it_succeeds_and_again_when_it_is_cleared(sandbox: Sandbox, clip: Path) -> None:
     assert submitting().finish().state == "success"
     sandbox.advance(FINISHED_AFTER)
     request_id = sandbox.ledger().jobs[0]["request_id"]
     run = TaskRun(in_dag(ArchiveVideoOperator, request_id=request_id, destination=str(clip), retries=1))
-    (event,) = events(run.finish())
+    run.before = DiesBefore(comms.SucceedTask)
+    assert run.finish().state == "killed"
+    (event,) = events(run.retry())
     assert (event["request_id"], event["path"]) == (request_id, str(clip))
-    assert events(run.retry()) == [event]
+    assert events(run.clear()) == [event]
 
 
 def test_mapped_tasks_have_one_asset_and_an_event_each(sandbox: Sandbox, tmp_path: Path) -> None:

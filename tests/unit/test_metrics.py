@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow import stats
@@ -22,7 +23,7 @@ from tests.unit.conftest import Clock
 from tests.unit.operators.batch.runs import batching
 from tests.unit.operators.batch.runs import run_to_end as run_batch
 from tests.unit.operators.tasks import FAILS, FINISHED_AFTER, generating, run_to_end, submitting
-from tests.unit.worker import TaskRun, in_dag
+from tests.unit.worker import DiesBefore, TaskRun, in_dag
 
 TAGS = {"dag_id": "a_dag", "task_id": "video"}
 NAMES = {value for name, value in vars(metrics).items() if name.isupper() and isinstance(value, str)}
@@ -65,7 +66,8 @@ def test_a_video_made_by_one_deferred_task(sandbox: Sandbox, clip: Path, client:
 
 def test_a_retry_counts_no_video_twice(sandbox: Sandbox, clip: Path, client: Client) -> None:
     run = generating(clip)
-    assert run_to_end(run, sandbox).state == "success"
+    run.before = DiesBefore(comms.SucceedTask)
+    assert run_to_end(run, sandbox).state == "killed"
     assert run.retry().state == "success"
     assert client.counts[metrics.SUBMITTED] == client.counts[metrics.ARCHIVED] == 1
 
