@@ -32,8 +32,7 @@ class ItemState(StrEnum):
     FAILED = "failed"
     #: The answer of a submit is lost: a video may be paid for that no task can reach.
     UNKNOWN = "unknown"
-    #: Paid for by an earlier try with another connection or host: its request id is known, and is of no use with the
-    #: one that the task has now.
+    #: Paid for by an earlier try with another connection or host than the task has now, which cannot reach it.
     RUNNING = "running"
     #: Not ready in time; it keeps running at the service, and a retry re-attaches to it.
     TIMED_OUT = "timed_out"
