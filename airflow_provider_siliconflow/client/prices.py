@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_siliconflow.billing import Billing
+
 _PRICE = re.compile(r"(?P<before>[^\d\s.,-]{0,8})\s*(?P<amount>\d{1,9}(?:\.\d{1,6})?)\s*(?P<after>[^\d\s.,-]{0,8})\Z")
 
 #: The key of a price that is for all models.
@@ -54,23 +56,24 @@ class Price:
         by = ", ".join(part for part in (self.source, self.as_of) if part)
         return f"{self}, by {by}" if by else str(self)
 
-    def estimate(self, *, is_billed: bool) -> dict[str, Any]:
+    def estimate(self, billing: Billing | str | None) -> dict[str, Any]:
         """
         Return the estimate as fields of a record.
 
-        :param is_billed: Whether the video is billed, or may be.
+        :param billing: What is known of the bill; None for nothing billed.
         :return: ``estimated_cost`` (0 where nothing is billed, None where the price is not known) and ``currency``.
         """
+        is_billed = billing is not None and Billing(billing).may_be_billed
         return {"estimated_cost": self.amount if is_billed else 0.0, "currency": self.currency}
 
-    def facts(self, *, is_billed: bool) -> dict[str, Any]:
+    def facts(self, billing: Billing | str | None) -> dict[str, Any]:
         """
         Return the estimate as fields of a record, with what it is from.
 
-        :param is_billed: Whether the video is billed, or may be.
+        :param billing: What is known of the bill; None for nothing billed.
         :return: As :meth:`estimate`, and ``price_date`` and ``price_source``.
         """
-        return {**self.estimate(is_billed=is_billed), "price_date": self.as_of, "price_source": self.source}
+        return {**self.estimate(billing), "price_date": self.as_of, "price_source": self.source}
 
     def _of(self, videos: int) -> str:
         total = round(videos * (self.amount or 0.0), 6)

@@ -238,8 +238,7 @@ def manifest(items: Sequence[BatchItem], prices: Sequence[Price]) -> dict[str, A
     return {
         **{state.value: counts[state] for state in ItemState},
         "videos": [
-            item.to_json()
-            | prices[item.index].estimate(is_billed=(item.billing or Billing.NOT_SUBMITTED).may_be_billed)
+            item.to_json() | prices[item.index].estimate(item.billing)
             for item in sorted(items, key=lambda item: item.index)
         ],
     }

@@ -217,8 +217,7 @@ def with_cost(told: VideoRecord, price: Price) -> VideoRecord:
     :param price: What one video costs.
     :return: The record.
     """
-    is_billed = Billing(told.billing or Billing.NOT_SUBMITTED).may_be_billed
-    return replace(told, **price.facts(is_billed=is_billed))
+    return replace(told, **price.facts(told.billing))
 
 
 def _between(first: str | None, second: str | None) -> float | None:

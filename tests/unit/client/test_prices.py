@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.prices import PRICES, Price, price_of, read_prices
 
 T2V, I2V = "Wan-AI/Wan2.2-T2V-A14B", "Wan-AI/Wan2.2-I2V-A14B"
@@ -74,5 +75,5 @@ def test_every_figure_is_told_as_estimated(price: Price, one: str, three: str) -
 
 
 def test_what_is_not_billed_costs_nothing_even_where_no_price_is_known() -> None:
-    assert Price().facts(is_billed=False)["estimated_cost"] == 0.0
-    assert Price().facts(is_billed=True)["estimated_cost"] is None
+    assert Price().facts(Billing.REJECTED)["estimated_cost"] == 0.0
+    assert Price().facts(Billing.UNKNOWN)["estimated_cost"] is None
