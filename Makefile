@@ -11,6 +11,7 @@ SYSTEM := .venv/.system-$(PYTHON_VERSION)
 DOCS := .venv/.docs-$(PYTHON_VERSION)
 STORES := .venv/.stores-$(PYTHON_VERSION)
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test lint format stores system matrix releases chaos bench docs env emulators constraints clean
@@ -24,7 +25,7 @@ demo: $(READY)  ## Submit, wait for and archive three videos in a real Airflow, 
 up: $(READY)  ## The same, and keep Airflow's UI open until Ctrl-C
 	@$(BIN)/python -m tests.system.demo --stay
 
-test: lint $(STORES)  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
+test: lint $(STORES) $(DOCS)  ## Lint, types, unit tests, examples; branch coverage of 95 % or more
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 lint: $(READY)  ## Style, docstrings, types, spelling, workflows and forms only
@@ -65,8 +66,10 @@ bench: $(SYSTEM)  ## Every benchmark, one after the other (two hours); prints ta
 	for name in parsing polls rate_limit waiting archive submit triggerer airflow_cost gallery; do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
-docs: $(DOCS)  ## The documentation site, in docs/_build/html; warnings are errors
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+docs: $(DOCS)  ## The documentation site in English and Chinese, in docs/_build/html; warnings are errors
+	$(BIN)/python docs/translations.py
+	$(SPHINX) -d docs/_build/en docs docs/_build/html
+	$(SPHINX) -d docs/_build/zh_CN -D language=zh_CN docs docs/_build/html/zh_CN
 
 env: $(READY)  ## Only make .venv
 
