@@ -1,8 +1,8 @@
 """
 Keep the Chinese catalogues: list what is not translated, or bring them up to date.
 
-``python docs/translations.py`` lists the strings of the translated pages that have no Chinese, and fails if a page has more
-than a tenth of them: a small edit of an English page breaks no build, and is translated later. ``--update`` adds
+``python docs/translations.py`` lists the strings of the translated pages that have no Chinese, and fails if a page has
+more than a tenth of them: a small edit of an English page breaks no build, and is translated later. ``--update`` adds
 changed strings; what was translated before is kept and marked fuzzy.
 """
 
