@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow.model_argument import read_model
 
 
 class SpendLimit(BaseModel):
@@ -91,20 +90,9 @@ def read_spend_limit(name: str, value: Any) -> SpendLimit | None:
     :return: The limit.
     :raises InvalidArgumentError: for the first thing that is wrong.
     """
-    if value is None or value == "":
+    limit = read_model(name, value, SpendLimit)
+    if limit is None:
         return None
-    try:
-        known = json.loads(value) if isinstance(value, str) else value
-        fields = known.model_dump() if isinstance(known, SpendLimit) else known
-        if not isinstance(fields, Mapping):
-            raise InvalidArgumentError(f"{name} must be a SpendLimit or a mapping of its fields.")
-        limit = SpendLimit.model_validate(dict(fields))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("", *first["loc"]))
-        raise InvalidArgumentError(f"{name}{where}: {first['msg']}.") from None
-    except ValueError:
-        raise InvalidArgumentError(f"{name} is no JSON.") from None
     if limit.max_videos_per_run is None and limit.max_videos_per_day is None:
         raise InvalidArgumentError(f"{name} needs max_videos_per_run or max_videos_per_day.")
     return limit

@@ -82,8 +82,7 @@ class BatchItem:
 
         :return: All fields, the empty ones too.
         """
-        billing = self.billing.value if self.billing else None
-        return asdict(self) | {"state": self.state.value, "billing": billing}
+        return asdict(self) | {"state": self.state.value, "billing": self.billing and self.billing.value}
 
     def to_state(self) -> dict[str, Any]:
         """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow.model_argument import read_model
 
 #: Characters of a visible text at most: so many fit beside each other on the narrowest video, 720 pixels wide.
 MAX_TEXT = 16
@@ -137,20 +137,9 @@ def read_label(name: str, value: Any) -> VideoLabel | None:
     :return: The label.
     :raises InvalidArgumentError: for the first thing that is wrong.
     """
-    if value is None or value == "":
+    label = read_model(name, value, VideoLabel)
+    if label is None:
         return None
-    try:
-        known = json.loads(value) if isinstance(value, str) else value
-        fields = known.model_dump() if isinstance(known, VideoLabel) else known
-        if not isinstance(fields, Mapping):
-            raise InvalidArgumentError(f"{name} must be a VideoLabel or a mapping of its fields.")
-        label = VideoLabel.model_validate(dict(fields))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("", *first["loc"]))
-        raise InvalidArgumentError(f"{name}{where}: {first['msg']}.") from None
-    except ValueError:
-        raise InvalidArgumentError(f"{name} is no JSON.") from None
     _check(name, label)
     return label
 

@@ -56,6 +56,7 @@ ELSEWHERE = {
     "jobs/variable_store.py": "unit/operators/test_submit_durable.py",
     "jobs/video_facts.py": "unit/jobs/test_video_xcom.py",
     "jobs/video_job.py": "unit/operators/test_generate.py",
+    "model_argument.py": "unit/test_spend_limit.py",
     "operators/video.py": "unit/operators/test_base.py",
     "polling/job.py": "unit/polling/test_scheduler.py",
     "triggers/base.py": "unit/triggers/test_video.py",
