@@ -1,7 +1,8 @@
 """
-Run the suites on every supported release of Airflow: ``python -m tests.matrix [--quick] [--write] [NAME …]``.
+Run the suites on every supported release of Airflow: ``python -m tests.matrix [--quick] [--resume] [NAME …]``.
 
-It ends with a table of release, what, result and seconds, and with 1 if anything failed.
+It ends with a table of release, what, result and seconds, and with 1 if anything failed. The table of kills of one
+release: ``python -m tests.matrix 3.1.8 --only killed``.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.matrix.environments import FOLDER, RELEASES, UV, environments
+from tests.matrix.environments import FOLDER, RELEASES, UV, Environment, environments
 from tests.matrix.report import table, write
-from tests.matrix.steps import Row, rows_of
+from tests.matrix.results import FAILED, Results, Row, commit_here
+from tests.matrix.steps import INSTALLS, all_rows, rows_of, steps_of
 from tests.system.processes import ROOT
 
 #: Of a log that failed, so many last lines are printed.
@@ -31,30 +33,45 @@ def build_wheel() -> Path:
 
 def main() -> int:
     """Run the matrix."""
+    options = _options()
+    known = environments()
+    wanted = [each for each in known if each.name in options.names] if options.names else known
+    if unknown := set(options.names) - {each.name for each in known}:
+        raise SystemExit(f"no such environment: {', '.join(sorted(unknown))}")
+    if options.quick and not options.names:
+        # The suite itself runs on the pinned release, so CI has nothing to repeat there.
+        releases = [each for each in known if each.airflow and each.python == "3.11" and each.resolution == "highest"]
+        wanted = [each for each in releases if each.airflow != RELEASES[-1].airflow]
+    wheel, results = build_wheel(), Results(FOLDER / "results.json", commit_here())
+    rows = [row for environment in wanted for row in _do(environment, wheel, results, options)]
+    if options.write:
+        write(all_rows(known, results), ROOT / "docs" / "compatibility.md")
+    print(f"\n{table(rows)}")
+    return int(any(row.result == FAILED for row in rows))
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.matrix")
     parser.add_argument("names", nargs="*", metavar="NAME", help="environments (all by default): 3.0.6, newest, …")
     parser.add_argument("--quick", action="store_true", help="what CI does: what differs between releases, not all")
+    parser.add_argument("--only", action="append", metavar="STEP", help="only steps whose name begins so; repeatable")
+    parser.add_argument("--resume", action="store_true", help="leave out what is green for this commit")
     parser.add_argument("--write", action="store_true", help="put the table into docs/compatibility.md")
-    options = parser.parse_args()
-    # The suite itself runs on the pinned release, so CI has nothing to repeat there.
-    wanted = [each for each in environments() if each.name in options.names or not options.names]
-    if options.quick and not options.names:
-        wanted = [
-            each for each in wanted if each.airflow and each.python == "3.11" and each.airflow != RELEASES[-1].airflow
-        ]
-    if unknown := set(options.names) - {each.name for each in wanted}:
-        parser.error(f"no such environment: {', '.join(sorted(unknown))}")
-    wheel, rows = build_wheel(), list[Row]()
-    for environment in wanted:
-        for row in rows_of(environment, wheel, quick=options.quick):
-            print(f"{row.environment}: {row.step}: {row.result} ({row.seconds:.0f} s)", flush=True)
-            if row.result == "failed" and row.log:
-                print(*row.log.read_text(errors="replace").splitlines()[-_TAIL:], sep="\n", flush=True)
-            rows.append(row)
-    if options.write:
-        write(rows, ROOT / "docs" / "compatibility.md", datetime.now(UTC).date().isoformat())
-    print(f"\n{table(rows)}")
-    return int(any(row.result == "failed" for row in rows))
+    return parser.parse_args()
+
+
+def _do(environment: Environment, wheel: Path, results: Results, options: argparse.Namespace) -> Iterator[Row]:
+    steps = steps_of(environment, wheel, quick=options.quick)
+    if options.only:
+        begins = tuple(options.only)
+        steps = {name: act for name, act in steps.items() if name == INSTALLS or name.startswith(begins)}
+    for row in rows_of(environment, steps, results, resume=options.resume):
+        print(f"{row.environment}: {row.step}: {row.result} ({row.seconds:.0f} s)", flush=True)
+        lines = (ROOT / row.log).read_text(errors="replace").splitlines() if row.log else []
+        # Of a suite that passed, its tables: that of the kills.
+        shown = lines[-_TAIL:] if row.result == FAILED else [line for line in lines if line.startswith("| ")]
+        print(*shown, sep="\n", end="\n" * bool(shown), flush=True)
+        yield row
 
 
 if __name__ == "__main__":

@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.matrix.steps import Row
+from tests.matrix.results import Row
 
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
-_HEAD = "| Airflow | what | result | seconds |\n|---|---|---|---|\n"
+_HEAD = "| Airflow | what | result | seconds | day | commit |\n|---|---|---|---|---|---|\n"
 
 
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as a table of Markdown."""
-    return _HEAD + "".join(f"| {row.environment} | {row.step} | {row.result} | {row.seconds:.0f} |\n" for row in rows)
+    return _HEAD + "".join(f"| {' | '.join(_cells(row))} |\n" for row in rows)
 
 
-def write(rows: Sequence[Row], page: Path, day: str) -> None:
+def _cells(row: Row) -> tuple[str, ...]:
+    seconds = f"{row.seconds:.0f}" if row.seconds else ""
+    return (row.environment, row.step, row.result, seconds, row.day, row.commit)
+
+
+def write(rows: Sequence[Row], page: Path) -> None:
     """
     Put the table into a page, in the place of the one before.
 
     :param page: Made if it is not there; the table stands between two comments.
-    :param day: Of the run.
     """
     text = page.read_text() if page.exists() else f"# Compatibility\n\n{BEGIN}\n{END}\n"
     if BEGIN not in text:
         text += f"\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n`make matrix`, {day}:\n\n{table(rows)}{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{table(rows)}\n{END}{after}")

@@ -5,34 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.matrix.environments import BrokenError, Environment, UnavailableError
+from tests.matrix.results import FAILED, NOT_RUN, OK, Results, Row, commit_here, today
 from tests.system.processes import ROOT
 
 #: Unit tests that reach into Airflow; all others are the same on every release.
 UNIT = ("_airflow", "gallery", "hooks", "jobs", "operators", "sensors", "triggers")
 #: Those of them that show what differs between releases.
 QUICK_UNIT = ("_airflow", "sensors/test_video.py")
+INSTALLS = "installs with its constraints"
 _KILLS = "tests/system/test_durability.py::test_a_task_killed_at_any_moment[local]"
-
-
-@dataclass(frozen=True)
-class Row:
-    """
-    One line of the table.
-
-    :param result: ``ok``, ``failed``, or why it was not done.
-    """
-
-    environment: str
-    step: str
-    result: str
-    seconds: float = 0.0
-    log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -71,45 +58,80 @@ COMMANDS = (
 )
 
 
-def rows_of(environment: Environment, wheel: Path, *, quick: bool) -> Iterator[Row]:
+#: What a step comes to: a result, and the file with its output.
+Outcome = tuple[str, Path | None]
+
+
+def steps_of(environment: Environment, wheel: Path, *, quick: bool) -> dict[str, Callable[[], Outcome]]:
     """
-    Do all steps in an environment, and yield what came of each.
+    Return what is done in an environment, by name and in order.
 
     :param quick: Only what CI does.
     """
-    made = _timed(environment, "installs with its constraints", lambda: environment.make(wheel))
-    yield made
-    if made.result != "ok":
-        return
+    steps = {INSTALLS: lambda: _attempt(environment, INSTALLS, lambda: environment.make(wheel))}
     if environment.resolution == "highest":
-        yield _timed(environment, "beside the providers", lambda: environment.check_providers(wheel))
+        beside = "beside the providers"
+        steps[beside] = lambda: _attempt(environment, beside, lambda: environment.check_providers(wheel))
     for command in COMMANDS:
         if command.quick if quick else command.name != "unit, what differs":
-            yield _run(environment, command)
+            steps[command.name] = partial(_run, environment, command)
+    return steps
 
 
-def _timed(environment: Environment, step: str, act: Callable[[], None]) -> Row:
-    started, result, log = time.monotonic(), "ok", environment.folder / f"{step}.log"
+def rows_of(
+    environment: Environment, steps: Mapping[str, Callable[[], Outcome]], results: Results, *, resume: bool
+) -> Iterator[Row]:
+    """
+    Do all steps in an environment, and yield what came of each.
+
+    :param steps: As :func:`steps_of` returns them, or fewer of them.
+    :param results: Where they are kept.
+    :param resume: Whether a step is left out that is green for this commit.
+    """
+    for name, act in steps.items():
+        done = results.done(environment.name, name) if resume else None
+        if done and (name != INSTALLS or environment.interpreter.exists()):
+            yield done
+            continue
+        started = time.monotonic()
+        result, log = act()
+        shown = str(log.relative_to(ROOT)) if log else ""
+        row = Row(environment.name, name, result, time.monotonic() - started, today(), commit_here(), shown)
+        results.put(row)
+        yield row
+        if name == INSTALLS and result != OK:
+            return
+
+
+def all_rows(environments: Collection[Environment], results: Results) -> list[Row]:
+    """Return a row for each environment and step, the last result or that there is none."""
+    return [
+        results.last(environment.name, name) or Row(environment.name, name, NOT_RUN)
+        for environment in environments
+        for name in steps_of(environment, Path(), quick=False)
+    ]
+
+
+def _attempt(environment: Environment, step: str, act: Callable[[], None]) -> Outcome:
+    log = environment.folder / f"{step}.log"
     try:
         act()
     except UnavailableError as missing:
-        result = str(missing)
+        return str(missing), None
     except (BrokenError, subprocess.TimeoutExpired) as broken:
         log.write_text(str(broken))
-        result = "failed"
-    return Row(environment.name, step, result, time.monotonic() - started, log if result == "failed" else None)
+        return FAILED, log
+    return OK, None
 
 
-def _run(environment: Environment, command: Command) -> Row:
+def _run(environment: Environment, command: Command) -> Outcome:
     if environment.airflow and _minor(environment.airflow) < command.since:
-        return Row(environment.name, command.name, f"not before {'.'.join(map(str, command.since))}")
-    started, log = time.monotonic(), environment.folder / f"{command.name}.log"
-    home = environment.folder / "home"
+        return f"not before {'.'.join(map(str, command.since))}", None
+    log, home = environment.folder / f"{command.name}.log", environment.folder / "home"
     home.mkdir(exist_ok=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
     env |= {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT) if command.here else "", "NO_COLOR": "1"}
-    with ExitStack() as files:
-        output = files.enter_context(log.open("w"))
+    with log.open("w") as output:
         process = subprocess.Popen(
             [str(environment.interpreter), *command.argv],
             cwd=ROOT if command.here else home,
@@ -122,8 +144,8 @@ def _run(environment: Environment, command: Command) -> Row:
             code = process.wait(command.patience)
         except subprocess.TimeoutExpired:
             process.terminate()  # the parts of a stack end with it
-            code = process.wait(60)
-    return Row(environment.name, command.name, "failed" if code else "ok", time.monotonic() - started, log)
+            code = process.wait(60) or 1
+    return FAILED if code else OK, log
 
 
 def _minor(version: str) -> tuple[int, int]:

@@ -1,0 +1,49 @@
+"""A run of the matrix goes on where it was stopped, on the same commit alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.matrix.environments import RELEASES
+from tests.matrix.results import FAILED, NOT_RUN, OK, Results, Row
+from tests.matrix.steps import INSTALLS, Outcome, all_rows, rows_of
+
+STEP = "demo"
+
+
+@pytest.mark.parametrize(
+    ("result", "commit", "is_done"),
+    [(OK, "abc", True), ("not before 3.1", "abc", True), (FAILED, "abc", False), (OK, "abd", False), (OK, "", False)],
+)
+def test_what_is_green_for_this_commit_is_done(tmp_path: Path, result: str, commit: str, is_done: bool) -> None:
+    path = tmp_path / "results.json"
+    Results(path, "abc").put(Row("3.1.8", STEP, result, 1.0, "2026-11-27", commit))
+    assert bool(Results(path, "abc").done("3.1.8", STEP)) is is_done
+
+
+def test_changed_files_are_no_commit(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.json", "abc+")
+    results.put(Row("3.1.8", STEP, OK, 1.0, "2026-11-27", "abc+"))
+    assert results.done("3.1.8", STEP) is None
+
+
+def test_a_run_goes_on_and_the_table_says_what_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.matrix.steps.commit_here", lambda: "abc")
+    environment, did = RELEASES[0], list[str]()
+
+    def step(name: str, result: str) -> Outcome:
+        did.append(name)
+        return result, None
+
+    steps = {"examples": partial(step, "examples", OK), STEP: partial(step, STEP, FAILED)}
+    for _ in range(2):
+        results = Results(tmp_path / "results.json", "abc")
+        made = list(rows_of(environment, steps, results, resume=True))
+        assert [row.result for row in made] == [OK, FAILED]
+
+    assert did == ["examples", STEP, STEP]
+    told = {row.step: row.result for row in all_rows([environment], results)}
+    assert (told["examples"], told[STEP], told[INSTALLS]) == (OK, FAILED, NOT_RUN)
