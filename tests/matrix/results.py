@@ -1,4 +1,4 @@
-"""What the steps of the matrix have come to, kept between runs: a run of hours goes on where it was stopped."""
+"""What the steps of the matrix have come to, kept between runs: a run of hours continues where it was stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of the matrix goes on where it was stopped, on the same commit alone."""
+"""A run of the matrix continues where it was stopped, on the same commit alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_changed_files_are_no_commit(tmp_path: Path) -> None:
     assert results.done("3.1.8", STEP) is None
 
 
-def test_a_run_goes_on_and_the_table_says_what_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_continues_and_the_table_says_what_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.matrix.steps.commit_here", lambda: "abc")
     environment, did = RELEASES[0], list[str]()
 
