@@ -35,6 +35,7 @@ html_theme = "furo"
 html_title = "SiliconFlow for Airflow"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_logo = "logo.svg"
