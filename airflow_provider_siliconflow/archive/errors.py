@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _WORDS = {
     errno.ENOSPC: "no space left on it",
@@ -18,6 +22,8 @@ _WORDS = {
 }
 #: What no retry can change.
 _FINAL = (errno.ENAMETOOLONG, errno.EILSEQ)
+#: What clients raise where there is no server: those of S3, Azure, Google and OSS.
+_UNREACHED = ("EndpointConnectionError", "ServiceRequestError", "ClientConnectorError", "RequestError")
 #: What registers a file system for a scheme, and what to write for schemes that nothing registers.
 _PACKAGES = {
     **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
@@ -50,11 +56,31 @@ def destination_error(path: object, error: Exception) -> DestinationError:
     # A client may quote its store's signed URLs.
     said = describe_error(error)
     kind = DestinationRefusedError if number in _FINAL else DestinationError
-    cause = _WORDS.get(number)
-    if isinstance(error, FileNotFoundError) and "://" in str(path):
-        cause = "there is no such bucket, container or folder"
-    hint = _without_connection(str(path))
-    return kind(f"Cannot archive: {shorten(path, 300)}: {f'{cause} ({said})' if cause else said}{hint}")
+    cause, advice = _WORDS.get(number), ""
+    if "://" in str(path):
+        cause, advice = _of_store(error, str(path)) or (cause, "")
+    what = f"{cause} ({said})" if cause else said.rstrip(".")
+    return kind(f"Cannot archive: {shorten(path, 300)}: {what}.{advice}{_without_connection(str(path))}")
+
+
+def _of_store(error: Exception, uri: str) -> tuple[str, str] | None:
+    """Return what is wrong with a store and what to do about it, as far as its client's error tells."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such bucket, container or folder", " Make it, or correct the destination."
+    if is_forbidden(error) or _tells(error, "401"):
+        advice = f" Check the credentials of {_whose(uri)}, and their right to create files there."
+        return "the store denies access", advice
+    if any(type(seen).__name__ == "ChannelOpenError" for seen in _chain(error)):
+        words = "the server can neither rename onto a file (posix-rename) nor run cp"
+        return words, " Archive to another server, or let its administrator allow one of them."
+    if any(isinstance(seen, ConnectionError) or type(seen).__name__ in _UNREACHED for seen in _chain(error)):
+        return "the store cannot be reached", f" Check the host or endpoint of {_whose(uri)}."
+    return None
+
+
+def _whose(uri: str) -> str:
+    conn_id, found, _ = uri.partition("://")[2].partition("/")[0].rpartition("@")
+    return f"the connection {shorten(conn_id)}" if found else "the worker itself"
 
 
 def _without_connection(path: str) -> str:
@@ -64,7 +90,7 @@ def _without_connection(path: str) -> str:
         return ""
     where = " it went to amazonaws.com with the rights of the worker itself;" if scheme.startswith("s3") else ""
     right = f"{scheme}://conn_id@{shorten(rest, 100)}"
-    return f". The URI names no connection:{where} write {right} for another store or account."
+    return f" The URI names no connection:{where} write {right} for another store or account."
 
 
 def no_answer(path: object, seconds: float) -> DestinationError:
@@ -75,9 +101,10 @@ def no_answer(path: object, seconds: float) -> DestinationError:
     :param seconds: The time it had.
     :return: An error that a retry may not meet.
     """
+    advice = f" Check the host or endpoint of {_whose(str(path))}." if "://" in str(path) else ""
     return DestinationError(
-        f"Cannot archive: {shorten(path, 300)}: the store did not answer within {seconds:.0f} s (the connection's"
-        " store_timeout)."
+        f"Cannot archive: {shorten(path, 300)}: the store did not answer within {seconds:.0f} s (store_timeout of the"
+        f" SiliconFlow connection).{advice}{_without_connection(str(path))}"
     )
 
 
@@ -88,21 +115,27 @@ def is_forbidden(error: BaseException) -> bool:
     :param error: What the file system or its client raised.
     :return: True for a lack of rights, by the error or one of its causes.
     """
+    return any(_denies(seen) for seen in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and its causes."""
     seen: BaseException | None = error
     while seen is not None:
-        if _denies(seen):
-            return True
+        yield seen
         seen = seen.__cause__
-    return False
 
 
 def _denies(error: BaseException) -> bool:
-    if isinstance(error, PermissionError) or type(error).__name__ == "SFTPPermissionDenied":
-        return True
-    if any(str(getattr(error, name, None)) == "403" for name in ("status_code", "status", "code")):
+    if isinstance(error, PermissionError) or type(error).__name__ == "SFTPPermissionDenied" or _tells(error, "403"):
         return True
     # gcsfs has no number and no class for it.
     return isinstance(error, OSError) and error.errno is None and str(error).startswith("Forbidden: ")
+
+
+def _tells(error: BaseException, status: str) -> bool:
+    """Tell whether a client's error has an HTTP status."""
+    return any(str(getattr(error, name, None)) == status for name in ("status_code", "status", "code"))
 
 
 def shorten(value: object, limit: int = 80) -> str:

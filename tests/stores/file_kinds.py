@@ -54,14 +54,14 @@ class SftpKind(LocalKind):
     def path(self, uri: str) -> Path:
         return self.root / self.key(uri)
 
-    def connection(self, variant: Variant, *rules: Rule, on_write: Any = None) -> dict[str, Any]:
+    def connection(self, variant: Variant, *rules: Rule) -> dict[str, Any]:
         from tests.stores.sftp_server import PASSWORD, USER, SftpServer
 
         if variant in ("refused", "silent"):
             port = closed_port() if variant == "refused" else self.stack.enter_context(_Silence()).port
         else:
             refused = ("mkdir", *_REFUSED["no_write"]) if variant == "missing_bucket" else _REFUSED.get(variant, ())
-            options: dict[str, Any] = {"renames": self.renames, "shell": self.shell, "on_write": on_write}
+            options: dict[str, Any] = {"renames": self.renames, "shell": self.shell, "gate": next(iter(rules), None)}
             port = self.stack.enter_context(SftpServer(self.root, refused=refused, **options)).port
         password = "wrong" if variant == "wrong_credentials" else PASSWORD
         extra = {"no_host_key_check": True}

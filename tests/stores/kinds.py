@@ -55,6 +55,10 @@ class Kind(ABC):
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, hidden ones as well."""
 
+    def unfinished(self, folder: str) -> list[str]:
+        """Return uploads that the store keeps and charges for, and that nobody will finish."""
+        return []
+
     @abstractmethod
     def read(self, uri: str) -> tuple[bytes, str]:
         """Return an object's bytes and content type."""

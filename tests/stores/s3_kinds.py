@@ -43,6 +43,10 @@ class S3Kind(HttpKind):
         found = client().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return sorted(entry["Key"].removeprefix(prefix) for entry in found)
 
+    def unfinished(self, folder: str) -> list[str]:
+        found = client().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        return [entry["Key"] for entry in found if entry["Key"].startswith(f"{self.key(folder)}/")]
+
     def read(self, uri: str) -> tuple[bytes, str]:
         found = client().get_object(Bucket=BUCKET, Key=self.key(uri))
         return found["Body"].read(), found["ContentType"]

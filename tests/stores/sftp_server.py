@@ -20,7 +20,7 @@ class SftpServer:
     :param renames: Whether it knows ``posix-rename@openssh.com``.
     :param shell: Whether it runs commands.
     :param refused: Names of calls (``open``, ``stat``, ...) that are answered with "permission denied".
-    :param on_write: Called with the path of a file before each write to it.
+    :param gate: Asked before each call that changes something, with its name; the call fails if it says so.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class SftpServer:
         renames: bool = True,
         shell: bool = True,
         refused: tuple[str, ...] = (),
-        on_write: Any = None,
+        gate: Any = None,
     ) -> None:
         self.root = root
-        self._options = {"renames": renames, "refused": refused, "on_write": on_write}
+        self._options = {"renames": renames, "refused": refused, "gate": gate}
         self._shell = shell
         self._loop = asyncio.new_event_loop()
         self.port = 0
@@ -82,20 +82,17 @@ class _Login(asyncssh.SSHServer):  # type: ignore[misc]
         return (username, password) == (USER, PASSWORD)
 
 
-def _kind(renames: bool, refused: tuple[str, ...], on_write: Any) -> Any:
+def _kind(renames: bool, refused: tuple[str, ...], gate: Any) -> Any:
     """Make the class of a server."""
     base = asyncssh.SFTPServer
 
     class Server(base):  # type: ignore[misc, valid-type]
-        def write(self, file_obj: Any, offset: int, data: bytes) -> Any:
-            if on_write:
-                on_write(file_obj.name)
-            return super().write(file_obj, offset, data)
-
         def posix_rename(self, old: bytes, new: bytes) -> Any:
             if not renames:
                 raise asyncssh.sftp.SFTPOpUnsupported("posix-rename is not supported")
             return super().posix_rename(old, new)
+
+    _hold(Server, gate)
 
     def deny(*_: Any) -> None:
         raise asyncssh.sftp.SFTPPermissionDenied("Permission denied")
@@ -109,3 +106,18 @@ def _kind(renames: bool, refused: tuple[str, ...], on_write: Any) -> Any:
 
         Server.open = open_to_read
     return Server
+
+
+def _hold(server: Any, gate: Any) -> None:
+    """Let a gate hold the calls that change something."""
+
+    def gated(original: Any, name: str) -> Any:
+        def call(self: Any, *args: Any) -> Any:
+            if gate.hold(name):
+                raise asyncssh.sftp.SFTPConnectionLost("The test holds this call")
+            return original(self, *args)
+
+        return call
+
+    for name in ("write", "posix_rename", "remove", "mkdir") if gate else ():
+        setattr(server, name, gated(getattr(server, name), name))

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.stores.each import KINDS
 from tests.stores.file_kinds import PlainSftpKind
-from tests.stores.test_stores import KINDS
 
 
 class Cells:

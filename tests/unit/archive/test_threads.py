@@ -133,14 +133,15 @@ try:
 except BaseException as error:
     print(type(error).__name__)
 try:
-    threads.bounded(lambda: time.sleep(300), 0.1, "s3://bucket/clip.mp4")
+    threads.bounded(lambda: time.sleep(300), 0.1, "/clips/clip.mp4")
 except Exception as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.stdout.splitlines()[-2:] == [
         "AirflowTaskTimeout",
-        "Cannot archive: s3://bucket/clip.mp4: the store did not answer within 0 s (the connection's store_timeout).",
+        "Cannot archive: /clips/clip.mp4: the store did not answer within 0 s (store_timeout of the SiliconFlow"
+        " connection).",
     ]
 
 
