@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
+#: Seconds for a call to a store, where a connection does not say otherwise.
+STORE_TIMEOUT = 60.0
 #: Bytes by which a download must have grown for its limit to be set anew.
 _STEP = 1 << 20
 
@@ -42,7 +44,7 @@ class DownloadOptions:
     expiry_margin: float = 15.0
     timeout: float = 300.0
     min_rate: float = 65536.0
-    store_timeout: float = 60.0
+    store_timeout: float = STORE_TIMEOUT
 
     def time_for(self, size: int) -> float:
         """

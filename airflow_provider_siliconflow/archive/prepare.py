@@ -10,6 +10,7 @@ from airflow_provider_siliconflow.archive import claim as claims
 from airflow_provider_siliconflow.archive.claim_file import ForeignClaimError, claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import IfExists, checked_if_exists, resolve_existing
+from airflow_provider_siliconflow.archive.options import STORE_TIMEOUT
 from airflow_provider_siliconflow.archive.probe import check_writable
 from airflow_provider_siliconflow.archive.staging import abort_uploads, sweep
 from airflow_provider_siliconflow.archive.threads import bounded
@@ -29,7 +30,7 @@ def prepare_destination(
     if_exists: IfExists,
     request_id: str | None = None,
     probe: bool = True,
-    timeout: float = 60.0,
+    timeout: float = STORE_TIMEOUT,
 ) -> dict[str, Any] | None:
     """
     Do everything about a destination that can be done before paying; for a limited time.
@@ -98,7 +99,9 @@ def _existing_of(found: Destination, request_id: str | None, if_exists: IfExists
     return resolve_existing(found, request_id, if_exists) if request_id or not found.is_folder else None
 
 
-def release_claim(destination: Any, *, owner: str, request_id: str | None = None, timeout: float = 60.0) -> None:
+def release_claim(
+    destination: Any, *, owner: str, request_id: str | None = None, timeout: float = STORE_TIMEOUT
+) -> None:
     """
     Give up a claim of :func:`prepare_destination`, since there will be no video; bounded, and never raises.
 

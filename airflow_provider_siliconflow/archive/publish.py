@@ -18,6 +18,7 @@ from airflow_provider_siliconflow.archive.destination import Destination, unders
 from airflow_provider_siliconflow.archive.errors import destination_error
 from airflow_provider_siliconflow.archive.existing import IfExists, pending_manifest, resolve_existing
 from airflow_provider_siliconflow.archive.manifest import describes, storable, write_manifest
+from airflow_provider_siliconflow.archive.options import STORE_TIMEOUT
 from airflow_provider_siliconflow.archive.staging import abort_uploads
 from airflow_provider_siliconflow.archive.threads import bounded
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_siliconflow.archive.claim_file import Claim
-
-#: Seconds to find out whether a video is archived, which reads all of it.
-_FIND_TIMEOUT = 600.0
 
 
 def publish(
@@ -60,13 +58,16 @@ def publish(
     return facts
 
 
-def find_archived(destination: Any, request_id: str, *, owner: str | None = None) -> dict[str, Any] | None:
+def find_archived(
+    destination: Any, request_id: str, *, owner: str | None = None, timeout: float = STORE_TIMEOUT
+) -> dict[str, Any] | None:
     """
     Return the manifest of a video that is archived already, whatever the service says of it by now.
 
     :param destination: As for :func:`~airflow_provider_siliconflow.archive.destination.understand`.
     :param request_id: The video's id.
     :param owner: Whose claim is released if the video is there; None where there is no claim.
+    :param timeout: Seconds for it, which reads all of the video.
     :return: None if it is not there, or if that cannot be found out.
     """
 
@@ -78,7 +79,7 @@ def find_archived(destination: Any, request_id: str, *, owner: str | None = None
         return existing
 
     try:
-        return bounded(find, _FIND_TIMEOUT, destination)
+        return bounded(find, timeout, destination)
     except DestinationError:
         return None
 

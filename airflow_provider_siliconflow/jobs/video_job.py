@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_siliconflow._airflow.names import AirflowFailException
+from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowNotFoundException
+from airflow_provider_siliconflow.archive.options import STORE_TIMEOUT
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
+    SiliconFlowConfigError,
     SiliconFlowError,
     VideoFailedError,
     VideoNotArchivedError,
@@ -129,8 +131,15 @@ class VideoJob(RecordedVideo):
         if self.target:
             from airflow_provider_siliconflow.archive.prepare import release_claim
 
-            timeout = self.hook.settings.store_timeout
-            release_claim(self.target.destination, owner=self.target.owner, timeout=timeout)
+            release_claim(self.target.destination, owner=self.target.owner, timeout=self._store_timeout)
+
+    @property
+    def _store_timeout(self) -> float:
+        """Return the seconds for a call to a store; a connection that is broken by now hides no archived video."""
+        try:
+            return self.hook.settings.store_timeout
+        except (SiliconFlowConfigError, AirflowNotFoundException):
+            return STORE_TIMEOUT
 
     def saw(self, poll: object) -> None:
         """
@@ -174,7 +183,9 @@ class VideoJob(RecordedVideo):
         from airflow_provider_siliconflow.archive.publish import find_archived
 
         assert self.target
-        made = find_archived(self.target.destination, self.request_id, owner=self.target.owner)
+        made = find_archived(
+            self.target.destination, self.request_id, owner=self.target.owner, timeout=self._store_timeout
+        )
         self.manifest = made or self.manifest
         return made
 

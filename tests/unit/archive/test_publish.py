@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from airflow_provider_siliconflow.archive import publish as publishing
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import resolve_existing
 from airflow_provider_siliconflow.archive.manifest import write_manifest
-from airflow_provider_siliconflow.archive.publish import publish
+from airflow_provider_siliconflow.archive.publish import find_archived, publish
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.archive.stores import replace
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
@@ -174,3 +175,14 @@ def test_no_sigkill_among_two_writers_mixes_a_pair(tmp_path: Path, if_exists: st
     # Both won, or the kills hit at different moments: what is seen depends on how the two run side by side.
     assert len(found) > 2
     assert found["two, paired"] > 0
+
+
+def test_a_store_that_does_not_answer_has_store_timeout_to_tell_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(publishing, "resolve_existing", lambda *_: answered.wait(60))
+    try:
+        assert find_archived(f"{tmp_path}/clip.mp4", "abc", timeout=0.05) is None
+    finally:
+        answered.set()
