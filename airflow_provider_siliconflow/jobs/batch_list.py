@@ -170,8 +170,8 @@ class ListStore:
         :raises SubmitRecordError: if it cannot be told what was paid for, or the list cannot be kept.
         """
         before = self._read()
-        cleared = before is not None and before.max_tries not in (None, self.max_tries)
-        known = {} if before is None or (cleared and not policy.reattaches_after_clear) else _by_key(before.requests)
+        is_void = before is None or policy.pays_again(before.max_tries, self.max_tries)
+        known = {} if before is None or is_void else _by_key(before.requests)
         asked_for = {request.key for request in listed}
         withdrawn = [self._withdrawn(request) for key, request in known.items() if key not in asked_for]
         behind = [request for request in withdrawn if request]

@@ -203,9 +203,8 @@ class Submitter:
     def _reattach_changed(self, index: int, job: VideoJob) -> None:
         """Re-attach to a request that cannot be read any more, such as one whose image was too long to be kept."""
         record = job.store.read()
-        if record is None or record.closed or (record.max_tries != job.max_tries and not job.policy.reuse_on_clear):
-            return
-        self._reattach_withdrawn(index, job)
+        if record and not record.closed and not job.policy.pays_again(record.max_tries, job.max_tries):
+            self._reattach_withdrawn(index, job)
 
     def _reattach_withdrawn(self, index: int, job: VideoJob) -> None:
         record = job.store.read()

@@ -52,10 +52,16 @@ class ResubmitPolicy:
         """Return whether the user consented to pay twice; any other word than the one that says so is no consent."""
         return self.on_unknown_submit == "resubmit"
 
-    @property
-    def reattaches_after_clear(self) -> bool:
-        """Return whether a cleared task re-attaches to what is on record."""
-        return self.reuse_on_clear or self.clear_deletes_record
+    def pays_again(self, recorded: int | None, max_tries: int) -> bool:
+        """
+        Return whether the task was cleared since a record was written, and the user consented to pay again by that.
+
+        :param recorded: ``max_tries`` of the task instance when it was written; None if that is not known.
+        :param max_tries: Of the task instance now. A clear raises it; no retry does, nor what a dead scheduler leaves
+            behind. Airflow may hand a task that was cleared as it ran on as a retry: it re-attaches, which is free.
+        :return: Whether it may submit anew whatever is on record.
+        """
+        return recorded not in (None, max_tries) and not (self.reuse_on_clear or self.clear_deletes_record)
 
     @property
     def after_unknown(self) -> NextStep:
@@ -83,7 +89,7 @@ def decide(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPo
     """
     if record is None or record.closed:
         return Decision.SUBMIT
-    if is_cleared(record, intent) and not policy.reattaches_after_clear:
+    if policy.pays_again(record.max_tries, intent.max_tries):
         log.warning(
             "The task was cleared: it submits anew and pays %s again. On record was %s.", policy.price, _named(record)
         )
@@ -95,18 +101,6 @@ def decide(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPo
         raise error
     log.warning("%s on_unknown_submit='resubmit' says to submit anew, for %s.", error.message, policy.price)
     return Decision.SUBMIT
-
-
-def is_cleared(record: SubmitRecord, intent: SubmitRecord) -> bool:
-    """
-    Return whether the task was cleared since a record was written.
-
-    :param record: What is on record.
-    :param intent: The intent of this try.
-    :return: Whether it was. A clear raises ``max_tries``; no retry does, nor what a dead scheduler leaves behind.
-        Airflow may hand a task that was cleared as it ran on as a retry: it re-attaches, which costs nothing.
-    """
-    return record.max_tries != intent.max_tries
 
 
 def reattach(record: SubmitRecord | None, intent: SubmitRecord, policy: ResubmitPolicy) -> SubmitRecord | None:
@@ -174,7 +168,7 @@ def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: in
     :param policy: What the user said about paying again.
     :return: The error itself where nothing is on record; else one that Airflow retries and that names the video.
     """
-    if record is None or record.closed or (record.max_tries != max_tries and not policy.reattaches_after_clear):
+    if record is None or record.closed or policy.pays_again(record.max_tries, max_tries):
         if isinstance(error, SiliconFlowError) and record is None:
             error.with_billing(Billing.NOT_SUBMITTED)
         return error

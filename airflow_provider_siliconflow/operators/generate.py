@@ -17,7 +17,6 @@ from airflow_provider_siliconflow.jobs.arguments import flag, one_of, optional_s
 from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import describe, waited_seconds, with_error
-from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.jobs.video_xcom import push
 from airflow_provider_siliconflow.label.settings import read_label
 from airflow_provider_siliconflow.operators.submitting import SubmittingOperator, waiting_to_submit_failed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -18,7 +17,6 @@ from airflow_provider_siliconflow.exceptions import InvalidArgumentError, Silico
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid, unknown_sentence
 from airflow_provider_siliconflow.jobs.record import SubmitStore
 from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
-from airflow_provider_siliconflow.jobs.target import Target
 from airflow_provider_siliconflow.jobs.video_facts import describe, of_request, origin_of, with_error
 from airflow_provider_siliconflow.jobs.video_job import VideoJob
 from airflow_provider_siliconflow.jobs.video_xcom import push

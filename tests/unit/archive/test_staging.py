@@ -111,6 +111,11 @@ def test_staging_files_of_killed_processes_go_and_those_of_living_ones_stay(
         (".siliconflow-0123456789abcdef.part.backup.txt", 1e9, b"mine", True),
         ("clip.part", 1e9, b"mine", True),
     ],
+    # The names have chance in them, and each process of the tests must collect the same.
+    ids=[
+        *("ours", "ours, empty", "ours, empty for a minute", "ours with a suffix", "another machine's"),
+        *("another machine's of yesterday", "manifest", "old manifest", "claim", "notes", "backup", "no staging file"),
+    ],
 )
 def test_what_is_ours_and_old_goes(
     clip: ObjectStoragePath, tmp_path: Path, name: str, age: float, body: bytes, stays: bool
