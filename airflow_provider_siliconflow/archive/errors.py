@@ -56,11 +56,11 @@ def destination_error(path: object, error: Exception) -> DestinationError:
     # A client may quote its store's signed URLs.
     said = describe_error(error)
     kind = DestinationRefusedError if number in _FINAL else DestinationError
-    cause, advice = _WORDS.get(number), ""
+    cause, hint = _WORDS.get(number), ""
     if "://" in str(path):
-        cause, advice = _of_store(error, str(path)) or (cause, "")
+        cause, hint = _of_store(error, str(path)) or (cause, "")
     what = f"{cause} ({said})" if cause else said.rstrip(".")
-    return kind(f"Cannot archive: {shorten(path, 300)}: {what}.{advice}{_without_connection(str(path))}")
+    return kind(f"Cannot archive: {shorten(path, 300)}: {what}.{hint}{_without_connection(str(path))}")
 
 
 def _of_store(error: Exception, uri: str) -> tuple[str, str] | None:
@@ -68,8 +68,8 @@ def _of_store(error: Exception, uri: str) -> tuple[str, str] | None:
     if isinstance(error, FileNotFoundError):
         return "there is no such bucket, container or folder", " Make it, or correct the destination."
     if is_forbidden(error) or _tells(error, "401"):
-        advice = f" Check the credentials of {_whose(uri)}, and their right to create files there."
-        return "the store denies access", advice
+        hint = f" Check the credentials of {_whose(uri)}, and their right to create files there."
+        return "the store denies access", hint
     if any(type(seen).__name__ == "ChannelOpenError" for seen in _chain(error)):
         words = "the server can neither rename onto a file (posix-rename) nor run cp"
         return words, " Archive to another server, or let its administrator allow one of them."
@@ -101,10 +101,10 @@ def no_answer(path: object, seconds: float) -> DestinationError:
     :param seconds: The time it had.
     :return: An error that a retry may not meet.
     """
-    advice = f" Check the host or endpoint of {_whose(str(path))}." if "://" in str(path) else ""
+    hint = f" Check the host or endpoint of {_whose(str(path))}." if "://" in str(path) else ""
     return DestinationError(
         f"Cannot archive: {shorten(path, 300)}: the store did not answer within {seconds:.0f} s (store_timeout of the"
-        f" SiliconFlow connection).{advice}{_without_connection(str(path))}"
+        f" SiliconFlow connection).{hint}{_without_connection(str(path))}"
     )
 
 

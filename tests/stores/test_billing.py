@@ -46,8 +46,8 @@ def test_a_store_that_cannot_be_written_costs_nothing(
     assert report.state == "up_for_retry", report.error
     assert (sandbox.ledger().billed, sandbox.ledger().jobs) == (0, [])
     error: Any = report.error
-    what, advice = CAUSES[variant]
-    for words in (what, advice):
+    what, hint = CAUSES[variant]
+    for words in (what, hint):
         assert any(word in str(error) for word in words.split("|")), error
     assert error.billing is Billing.NOT_SUBMITTED
     assert "Nothing was submitted, nothing is billed." in str(error)
