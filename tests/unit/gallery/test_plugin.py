@@ -54,3 +54,18 @@ def test_an_app_that_cannot_be_imported_answers_503_and_says_where_to_read(caplo
     assert answer.status_code == 503
     assert "log of the API server" in answer.json()["detail"]
     assert "cannot be shown on this Airflow" in caplog.text
+
+
+def test_airflow_and_the_operators_work_where_the_plugin_cannot_be_imported() -> None:
+    code = (
+        "import sys; sys.modules['airflow_provider_siliconflow.gallery.lazy'] = None;"
+        "from airflow import plugins_manager as manager;"
+        "getattr(manager, 'ensure_plugins_loaded', getattr(manager, '_get_plugins', None))();"
+        "errors = manager.get_import_errors() if hasattr(manager, 'get_import_errors') else manager.import_errors;"
+        "from airflow_provider_siliconflow.operators.video import GenerateVideoOperator as Operator;"
+        "Operator(task_id='a', prompt='a', model='a', image_size='a', destination='a');"
+        "print([name for name in errors if 'siliconflow' in name])"
+    )
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert "airflow_provider_siliconflow.gallery.plugin" in told.stdout.splitlines()[-1]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from sqlalchemy import delete, text
 
 from airflow_provider_siliconflow.client.video_record import item_key
 from tests.unit.gallery.conftest import Gallery
@@ -139,3 +143,24 @@ def test_a_record_that_is_broken_leaves_the_others_as_they_are(gallery: Gallery,
     assert [video["task_id"] for video in videos] == ["bad", "good"]
     assert gallery.get("sums").status_code == 200
     assert gallery.get("file/clips/run/bad/-1").status_code == 404
+
+
+def test_a_run_that_is_gone_hides_no_other_video(gallery: Gallery) -> None:
+    gallery.add_video(task="kept")
+    gallery.add_video("gone.mp4", run="gone", task="make")
+    with create_session() as session:
+        session.execute(text("PRAGMA foreign_keys=OFF"))
+        session.execute(delete(DagRun.__table__).where(DagRun.__table__.c.run_id == "gone"))
+    states = {video["run_id"]: video["run_state"] for video in gallery.get("videos").json()["videos"]}
+    assert states == {"run": "running", "gone": None}
+    assert gallery.get("sums").status_code == 200
+    with create_session() as session:
+        session.execute(delete(XComModel.__table__).where(XComModel.__table__.c.run_id == "gone"))
+    assert gallery.ids() == ["id1"]
+    assert gallery.get("file/clips/gone/make/-1").json() == {"detail": "There is no such video."}
+    assert gallery.get("file/clips/run/kept/-1").status_code == 200
+
+
+def test_a_task_that_made_no_video_has_an_empty_tab(gallery: Gallery) -> None:
+    gallery.add(task="make")
+    assert gallery.ids("dag=clips&run=run&task=other") == []
