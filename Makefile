@@ -14,7 +14,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constrai
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format stores system matrix releases chaos bench docs env emulators constraints clean
+.PHONY: help demo up test lint format stores system rights matrix releases chaos bench docs env emulators constraints clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +51,12 @@ stores: $(STORES)  ## Tests on an emulator of every store (npm needed for Azure'
 
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql, redis-server, chromium and npm needed)
 	$(BIN)/python -m pytest -m system tests/system
+
+rights: $(READY)  ## Who sees which video with FAB, in an environment of its own (3 minutes)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .matrix/fab
+	$(BIN)/uv pip install --quiet --python .matrix/fab/bin/python --constraint constraints.txt \
+		--editable '.[sandbox]' --group dev --group fab
+	.matrix/fab/bin/python -m pytest -m system tests/system/test_gallery_fab.py
 
 matrix: $(READY)  ## The suites on every supported Airflow and Python (hours); the table goes to docs/compatibility.md
 	$(BIN)/python -m tests.matrix --write
@@ -111,7 +117,7 @@ $(STORES): $(READY)
 
 constraints: $(READY)  ## Renew every pin in constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras \
-		--group dev --group system --group stores --group docs --group bench --no-annotate --no-header \
+		--group dev --group system --group stores --group docs --group bench --group fab --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
 
 clean:  ## Remove everything that make made

@@ -1,8 +1,7 @@
 """
 Who sees which video with FAB, the auth manager that has rights to single DAGs: a real API server and its users.
 
-By hand, in an environment of its own: ``uv pip install apache-airflow-providers-fab`` beside this package's group
-``dev``, then ``python -m pytest -m system tests/system/test_gallery_fab.py``.
+``make rights`` runs it in an environment of its own; where FAB is not installed, it is skipped.
 """
 
 from __future__ import annotations
