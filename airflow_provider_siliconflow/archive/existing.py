@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_siliconflow.archive import stores
@@ -82,11 +83,14 @@ def pending_manifest(path: ObjectStoragePath, request_id: str | None) -> ObjectS
 
 def _completed(destination: Destination, manifest: dict[str, Any] | None, request_id: str) -> dict[str, Any] | None:
     """Return the manifest if the file is this very video; one that waits since a kill is published now."""
+    waiting = pending_manifest(destination.path, request_id)
     if manifest and manifest.get("request_id") == request_id and describes(manifest, destination.path):
+        with suppress(Exception):
+            # Of a try that was killed right before its last call; a store may not allow to remove.
+            stores.remove(waiting)
         return manifest
     if manifest:
         return None
-    waiting = pending_manifest(destination.path, request_id)
     manifest = read_manifest(waiting)
     if not manifest or manifest.get("request_id") != request_id or not describes(manifest, destination.path):
         return None

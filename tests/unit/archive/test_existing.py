@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_siliconflow.archive.destination import Destination, understand
-from airflow_provider_siliconflow.archive.existing import resolve_existing
+from airflow_provider_siliconflow.archive.existing import pending_manifest, resolve_existing
 from airflow_provider_siliconflow.archive.prepare import prepare_destination
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 from tests.unit.archive.published import BYTES, MANIFEST, put
@@ -103,3 +103,11 @@ def test_a_manifest_of_another_video_is_replaced_only_when_told(tmp_path: Path) 
     assert json.loads(beside.read_text())["request_id"] == "abc"
     Path(path.path).unlink()
     assert put(path) == MANIFEST
+
+
+def test_what_a_kill_right_before_the_last_call_left_is_removed_by_the_retry(tmp_path: Path) -> None:
+    path = understand(f"{tmp_path}/clip.mp4", "abc").path
+    put(path)
+    Path(pending_manifest(path, "abc").path).write_text(json.dumps(MANIFEST))
+    put(path)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["clip.mp4", "clip.mp4.json"]
