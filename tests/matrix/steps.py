@@ -16,8 +16,13 @@ from tests.system.processes import ROOT
 
 #: Unit tests that reach into Airflow; all others are the same on every release.
 UNIT = ("_airflow", "gallery", "hooks", "jobs", "operators", "sensors", "triggers")
-#: Those of them that show what differs between releases.
-QUICK_UNIT = ("_airflow", "sensors/test_video.py")
+#: Those of them that show what differs between releases: names, the record and its places, the end of a deferral.
+QUICK_UNIT = (
+    "_airflow",
+    "jobs/test_variable_store.py",
+    "operators/test_submit_durable.py",
+    "sensors/test_video_resume.py",
+)
 INSTALLS = "installs with its constraints"
 _KILLS = "tests/system/test_durability.py::test_a_task_killed_at_any_moment[local]"
 
