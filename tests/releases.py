@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import airflow.sdk
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.jobs.kept import decode
@@ -12,6 +13,8 @@ from airflow_provider_siliconflow.jobs.kept import decode
 #: Whether tasks have a state store (Airflow 3.3 and later); before, the record of a submit is in Airflow Variables.
 HAS_STORE = hasattr(comms, "GetTaskStateStore")
 
+#: Whether a deferred sensor whose trigger fails heeds ``never_fail`` (Airflow 3.1 and later).
+HEEDS_NEVER_FAIL = not airflow.sdk.__version__.startswith("1.0.")
 #: Where tests keep the record: in each place that this release offers.
 RECORD_STORES = ("state store", "Variables") if HAS_STORE else ("Variables",)
 
@@ -77,6 +80,7 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 
 __all__ = [
     "HAS_STORE",
+    "HEEDS_NEVER_FAIL",
     "RECORD_STORES",
     "AirflowTaskTimeout",
     "DagBag",

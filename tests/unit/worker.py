@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.jobs.kept import TaskName, decode, encode
 from airflow_provider_siliconflow.jobs.record import KEY
 from tests.releases import HAS_STORE, as_triggerer_gets, serialize
@@ -180,7 +181,9 @@ class TaskRun:
         return self.finish()
 
     def clear(self) -> Report:
-        """Run again because the user cleared the task."""
+        """Run again because the user cleared the task; from Airflow 3.4 on, that deletes the task state store."""
+        if clear_deletes_state():
+            self.store.clear()
         self.max_tries = self.try_number + self.retries
         self.next_try()
         return self.finish()
