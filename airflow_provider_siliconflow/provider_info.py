@@ -111,6 +111,12 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors", "video"),
         "triggers": _modules("triggers", "batch", "submit", "video"),
         "extra-links": [f"{_PACKAGE}.jobs.video_link.VideoLink"],
+        "task-decorators": [
+            {
+                "name": "siliconflow_video",
+                "class-name": "airflow_provider_siliconflow.decorators.video.siliconflow_video_task",
+            }
+        ],
         "filesystems": [f"{_PACKAGE}.fs.oss"],
         "connection-types": [
             {

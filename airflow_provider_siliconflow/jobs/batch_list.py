@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError, SubmitRecordError
 from airflow_provider_siliconflow.jobs.arguments import is_absent, shown
 from airflow_provider_siliconflow.jobs.record import KEY, SubmitStore
-from airflow_provider_siliconflow.jobs.request import FIELDS, read_fields
+from airflow_provider_siliconflow.jobs.request import FIELDS, may_be_kept, read_fields
 from airflow_provider_siliconflow.jobs.store import FindStores, StoreEntry
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 #: Name of the list in the stores; the record of each request stands beside it.
 LIST_KEY = "siliconflow.batch"
-#: Characters of an image (a data URI, as a rule) above which the kept list does not repeat it.
-_MAX_KEPT_IMAGE = 4096
 
 
 _GONE = "The list renders differently than at the start of this try: this request is not in it any more."
@@ -236,9 +234,7 @@ def _by_key(requests: Sequence[ListedRequest]) -> dict[str, ListedRequest]:
 def _shortened(request: ListedRequest) -> ListedRequest:
     """Return a request as it is kept: plain JSON, without an image that is longer than a path or may be a secret."""
     fields = {name: value if isinstance(value, (str, int)) else str(value) for name, value in request.fields.items()}
-    image = str(fields.get("image", ""))
-    # What a URL has behind its path may be a signature, and who may see Variables is another question.
-    is_left_out = len(image) > _MAX_KEPT_IMAGE or image.startswith("data:") or "?" in image
+    is_left_out = not may_be_kept(fields.get("image"))
     if is_left_out:
         del fields["image"]
     return request.model_copy(update={"fields": fields, "is_shortened": is_left_out})

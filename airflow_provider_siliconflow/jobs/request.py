@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The fields of a request, as :class:`VideoRequest` and ``POST /video/submit`` have them.
 FIELDS = ("prompt", "model", "image_size", "negative_prompt", "image", "seed")
+#: Characters of an image (a data URI, as a rule) above which no store repeats it.
+_MAX_KEPT = 4096
 
 
 def read_fields(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,3 +77,15 @@ def _seed(value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidVideoRequestError(f"seed is {shown(value)}: it must be an integer.")
     return value
+
+
+def may_be_kept(image: object) -> bool:
+    """
+    Tell an image that a store may hold from one that is longer than a path or may be a secret.
+
+    :param image: As the user gave it.
+    :return: Whether it may be kept.
+    """
+    text = str(image or "")
+    # What a URL has behind its path may be a signature, and who may see Variables is another question.
+    return len(text) <= _MAX_KEPT and not text.startswith("data:") and "?" not in text

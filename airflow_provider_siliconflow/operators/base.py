@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_siliconflow.jobs.batch_list import ListStore
     from airflow_provider_siliconflow.jobs.record import SubmitStore
+    from airflow_provider_siliconflow.jobs.returned import ReturnedStore
     from airflow_provider_siliconflow.jobs.store import FindStores
     from airflow_provider_siliconflow.spend_limit import SpendLimit
 
@@ -134,7 +135,7 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
         """
         return partial(find_stores, context, self.hook, reuse_on_clear=self.reuse_on_clear)
 
-    def sweep_on_success(self, store: SubmitStore | ListStore) -> None:
+    def sweep_on_success(self, store: SubmitStore | ListStore | ReturnedStore) -> None:
         """
         Have what is kept deleted once Airflow knows that the task has succeeded: from then on no retry needs it.
 

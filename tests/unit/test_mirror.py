@@ -51,6 +51,7 @@ ELSEWHERE = {
     "jobs/recorded_video.py": "unit/operators/test_generate.py",
     "jobs/record.py": "unit/jobs/test_submit.py",
     "jobs/request.py": "unit/operators/test_submit.py",
+    "jobs/returned.py": "unit/decorators/test_video.py",
     "jobs/store.py": "unit/jobs/test_submit.py",
     "jobs/target.py": "unit/operators/test_generate.py",
     "jobs/variable_store.py": "unit/operators/test_submit_durable.py",

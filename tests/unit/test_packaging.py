@@ -53,6 +53,8 @@ MAY_KNOW = {
     # Each may know the jobs, and what defers its task.
     "operators": {"_airflow", "triggers", *_JOBS},
     "sensors": {"_airflow", "triggers", *_JOBS},
+    # A decorated task has an operator do its work.
+    "decorators": {"_airflow", "operators", *_JOBS},
     "triggers": {"_airflow", *_JOBS},
 }
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))

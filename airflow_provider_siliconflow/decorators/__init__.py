@@ -1,0 +1,1 @@
+"""Tasks that make the videos that a function asks for."""
