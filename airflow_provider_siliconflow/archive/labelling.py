@@ -10,6 +10,7 @@ from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.errors import shorten
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import VideoLabelError
+from airflow_provider_siliconflow.label.apply import describe_label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,14 +41,18 @@ async def label_video(
     :param destination: Where the video goes.
     :param request_id: Its request id.
     :param model: The model that made it.
-    :return: What the manifest tells of it: ``label``, ``bytes`` and ``sha256`` of the copy, ``vendor_bytes`` and
-        ``vendor_sha256`` of the video as the service made it.
+    :return: What the manifest tells of it: ``label``, the same for people as ``labelled``, ``bytes`` and ``sha256`` of
+        the copy, ``vendor_bytes`` and ``vendor_sha256`` of the video as the service made it.
     :raises VideoLabelError: if it cannot be labelled; the message tells where the video is kept.
     """
     try:
         async with asyncio.timeout(LABEL_TIMEOUT):
             label = await asyncio.to_thread(labeller.apply, source, target, request_id=request_id, model=model)
-            return {"label": label, **await asyncio.to_thread(_sizes, source, target)}
+            return {
+                "label": label,
+                "labelled": describe_label(label),
+                **await asyncio.to_thread(_sizes, source, target),
+            }
     except TimeoutError:
         error = VideoLabelError(f"The labels were not written within {LABEL_TIMEOUT:.0f} s.")
     except VideoLabelError as failed:

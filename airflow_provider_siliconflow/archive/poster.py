@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _SIDE = 480
 #: Frames that are decoded in search of one that is not all of one color, such as the black of a fade-in.
 _FRAMES = 48
+#: Seconds within which the frame is chosen: those that a visible label covers at least.
+_SECONDS = 1.9
 #: Difference between the brightest and the darkest of some pixels (0 to 255) from which on a frame shows something.
 _CONTRAST = 24
 #: Quantizer of the JPEG: 2 is the best, 31 the smallest.
@@ -102,7 +104,7 @@ def _poster(video: Path) -> Poster:
         chosen = None
         for count, frame in enumerate(container.decode(stream)):
             chosen = frame
-            if count >= _FRAMES or _shows_something(frame):
+            if count >= _FRAMES or (frame.time or 0.0) >= _SECONDS or _shows_something(frame):
                 break
         width, height = stream.width, stream.height
         jpeg = _jpeg(av, chosen) if chosen is not None else None

@@ -72,6 +72,7 @@ class VideoRecord:
     :param bytes: Size of the archived file; ``sha256``, ``content_type``, ``width`` and ``height`` in pixels and
         ``duration`` in seconds are of it, too.
     :param path: Where it is; ``poster`` is the path of a JPEG of it.
+    :param labelled: Which labels of AI-generated video the file has; None if none was asked for.
     :param reason: Why there is none.
     :param billing: What is known of the bill, a value of :class:`~airflow_provider_siliconflow.billing.Billing`.
     :param estimated_cost: What it costs as a table of prices says, a number in ``currency``; 0 where nothing is billed,
@@ -103,6 +104,7 @@ class VideoRecord:
     duration: float | None = None
     path: str | None = None
     poster: str | None = None
+    labelled: str | None = None
     reason: str | None = None
     billing: str | None = None
     estimated_cost: float | None = None

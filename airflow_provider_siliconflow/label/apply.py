@@ -14,6 +14,8 @@ from airflow_provider_siliconflow.label import credentials as c2pa
 from airflow_provider_siliconflow.label import implicit, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_siliconflow.label.credentials import SigningKey
     from airflow_provider_siliconflow.label.settings import VideoLabel
 
@@ -98,6 +100,21 @@ def _signed(path: Path, target: Path, key: SigningKey, model: str | None) -> tup
         if key.required:
             raise
         return path, {"state": "missing", "reason": error.message}
+
+
+def describe_label(facts: Mapping[str, Any]) -> str:
+    """
+    Say which labels a video has, for people.
+
+    :param facts: As :meth:`Labeller.apply` returned them.
+    :return: The labels, with commas between them.
+    """
+    parts = ["AIGC metadata of the service, kept" if facts.get("found") else "AIGC metadata"]
+    if visible_text := facts.get("visible"):
+        parts.append(f"visible text {visible_text['text']}")
+    if signature := facts.get("c2pa"):
+        parts.append(f"content credentials {signature['state']}")
+    return ", ".join(parts)
 
 
 def has_c2pa(path: Path) -> bool:

@@ -66,6 +66,7 @@ function playable(video, context) {
     h("span", {}, "Compare"));
   box.append(still(video, box), open, play, mark);
   if (record.duration) box.append(h("span", { class: "sfg-length" }, seconds(record.duration)));
+  if (record.labelled) box.append(h("span", { class: "sfg-labelled", title: record.labelled }, "labelled"));
   box.addEventListener("mouseenter", player.hover);
   box.addEventListener("mouseleave", player.leave);
   return { media: box, stop: player.stop };

@@ -107,7 +107,7 @@ function facts(video, context) {
       row("Image", record.image, true), row("Size", [frame, record.duration ? seconds(record.duration) : "", size(record.bytes)].filter(Boolean).join(", ")),
       row("Cost", video.record ? cost(record) : ""), row("Submitted", when(record.submitted_at)), row("Archived", when(record.archived_at)),
       row("Waited", seconds(record.waited_seconds)), row("Made in", seconds(record.inference_seconds)),
-      row("Request id", record.request_id, true), row("File", record.path, true), row("SHA-256", record.sha256, true)),
+      row("Request id", record.request_id, true), row("Labelled", record.labelled), row("File", record.path, true), row("SHA-256", record.sha256, true)),
     h("p", { class: "sfg-links" }, link(context, pages.task(video), "Task"), link(context, pages.run(video), "Run"), link(context, pages.dag(video), "DAG"),
       button("Make it again…", (event) => makeAgain(event.target.closest("dialog").parentElement, video, context))),
   ];

@@ -42,6 +42,7 @@ async def test_a_video_is_published_with_its_label(tmp_path: Path, clip: bytes) 
     published = read(tmp_path / "clip.mp4")
     assert implicit.read(tmp_path / "clip.mp4") == LABEL.implicit("abc")
     assert manifest["label"]["added"] == LABEL.implicit("abc")
+    assert manifest["labelled"] == "AIGC metadata"
     assert (manifest["bytes"], manifest["sha256"]) == (len(published), sha256(published))
     assert (manifest["vendor_bytes"], manifest["vendor_sha256"]) == (len(clip), sha256(clip))
     assert json.loads(read(tmp_path / "clip.mp4.json")) == manifest

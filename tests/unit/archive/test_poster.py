@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from airflow.sdk import ObjectStoragePath
 from PIL import Image
@@ -35,6 +36,24 @@ def test_a_poster_is_a_small_jpeg_of_the_videos_shape(video: Path) -> None:
         image.load()
         assert (image.format, image.size) == ("JPEG", (270, 480))
         assert max(image.convert("L").tobytes()) > 40
+
+
+def test_it_is_a_frame_of_the_first_two_seconds_for_which_a_visible_label_shows(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 160, "yuv420p"
+        for number in range(40):
+            # Black for three seconds, then half white.
+            drawn = Image.new("RGB", (160, 160))
+            if number >= 30:
+                drawn.paste("white", (0, 0, 80, 160))
+            container.mux(stream.encode(av.VideoFrame.from_image(drawn)))  # type: ignore[no-untyped-call]
+        container.mux(stream.encode())
+    poster = poster_of(path)
+    assert poster.jpeg
+    with Image.open(BytesIO(poster.jpeg)) as image:
+        assert max(image.convert("L").tobytes()) < 40
 
 
 def test_without_pyav_nothing_is_known(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:

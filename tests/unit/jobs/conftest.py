@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 from tests.unit.jobs.image_inputs import PNG
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Make a folder with a short path: messages cut a long one, and pytest's own grows with its number of processes."""
+    with TemporaryDirectory(prefix="t") as folder:
+        yield Path(folder).resolve()
 
 
 @pytest.fixture

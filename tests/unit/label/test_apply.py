@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_siliconflow.exceptions import VideoLabelError
 from airflow_provider_siliconflow.label import VideoLabel, VisibleLabel, credentials, implicit
-from airflow_provider_siliconflow.label.apply import Labeller, has_c2pa
+from airflow_provider_siliconflow.label.apply import Labeller, describe_label, has_c2pa
 from airflow_provider_siliconflow.label.credentials import SigningKey
 
 LABEL = VideoLabel(content_producer="Studio")
@@ -25,6 +25,21 @@ def test_the_implicit_label_is_added(clip: Path, tmp_path: Path) -> None:
     facts = _apply(Labeller(LABEL), clip, target)
     assert facts == {"found": None, "added": LABEL.implicit("req-1"), "visible": None, "c2pa_found": False}
     assert implicit.read(target) == LABEL.implicit("req-1")
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"found": None, "added": {}}, "AIGC metadata"),
+        ({"found": {"Label": "1"}, "visible": None}, "AIGC metadata of the service, kept"),
+        (
+            {"found": None, "visible": {"text": "AI生成"}, "c2pa": {"state": "Valid"}},
+            "AIGC metadata, visible text AI生成, content credentials Valid",
+        ),
+    ],
+)
+def test_the_labels_are_told_to_people(facts: dict[str, Any], told: str) -> None:
+    assert describe_label(facts) == told
 
 
 def test_a_label_that_is_there_is_kept(clip: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_a_generated_video_has_its_label_with_templates_rendered(sandbox: Sandbo
     assert implicit.read(clip) == wanted
     manifest = run.xcoms["manifest"]
     assert manifest["label"]["added"] == wanted
+    assert run.xcoms["siliconflow_video"]["labelled"] == manifest["labelled"] == "AIGC metadata"
     assert manifest["vendor_sha256"] == sandbox.ledger().jobs[0]["sha256"] != manifest["sha256"]
     assert LABEL.content_producer == "Studio {{ params.what }}"
 
