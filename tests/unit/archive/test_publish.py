@@ -151,7 +151,7 @@ def test_stages_are_removed_on_every_way_out(tmp_path: Path) -> None:
 def test_no_sigkill_leaves_half_a_file(tmp_path: Path) -> None:
     """Kill a publishing process at seeded calls; see ``killed.py``."""
     run = subprocess.run(
-        [sys.executable, "-m", "tests.unit.archive.killed", str(tmp_path)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "tests.unit.archive.killed", str(tmp_path)], capture_output=True, text=True, timeout=500
     )
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
@@ -167,7 +167,7 @@ def test_no_sigkill_among_two_writers_mixes_a_pair(tmp_path: Path, if_exists: st
         [sys.executable, "-m", "tests.unit.archive.killed_pairs", str(tmp_path), if_exists],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
