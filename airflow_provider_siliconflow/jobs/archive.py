@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_siliconflow.archive.threads import run_archive
 from airflow_provider_siliconflow.exceptions import VideoExpiredError
+from airflow_provider_siliconflow.jobs.kept import TaskName
 from airflow_provider_siliconflow.jobs.video_facts import details_of, origin_of, with_error, with_manifest
 from airflow_provider_siliconflow.jobs.video_xcom import push
 
@@ -33,9 +34,7 @@ def owner_of(context: Context) -> str:
     :param context: The task's context.
     :return: The name.
     """
-    ti = context["ti"]
-    map_index = -1 if ti.map_index is None else ti.map_index
-    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{map_index}"
+    return TaskName.of(context).owner
 
 
 def archive(

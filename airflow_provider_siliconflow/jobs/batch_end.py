@@ -97,12 +97,11 @@ def _conflict(
 ) -> SubmitConflictError:
     ids = [item.request_id for item in items if item.index in withdrawn and item.request_id]
     not_submitted = sum(item.state is ItemState.NOT_SUBMITTED for item in items)
-    hint = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
     return SubmitConflictError(
         f"{told}. This task has already paid for {len(withdrawn)} videos that its list asks for no more"
         f" ({', '.join(ids) or 'of unknown request ids'}); they are among the archived where they were ready. The list"
         f" renders differently with each try, or changed between the tries, so {not_submitted} requests that are new in"
-        f" it were not submitted. {hint} to submit the list as it is now and pay {policy.price} for each."
+        f" it were not submitted. {policy.consent} to submit the list as it is now and pay {policy.price} for each."
     )
 
 

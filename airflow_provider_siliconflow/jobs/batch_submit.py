@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing, NextStep
+from airflow_provider_siliconflow.client.masking import mask_text
 from airflow_provider_siliconflow.client.retry import FailureKind, Route, classify_failure
 from airflow_provider_siliconflow.exceptions import (
     ImageUnavailableError,
-    SiliconFlowAuthenticationError,
-    SiliconFlowBalanceError,
     SiliconFlowConfigError,
     SiliconFlowError,
-    SiliconFlowPermissionError,
     SpendLimitError,
     SubmitConflictError,
     SubmitRecordError,
@@ -25,6 +23,7 @@ from airflow_provider_siliconflow.exceptions import (
 )
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
 from airflow_provider_siliconflow.jobs.reattach import describe_lost
+from airflow_provider_siliconflow.polling.decision import ACCOUNT_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,8 +39,6 @@ SUBMIT_PATIENCE = 45.0
 _PAUSE = 1.0
 #: Errors of an Airflow connection that cannot be read or used.
 _CONNECTION = (SiliconFlowConfigError, AirflowNotFoundException)
-#: Errors of the account: the next request would get the same.
-_ACCOUNT_ERRORS = (SiliconFlowAuthenticationError, SiliconFlowPermissionError, SiliconFlowBalanceError)
 
 _WITHDRAWN = (
     "Not submitted: the list renders differently than in an earlier try, which has paid for videos that it asks for no"
@@ -119,12 +116,12 @@ class Submitter:
                     return max(0.0, error.resume_at.timestamp() - time.time())
                 self._complete_missing(ItemState.NOT_SUBMITTED, error)
                 return None
-            except _ACCOUNT_ERRORS as error:
+            except ACCOUNT_ERRORS as error:
                 self._complete_missing(ItemState.REJECTED, error)
                 return None
             except _CONNECTION as error:
                 # Airflow reports an outage of its database, vault or API in this way.
-                told = SiliconFlowError(str(error), billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
+                told = SiliconFlowError(mask_text(str(error)), billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
                 self._complete_missing(ItemState.NOT_SUBMITTED, told)
                 return None
         return None
@@ -173,7 +170,7 @@ class Submitter:
         """
         try:
             step()
-        except (SubmitRecordError, SpendLimitError, *_CONNECTION, *_ACCOUNT_ERRORS):
+        except (SubmitRecordError, SpendLimitError, *_CONNECTION, *ACCOUNT_ERRORS):
             raise
         except SubmitConflictError as error:
             self._state.complete(BatchItem.of_error(index, ItemState.RUNNING, error))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES
+from airflow_provider_siliconflow.archive.store_path import connect_store, path_of
 from airflow_provider_siliconflow.client.file_types import type_name
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs import image_files, image_types
@@ -92,9 +94,6 @@ def _local_path(text: str, rest: str) -> str:
 
 
 def _store_path(text: str, scheme: str) -> ObjectStoragePath:
-    # Imported here, since it loads fsspec.
-    from airflow.sdk import ObjectStoragePath
-
     _check_store(text, scheme)
     location = text.partition("://")[2]
     bucket, _, key = location.partition("/")
@@ -102,8 +101,12 @@ def _store_path(text: str, scheme: str) -> ObjectStoragePath:
         raise InvalidVideoRequestError(
             f"image {image_files.shown(text)} names no object: write {scheme}://conn_id@bucket/key."
         )
+    uri = f"{scheme}://{location}"
+    with suppress(Exception):
+        # What keeps a store from being connected is told where the object is read.
+        connect_store(uri)
     try:
-        return ObjectStoragePath(f"{scheme}://{location}")
+        return path_of(uri)
     except Exception as error:
         raise InvalidVideoRequestError(
             f"image {image_files.shown(text)} is not a path that Airflow can read ({type(error).__name__})."

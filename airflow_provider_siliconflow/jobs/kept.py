@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 #: How the keys of all Variables of this provider begin.
 PREFIX = "siliconflow_"
@@ -25,6 +28,22 @@ class TaskName(NamedTuple):
     run_id: str
     task_id: str
     map_index: int
+
+    @classmethod
+    def of(cls, context: Context) -> Self:
+        """
+        Return the task instance of a context.
+
+        :param context: The task's context.
+        :return: Its names; -1 where it is not mapped.
+        """
+        ti = context["ti"]
+        return cls(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+
+    @property
+    def owner(self) -> str:
+        """Return who holds its claims and slots, the same for all tries: ``dag_id/run_id/task_id/map_index``."""
+        return "/".join(map(str, self))
 
     def hashed(self, name: str) -> str:
         """

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_siliconflow.billing import Billing, NextStep, sentence
+from airflow_provider_siliconflow.client.masking import mask_text
 from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE, Price
 from airflow_provider_siliconflow.exceptions import (
     SiliconFlowError,
@@ -62,6 +63,11 @@ class ResubmitPolicy:
         :return: Whether it may submit anew whatever is on record.
         """
         return recorded not in (None, max_tries) and not (self.reuse_on_clear or self.clear_deletes_record)
+
+    @property
+    def consent(self) -> str:
+        """Return what a person does to pay again, for a sentence that goes on with "to"."""
+        return "Set on_unknown_submit='resubmit' for the next try" if self.reuse_on_clear else "Clear the task"
 
     @property
     def after_unknown(self) -> NextStep:
@@ -142,11 +148,10 @@ def describe_lost(record: SubmitRecord | None) -> str:
 
 
 def _conflict(record: SubmitRecord, policy: ResubmitPolicy) -> SubmitConflictError:
-    hint = "Set on_unknown_submit='resubmit' for the next try" if policy.reuse_on_clear else "Clear the task"
     return SubmitConflictError(
         f"This task has already paid for {_named(record)}, but its request, connection or host is another one now (the"
-        f" DAG, its templates or the mapped list changed between the tries). {hint} to submit the new request and pay"
-        f" {policy.price} for it.",
+        f" DAG, its templates or the mapped list changed between the tries). {policy.consent} to submit the new request"
+        f" and pay {policy.price} for it.",
         billing=Billing.RUNNING,
         request_id=record.request_id,
     )
@@ -172,7 +177,7 @@ def explain_invalid(error: Exception, record: SubmitRecord | None, max_tries: in
         if isinstance(error, SiliconFlowError) and record is None:
             error.with_billing(Billing.NOT_SUBMITTED)
         return error
-    message = error.message if isinstance(error, SiliconFlowError) else str(error)
+    message = error.message if isinstance(error, SiliconFlowError) else mask_text(str(error))
     billing = Billing.RUNNING if record.request_id else Billing.UNKNOWN
     step = policy.after_accepted if record.request_id else policy.after_unknown
     return SiliconFlowError(message, billing=billing, request_id=record.request_id, next_step=step)

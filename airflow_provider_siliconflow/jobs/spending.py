@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE, Price
 from airflow_provider_siliconflow.exceptions import SpendLimitError
+from airflow_provider_siliconflow.jobs.kept import TaskName
 from airflow_provider_siliconflow.jobs.slots import SlotFolder
 from airflow_provider_siliconflow.spend_limit import Period
 
@@ -84,7 +85,8 @@ def guard_of(hook: SiliconFlowHook, own: SpendLimit | None, origin: Mapping[str,
         limits.append(ScopedLimit(f"connection {origin.get('conn_id')}", settings.spend_limit))
     if own:
         limits.append(ScopedLimit(f"DAG {origin.get('dag_id')}", own))
-    owner = "/".join(str(origin.get(name)) for name in ("dag_id", "run_id", "task_id", "map_index"))
+    names: list[Any] = [origin.get(name) for name in TaskName._fields]
+    owner = TaskName(*names).owner
     return SpendGuard(limits, f"{origin.get('dag_id')}/{origin.get('run_id')}", owner, price)
 
 

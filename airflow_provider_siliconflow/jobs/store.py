@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow._airflow.variables import has_supervisor
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import SubmitRecordError
 from airflow_provider_siliconflow.jobs.folder_store import FolderStore
 from airflow_provider_siliconflow.jobs.kept import TaskName
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 
 T = TypeVar("T", bound=BaseModel)
-#: Characters that are told of an error of a store.
-_SHOWN = 300
 
 
 class Store(Protocol):
@@ -89,8 +88,7 @@ def find_stores(context: Context, hook: SiliconFlowHook, *, reuse_on_clear: bool
     first = [] if state is None else [TaskStateStore(state)]
     if first and not (reuse_on_clear and clear_deletes_state()):
         return first
-    ti = context["ti"]
-    task = TaskName(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+    task = TaskName.of(context)
     if folder := _record_folder(hook):
         return [*first, FolderStore(folder, task)]
     return [*first, VariableStore(task)] if has_supervisor() else first
@@ -139,8 +137,8 @@ class StoreEntry:
                 return found
         if failure:
             raise SubmitRecordError(
-                f"The record {self._name!r} of what was paid for cannot be read ({_told(failure)}). That is not the"
-                " same as no record, so nothing is submitted."
+                f"The record {self._name!r} of what was paid for cannot be read ({describe_error(failure)}). That is"
+                " not the same as no record, so nothing is submitted."
             ) from failure
         return found
 
@@ -160,7 +158,7 @@ class StoreEntry:
                 failure = failure or error
         if failure:
             raise SubmitRecordError(
-                f"The record {self._name!r} of a submit cannot be written: {_told(failure)}."
+                f"The record {self._name!r} of a submit cannot be written: {describe_error(failure)}."
             ) from failure
         if not stores:
             raise SubmitRecordError("No store takes the record of a submit: this is no process of an Airflow task.")
@@ -180,7 +178,3 @@ class StoreEntry:
         for store in self._find():
             if store.is_swept:
                 store.delete(self._name)
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:_SHOWN]}"

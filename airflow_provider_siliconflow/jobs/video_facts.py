@@ -17,6 +17,7 @@ from airflow_provider_siliconflow.client.video_record import (
     shown_image,
 )
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
+from airflow_provider_siliconflow.jobs.kept import TaskName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +42,7 @@ def origin_of(context: Context, conn_id: str) -> dict[str, Any]:
     :param conn_id: The Airflow connection.
     :return: ``conn_id``, ``dag_id``, ``run_id``, ``task_id``, ``map_index``.
     """
-    ti = context["ti"]
-    map_index = -1 if ti.map_index is None else ti.map_index
-    ids = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": map_index}
-    return {"conn_id": conn_id, **ids}
+    return {"conn_id": conn_id, **TaskName.of(context)._asdict()}
 
 
 def describe(job: VideoJob) -> VideoRecord:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_siliconflow._airflow.names import AirflowFailException, AirflowNotFoundException
 from airflow_provider_siliconflow.archive.options import STORE_TIMEOUT
 from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.models import VideoStatus
 from airflow_provider_siliconflow.exceptions import (
     DestinationError,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.client.models import VideoRequest
     from airflow_provider_siliconflow.jobs.target import Target
     from airflow_provider_siliconflow.spend_limit import SpendLimit
-
-#: Characters that are told of an error of another library.
-_SHOWN = 300
 
 
 @dataclass
@@ -200,7 +198,7 @@ class VideoJob(RecordedVideo):
         :return: The error to raise.
         """
         if not isinstance(error, SiliconFlowError):
-            error = VideoNotArchivedError(f"{type(error).__name__}: {error}".rstrip(": ")[:_SHOWN])
+            error = VideoNotArchivedError(describe_error(error))
         if isinstance(error, VideoFailedError):
             if self.record and self.is_recorded:
                 self.store.close(self.record, error.message)

@@ -41,7 +41,8 @@ REJECTION_GRACE = 120.0
 #: vault or API as "not found".
 CONNECTION_GRACE = 300.0
 
-_ACCOUNT_ERRORS = (SiliconFlowAuthenticationError, SiliconFlowBalanceError, SiliconFlowPermissionError)
+#: The key or the account is rejected: what it may not do for one request, it may not do for the next.
+ACCOUNT_ERRORS = (SiliconFlowAuthenticationError, SiliconFlowBalanceError, SiliconFlowPermissionError)
 _ACCOUNT_STATUSES = (401, 402, 403)
 
 
@@ -189,7 +190,7 @@ def is_account_error(poll: PollResult) -> bool:
     :param poll: What the poll returned.
     :return: Whether it was.
     """
-    return isinstance(poll, _ACCOUNT_ERRORS) or (
+    return isinstance(poll, ACCOUNT_ERRORS) or (
         isinstance(poll, SiliconFlowAPIError) and poll.status_code in _ACCOUNT_STATUSES
     )
 

@@ -59,7 +59,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
     :param deferrable: Wait in the triggerer. Defaults to ``[operators] default_deferrable``.
     :param poke_interval: Seconds (or ``timedelta``) between two polls. By default, a deferred wait polls when it is
         worth it, by what past videos took; poke and reschedule mode poll every 15 s.
-    :param timeout: Seconds (or ``timedelta``) to wait; videos take 3 to 9 minutes, says the field.
+    :param timeout: Seconds (or ``timedelta``) to wait; users report that videos take 3 to 9 minutes.
     """
 
     template_fields: Sequence[str] = ("request_id", "siliconflow_conn_id")

@@ -128,7 +128,8 @@ def alarm(seconds: float) -> Iterator[None]:
         raise _TimedOut
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again after a while: Python drops what is raised in the callback of a weak reference, as threads have.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 5)
     try:
         yield
     finally:
