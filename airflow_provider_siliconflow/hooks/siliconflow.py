@@ -12,7 +12,7 @@ import tenacity
 from airflow_provider_siliconflow._airflow.connections import BaseHook
 from airflow_provider_siliconflow._airflow.releases import takes_form_from_hook
 from airflow_provider_siliconflow.client import endpoints
-from airflow_provider_siliconflow.client.masking import describe_error
+from airflow_provider_siliconflow.client.masking import mask_text
 from airflow_provider_siliconflow.exceptions import SiliconFlowAPIError, SiliconFlowError
 from airflow_provider_siliconflow.hooks.connection import DEFAULT_CONN_NAME, Settings
 from airflow_provider_siliconflow.hooks.exchange import NotSentError, Request, exchange
@@ -193,7 +193,7 @@ class SiliconFlowHook(BaseHook):
         try:
             models = self._call(endpoints.models("video"), attempts=1, timeout=_TEST_TIMEOUT)
         except Exception as error:
-            return False, str(error) if isinstance(error, SiliconFlowError) else describe_error(error)
+            return False, mask_text(str(error)) or type(error).__name__
         return True, f"{self.settings.base_url} accepts the key and offers {len(models)} video models."
 
     def _call(self, call: Endpoint[T], attempts: int | None = None, timeout: float | None = None) -> T:

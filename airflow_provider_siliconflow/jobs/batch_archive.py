@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow import metrics
 from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.client.masking import describe_error
+from airflow_provider_siliconflow.client.masking import excerpt
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
 from airflow_provider_siliconflow.jobs.batch import BatchItem, BatchState, ItemState, PendingVideo
 from airflow_provider_siliconflow.jobs.video_facts import waited_seconds
@@ -178,7 +178,7 @@ class Archiver:
             await asyncio.to_thread(self._complete, index, error)
         except Exception as error:  # whatever it is, it must not break off the archiving of the others
             log.exception("Video %s was not archived", video.request_id)
-            what = SiliconFlowError(describe_error(error))
+            what = SiliconFlowError(excerpt(str(error)) or type(error).__name__)
             await asyncio.to_thread(self._complete, index, what)
         else:
             self._state.complete(_archived(index, job.request_id, made["path"]))

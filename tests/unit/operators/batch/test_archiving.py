@@ -115,7 +115,7 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
 
     async def mistaken(hook: Any, target: Any, url: str | None, video: Any) -> dict[str, Any]:
         if video.prompt == "a":
-            raise RuntimeError("a mistake")
+            raise RuntimeError("a mistake with https://bucket.example/clip.mp4?Signature=abcdef123")
         return await archive(hook, target, url, video)
 
     monkeypatch.setattr(jobs_archive, "archive_manifest", mistaken)
@@ -123,6 +123,7 @@ def test_a_mistake_while_archiving_breaks_off_no_other(
     assert run_to_end(run, sandbox).state == "up_for_retry"
     assert states(run) == ["not_archived", "archived", "archived"]
     assert run.xcoms["manifest"]["videos"][0]["reason"].startswith("a mistake")
+    assert "abcdef123" not in str(run.xcoms)
 
 
 def test_a_rejected_key_is_waited_out_and_loses_no_paid_video(sandbox: Sandbox, patient: Clock, tmp_path: Path) -> None:
