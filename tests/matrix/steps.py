@@ -20,6 +20,7 @@ UNIT = ("_airflow", "gallery", "hooks", "jobs", "operators", "sensors", "trigger
 QUICK_UNIT = (
     "_airflow",
     "jobs/test_variable_store.py",
+    "operators/test_submit_clears.py",
     "operators/test_submit_durable.py",
     "sensors/test_video_resume.py",
 )

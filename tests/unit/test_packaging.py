@@ -137,6 +137,14 @@ def test_a_module_and_its_functions_are_short(source: Path) -> None:
     assert {name: lines for name, lines in _code_lines(text) if lines > FUNCTION_LINES} == {}
 
 
+def test_no_operator_knows_another() -> None:
+    shared = {"base", "prompt_files", "submitting"}
+    for source in (ROOT / PACKAGE / "operators").glob("*.py"):
+        if source.stem != "video":
+            theirs = {name.split(".")[2] for name in _imports(source) if name.startswith(f"{PACKAGE}.operators.")}
+            assert theirs <= shared, source
+
+
 def test_sandbox_and_client_know_nothing_of_airflow() -> None:
     for package in ("client", "sandbox"):
         for source in (ROOT / PACKAGE / package).rglob("*.py"):

@@ -4,90 +4,30 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_siliconflow.archive import claim as claims
-from airflow_provider_siliconflow.archive.claim_file import Claim, ForeignClaimError, claim_path
+from airflow_provider_siliconflow.archive.claim_file import ForeignClaimError, claim_path
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import pending_manifest
 from airflow_provider_siliconflow.archive.prepare import prepare_destination, release_claim
 from airflow_provider_siliconflow.archive.publish import find_archived, publish
 from airflow_provider_siliconflow.archive.staging import staging
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
-from tests.unit.archive.moto_s3 import IS_INSTALLED, NEEDS_MOTO, new_bucket, s3_server
+from tests.unit.archive.claims import ONE, TWO, age, names, new_destination, path, prepare, s3_client
 from tests.unit.archive.published import MANIFEST, put
-from tests.unit.archive.stores import AzureStore, S3Store, Store
+from tests.unit.archive.stores import S3Store, Store
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     InStore = Callable[[Store, str], ObjectStoragePath]
-    NewDestination = Callable[[], ObjectStoragePath]
 
-ONE, TWO = "a_dag/run 1/video/-1", "a_dag/run 2/video/-1"
-PAIRS = 25
-
-
-MOTO = pytest.param("moto", marks=NEEDS_MOTO)
-#: Stores on which two writers are kept apart by the store itself.
-EXCLUSIVE = pytest.mark.parametrize("new_destination", ["local", "s3", "azure", MOTO], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def s3_client() -> Iterator[Any]:
-    with s3_server() if IS_INSTALLED else nullcontext() as fs:
-        yield fs
-
-
-@pytest.fixture(params=["local", "s3", "azure", "s3 without conditions", "other", MOTO])
-def new_destination(
-    request: pytest.FixtureRequest, tmp_path: Path, in_store: InStore, s3_client: Any
-) -> NewDestination:
-    """Give new destinations, one after the other, in one kind of store."""
-    stores = {
-        "s3": lambda: in_store(S3Store(), "s3://bucket/clip.mp4"),
-        "s3 without conditions": lambda: in_store(S3Store(knows_conditions=False), "s3://bucket/clip.mp4"),
-        "azure": lambda: in_store(AzureStore(), "abfs://container/clip.mp4"),
-        "other": lambda: in_store(Store(), "memory://folder/clip.mp4"),
-        "moto": lambda: in_store(s3_client, f"s3://{new_bucket(s3_client)}/clip.mp4"),
-    }
-
-    def make() -> ObjectStoragePath:
-        number = len(list(tmp_path.iterdir()))
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        return stores.get(request.param, lambda: understand(f"{folder}/clip.mp4", None).path)()
-
-    return make
-
-
-@pytest.fixture
-def path(new_destination: NewDestination) -> ObjectStoragePath:
-    return new_destination()
-
-
-def prepare(path: ObjectStoragePath, owner: str | None = ONE, if_exists: Any = "fail", **more: Any) -> Any:
-    return prepare_destination(str(path), owner=owner, if_exists=if_exists, **more)
-
-
-def age(path: ObjectStoragePath, days: float) -> None:
-    """Make a claim older."""
-    beside = claim_path(path)
-    content = json.loads(beside.fs.cat_file(beside.path))
-    content["claimed_at"] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
-    beside.fs.pipe_file(beside.path, json.dumps(content).encode())
-
-
-def names(path: ObjectStoragePath) -> set[str]:
-    with suppress(FileNotFoundError):
-        return {found["name"].rpartition("/")[2] for found in path.fs.ls(path.parent.path, detail=True)}
-    return set()
+__all__ = ["new_destination", "path", "s3_client"]
 
 
 def test_the_second_task_is_refused_before_it_pays(path: ObjectStoragePath) -> None:
@@ -297,103 +237,3 @@ def test_a_store_without_the_right_to_remove_is_used_without_claims(
     assert "not claimed" in caplog.text
     assert store.names() == ["/bucket/.siliconflow-probe.mp4", "/bucket/.siliconflow-probe.mp4.json"]
     assert put(path) == MANIFEST
-
-
-def is_exclusive(path: ObjectStoragePath) -> bool:
-    """Tell whether the store keeps two writers apart."""
-    return path.protocol in ("", "s3", "abfs") and getattr(path.fs, "knows_conditions", True)
-
-
-def race(*calls: Callable[[], Any]) -> list[Any]:
-    """Start calls at once and return what each returned or raised."""
-    outcomes: list[Any] = [None] * len(calls)
-    start = threading.Barrier(len(calls))
-
-    def run(index: int) -> None:
-        start.wait(10)
-        try:
-            outcomes[index] = calls[index]()
-        except Exception as error:
-            outcomes[index] = error
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return outcomes
-
-
-def assert_is_a_pair(path: ObjectStoragePath) -> str:
-    """Check that what stands at a destination is one video and its own manifest, and return its id."""
-    body = path.fs.cat_file(path.path)
-    manifest = json.loads(path.fs.cat_file(f"{path.path}.json"))
-    assert body == manifest["request_id"].encode()
-    return str(manifest["request_id"])
-
-
-def test_of_two_tasks_at_once_one_pays(new_destination: NewDestination, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The race is for the claim; the check before it need not be large.
-    monkeypatch.setattr("airflow_provider_siliconflow.archive.probe.PROBE_SIZE", 1000)
-    for _ in range(PAIRS):
-        path = new_destination()
-        pairs = [lambda owner=owner: prepare(path, owner) for owner in (ONE, TWO)]  # noqa: B023
-        outcomes = race(*pairs)
-        refused = [outcome for outcome in outcomes if outcome]
-        # Where the store keeps nobody apart, both may pay, and publishing finds out.
-        assert len(refused) == 1 or not is_exclusive(path)
-        assert [error for error in refused if not isinstance(error, DestinationRefusedError)] == []
-        release_claim(str(path), owner=ONE)
-        release_claim(str(path), owner=TWO)
-        assert names(path) == set()
-
-
-@EXCLUSIVE
-def test_of_two_writers_at_once_one_publishes_and_no_video_is_destroyed(new_destination: NewDestination) -> None:
-    for _ in range(PAIRS):
-        path = new_destination()
-        writers = [lambda name=name: put(path, name.encode(), request_id=name) for name in ("one", "two")]  # noqa: B023
-        outcomes = race(*writers)
-        (refused,) = (outcome for outcome in outcomes if isinstance(outcome, Exception))
-        assert isinstance(refused, DestinationRefusedError)
-        (won,) = (outcome["request_id"] for outcome in outcomes if isinstance(outcome, dict))
-        assert assert_is_a_pair(path) == won
-        assert names(path) == {"clip.mp4", "clip.mp4.json"}
-
-
-def test_two_tries_of_one_task_that_overwrite_never_mix(new_destination: NewDestination) -> None:
-    """Both hold the claim by turns: the last one to take it publishes."""
-    for _ in range(PAIRS):
-        path = new_destination()
-        put(path, b"old", request_id="old")
-
-        def overwrite(name: str, path: ObjectStoragePath = path) -> None:
-            claim = claims.take(path, ONE)
-            with staging(path) as stage:
-                stage.write_bytes(name.encode())
-                facts = {"request_id": name, "bytes": len(name), "sha256": name}
-                with suppress(DestinationError):
-                    publish(stage, Destination(path, is_folder=False), facts, "overwrite", claim)
-
-        race(lambda: overwrite("one"), lambda: overwrite("two"))
-        release_claim(str(path), owner=ONE)
-        assert assert_is_a_pair(path) in ("one", "two")
-        assert names(path) == {"clip.mp4", "clip.mp4.json"}
-
-
-def test_of_many_that_take_over_an_old_claim_one_has_it(new_destination: NewDestination) -> None:
-    owners = [f"a_dag/run {number}/video/-1" for number in range(8)]
-    for _ in range(5):
-        path = new_destination()
-        prepare(path)
-        age(path, 8)
-        outcomes = race(*(lambda owner=owner: claims.take(path, owner) for owner in owners))  # noqa: B023
-        holders = [outcome for outcome in outcomes if isinstance(outcome, Claim)]
-        valid = []
-        for claim in holders:
-            with suppress(DestinationError):
-                claims.check(path, claim)
-                valid.append(claim)
-        assert len(valid) == 1
-        # Only S3 and a locked folder replace what nobody else has; elsewhere the loser is told as it publishes.
-        assert holders == valid or not (is_exclusive(path) and path.protocol in ("", "s3"))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.operators.video import GenerateVideoOperator, SubmitVideoOperator
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.worker import MODEL, DiesBefore, Report, TaskRun, in_dag
+
+NewTask = Callable[..., TaskRun]
 
 #: Seconds after which the sandbox has finished any video.
 FINISHED_AFTER = 600
@@ -39,6 +43,22 @@ def pay_and_die(run: TaskRun) -> str:
     assert run.finish().state == "killed"
     request_id: str = run.xcoms["return_value"]
     return request_id
+
+
+def is_deleted_by_clear(run: TaskRun) -> bool:
+    """Return whether a clear takes the record away (Airflow 3.4, in the state store)."""
+    return run.has_store and clear_deletes_state()
+
+
+def failing(kind: Any, number: int = 1, about: str = "") -> Any:
+    """Fail at the given one of the messages of a kind that are about something."""
+    left = iter(range(number))
+
+    def fail(message: Any) -> None:
+        if isinstance(message, kind) and about in repr(message) and next(left, None) == number - 1:
+            raise RuntimeError("the API server is away")
+
+    return fail
 
 
 def run_to_end(run: TaskRun, sandbox: Sandbox) -> Report:

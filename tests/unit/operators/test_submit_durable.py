@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time import comms
 
-from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow.exceptions import (
     SubmitConflictError,
     SubmitOutcomeUnknownError,
@@ -21,13 +19,8 @@ from airflow_provider_siliconflow.operators.submitting import SubmittingOperator
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.releases import ReadRecord, WriteRecord, written
-from tests.unit.operators.tasks import pay_and_die
-from tests.unit.worker import MODEL, DiesBefore, Killed, TaskRun
-
-NewTask = Callable[..., TaskRun]
-
-
-# --- what is written, and when ----------------------------------------------------------------------------------------
+from tests.unit.operators.tasks import NewTask, failing, is_deleted_by_clear, pay_and_die
+from tests.unit.worker import MODEL, DiesBefore, Killed
 
 
 def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(
@@ -56,12 +49,9 @@ def test_the_intent_is_kept_before_the_post_and_the_id_before_anything_else(
     }
 
 
-def is_deleted_by_clear(run: TaskRun) -> bool:
-    """Return whether a clear takes the record away (Airflow 3.4, in the state store)."""
-    return run.has_store and clear_deletes_state()
-
-
 UNKNOWN = "SubmitOutcomeUnknownError"
+
+
 #: In each message that writes a record, and in none that writes another Variable.
 RECORD = "fingerprint"
 
@@ -113,9 +103,6 @@ def test_a_death_between_intent_and_post_leaves_it_unknown(
     assert sandbox.ledger().submit_calls == 0
 
 
-# --- retry or clear ---------------------------------------------------------------------------------------------------
-
-
 def test_an_image_that_is_gone_hides_no_paid_video(sandbox: Sandbox, submitting: NewTask, tmp_path: Path) -> None:
     image = tmp_path / "cat.png"
     image.write_bytes(b"\x89PNG\r\n\x1a\n and more")
@@ -134,47 +121,6 @@ def test_an_image_that_is_gone_hides_no_paid_video(sandbox: Sandbox, submitting:
     assert is_deleted_by_clear(run) or run.record["request_id"] == paid
 
 
-def test_a_clear_submits_anew_and_says_that_it_pays_again(
-    sandbox: Sandbox, submitting: NewTask, caplog: pytest.LogCaptureFixture
-) -> None:
-    run = submitting()
-    first = pay_and_die(run)
-    run.before = lambda message: None
-
-    assert run.clear().state == "success"
-
-    assert sandbox.ledger().billed == 2
-    assert run.xcoms["return_value"] != first
-    told = f"submits anew and pays the price of a video again. On record was video {first}"
-    assert (told in caplog.text) is not is_deleted_by_clear(run)
-    assert run.clear().state == "success", "where a success deletes the record as well"
-    assert sandbox.ledger().billed == 3
-
-
-def test_a_clear_reattaches_to_the_video_if_it_is_told_to(sandbox: Sandbox, submitting: NewTask) -> None:
-    run = submitting(reuse_on_clear=True)
-    run.finish()
-    first = run.xcoms["return_value"]
-
-    assert run.clear().state == run.clear().state == "success"
-
-    assert sandbox.ledger().billed == 1
-    assert run.xcoms["return_value"] == first
-
-
-@pytest.mark.parametrize("retries", [0, 1])
-def test_a_task_that_a_dead_scheduler_left_behind_is_no_cleared_one(
-    sandbox: Sandbox, submitting: NewTask, retries: int
-) -> None:
-    """The next scheduler resets such a task whatever its retries: its tries grow beyond them, nobody paid again."""
-    run = submitting(retries=retries)
-    pay_and_die(run)
-    for _ in range(3):
-        assert run.retry(DiesBefore(comms.SucceedTask)).state == "killed"
-    assert run.retry().state == "success"
-    assert sandbox.ledger().billed == 1
-
-
 @pytest.mark.parametrize(("policy", "state", "billed"), [("fail", "failed", 1), ("resubmit", "success", 2)])
 def test_another_request_than_the_one_paid_for(
     sandbox: Sandbox, submitting: NewTask, policy: str, state: str, billed: int
@@ -190,9 +136,6 @@ def test_another_request_than_the_one_paid_for(
     if policy == "fail":
         assert isinstance(report.error, SubmitConflictError)
         assert f"already paid for video {run.record['request_id']}" in str(report.error)
-
-
-# --- a lost answer ----------------------------------------------------------------------------------------------------
 
 
 def test_a_lost_answer_is_never_submitted_again_by_itself(sandbox: Sandbox, submitting: NewTask) -> None:
@@ -229,19 +172,6 @@ def test_a_lost_answer_is_submitted_again_by_a_retry_if_the_user_says_so(sandbox
     assert "not submitted again" not in str(report.error)
     assert run.retry().state == "success"
     assert sandbox.ledger().billed == 2
-
-
-# --- the store fails --------------------------------------------------------------------------------------------------
-
-
-def failing(kind: Any, number: int = 1, about: str = "") -> Any:
-    left = iter(range(number))
-
-    def fail(message: Any) -> None:
-        if isinstance(message, kind) and about in repr(message) and next(left, None) == number - 1:
-            raise RuntimeError("the API server is away")
-
-    return fail
 
 
 def test_an_intent_that_cannot_be_kept_sends_nothing(sandbox: Sandbox, submitting: NewTask) -> None:
@@ -281,49 +211,6 @@ def test_a_record_that_cannot_be_read_sends_nothing(sandbox: Sandbox, submitting
     assert sandbox.ledger().submit_calls == 0
 
 
-# --- clears -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reuse", [False, True])
-@pytest.mark.parametrize("version", ["1.1.8", "1.2.2", "1.3.2", "1.4.0b2", "2.0.0"])
-def test_a_clear_pays_again_unless_reuse_on_clear_on_every_airflow(
-    sandbox: Sandbox, submitting: NewTask, monkeypatch: pytest.MonkeyPatch, version: str, reuse: bool
-) -> None:
-    """From Airflow 3.4 on (Task SDK 1.4), a clear of task instances deletes the task state store."""
-    monkeypatch.setattr("airflow.sdk.__version__", version)
-    run = submitting(reuse_on_clear=reuse)
-    assert run.finish().state == "success"
-    assert run.clear().state == "success"
-    assert sandbox.ledger().billed == (1 if reuse else 2)
-
-
-def test_reuse_on_clear_pays_nothing_where_its_record_cannot_be_kept_beside_the_store(
-    sandbox: Sandbox, submitting: NewTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow.sdk.__version__", "1.4.0")
-    run = submitting(reuse_on_clear=True)
-    run.before = failing(comms.PutVariable)
-    report = run.finish()
-    assert isinstance(report.error, SubmitRecordError)
-    assert sandbox.ledger().submit_calls == 0
-    assert submitting().finish().state == "success", "without it nothing is promised, so nothing is needed"
-
-
-@pytest.mark.parametrize("resubmits", [False, True])
-def test_a_clear_during_the_post_follows_on_unknown_submit_where_the_record_is_kept(
-    sandbox: Sandbox, submitting: NewTask, resubmits: bool
-) -> None:
-    sandbox.script(Fault("submit", "reset", after=True))
-    words = {"on_unknown_submit": "resubmit"} if resubmits else {}
-    run = submitting(reuse_on_clear=True, **words)
-    run.finish()
-    report = run.clear()
-    assert sandbox.ledger().billed == (2 if resubmits else 1)
-    if not resubmits:
-        assert isinstance(report.error, SubmitOutcomeUnknownError)
-        assert "set on_unknown_submit='resubmit' for the next try" in str(report.error)
-
-
 def test_a_paid_video_stays_on_record_when_another_is_paid_for(sandbox: Sandbox, submitting: NewTask) -> None:
     run = submitting()
     first = pay_and_die(run)
@@ -340,9 +227,6 @@ def test_a_paid_video_stays_on_record_when_another_is_paid_for(sandbox: Sandbox,
     run.task.prompt = "a third"
     assert run.retry().state == "success"
     assert len(run.record["earlier_ids"]) == 2
-
-
-# --- stopped in the middle of a submit --------------------------------------------------------------------------------
 
 
 def test_a_task_that_is_stopped_in_the_middle_of_a_submit_logs_what_happens_to_the_money(
