@@ -66,7 +66,7 @@ class ResubmitPolicy:
 
     @property
     def consent(self) -> str:
-        """Return what a person does to pay again, for a sentence that goes on with "to"."""
+        """Return what a person does to pay again, for a sentence that continues with "to"."""
         return "Set on_unknown_submit='resubmit' for the next try" if self.reuse_on_clear else "Clear the task"
 
     @property
