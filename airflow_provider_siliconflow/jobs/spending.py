@@ -167,8 +167,8 @@ class SpendGuard:
         period = folder.period
         resets = f"It resets at {period.ends.isoformat()}." if period.ends else "It does not reset."
         return SpendLimitError(
-            f"The spend limit of {folder.name} is reached: it allows {self._videos(period.limit)}, and"
-            f" {folder.used()} are used. {resets}",
+            f"The spend limit of {folder.name} is reached: it allows {self._videos(period.limit)}, used:"
+            f" {folder.used()}. {resets}",
             resume_at=period.ends if limit.on_limit == "defer" else None,
         )
 

@@ -41,7 +41,7 @@ def test_a_reached_limit_tells_used_cost_and_when_it_resets(tmp_path: Path) -> N
         guard(limit).claim("first")
     assert str(told.value) == (
         "The spend limit of connection siliconflow_default, day 2026-11-27 (Asia/Shanghai) is reached:"
-        " it allows 1 video (estimated 2.00 CNY), and 1 are used. It resets at 2026-11-28T00:00:00+08:00."
+        " it allows 1 video (estimated 2.00 CNY), used: 1. It resets at 2026-11-28T00:00:00+08:00."
         " Nothing was submitted, nothing is billed. A retry submits it."
     )
     assert told.value.billing is Billing.NOT_SUBMITTED
