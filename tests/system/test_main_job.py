@@ -76,8 +76,8 @@ def test_each_video_is_paid_once_and_fetched_without_the_key(ledger: dict[str, A
     assert ledger["key_leaks"] == 0
 
 
-def test_archive_holds_the_videos_and_their_manifests_alone(videos: list[ArchivedVideo], archive: Path) -> None:
-    expected = {path for video in videos for path in (video.path, video.path.with_name(f"{video.path.name}.json"))}
+def test_archive_holds_the_videos_their_manifests_and_posters_alone(videos: list[ArchivedVideo], archive: Path) -> None:
+    expected = {Path(f"{video.path}{suffix}") for video in videos for suffix in ("", ".json", ".jpg")}
     assert {path for path in archive.rglob("*") if path.is_file()} == expected
 
 
