@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.matrix.environments import FOLDER, RELEASES, UV, Environment, environments
-from tests.matrix.report import table, write
+from tests.matrix.report import read, table, write
 from tests.matrix.results import FAILED, Results, Row, commit_here
 from tests.matrix.steps import INSTALLS, all_rows, rows_of, steps_of
 from tests.system.processes import ROOT
@@ -42,10 +42,11 @@ def main() -> int:
         # The suite itself runs on the pinned release, so CI has nothing to repeat there.
         releases = [each for each in known if each.airflow and each.python == "3.11" and each.resolution == "highest"]
         wanted = [each for each in releases if each.airflow != RELEASES[-1].airflow]
-    wheel, results = build_wheel(), Results(FOLDER / "results.json", commit_here())
+    page = ROOT / "docs" / "compatibility.md"
+    wheel, results = build_wheel(), Results(FOLDER / "results.json", commit_here(), read(page))
     rows = [row for environment in wanted for row in _do(environment, wheel, results, options)]
     if options.write:
-        write(all_rows(known, results), ROOT / "docs" / "compatibility.md")
+        write(all_rows(known, results), page)
     print(f"\n{table(rows)}")
     return int(any(row.result == FAILED for row in rows))
 

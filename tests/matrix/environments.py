@@ -84,6 +84,16 @@ class Environment:
         self._install(ours, *self._airflow())
         self._install(*TOOLS)
 
+    def add(self, *wanted: str) -> None:
+        """
+        Install more, under the constraints of the release.
+
+        :param wanted: Requirements.
+        :raises BrokenError: if that has no solution.
+        """
+        if wanted:
+            self._install(*wanted)
+
     def check_providers(self, wheel: Path) -> None:
         """
         Check that our package moves no pin of Airflow or of the providers that users have beside it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.matrix.results import Row
+from tests.matrix.results import NOT_RUN, Row
 
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 _HEAD = "| Airflow | what | result | seconds | day | commit |\n|---|---|---|---|---|---|\n"
@@ -33,3 +33,18 @@ def write(rows: Sequence[Row], page: Path) -> None:
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     page.write_text(f"{before}{BEGIN}\n\n{table(rows)}\n{END}{after}")
+
+
+def read(page: Path) -> list[Row]:
+    """
+    Return what a page's table says was run.
+
+    :param page: As :func:`write` wrote it; without it, or without a table, nothing was run.
+    """
+    lines = page.read_text().partition(BEGIN)[2].partition(END)[0].splitlines() if page.exists() else []
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")][2:]
+    return [
+        Row(environment, step, result, float(seconds or 0), day, commit)
+        for environment, step, result, seconds, day, commit in cells
+        if result != NOT_RUN
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,29 +43,39 @@ class Results:
 
     :param path: The file that they are kept in.
     :param commit: The commit of this run.
+    :param before: Results of other machines, which count where there are none of this one.
     """
 
-    def __init__(self, path: Path, commit: str) -> None:
+    def __init__(self, path: Path, commit: str, before: Sequence[Row] = ()) -> None:
         self._path = path
         self._commit = commit
-        self._rows = [Row(**row) for row in json.loads(path.read_text())] if path.exists() else []
+        self._before = before
+        self._rows = self._read()
 
     def last(self, environment: str, step: str) -> Row | None:
-        """Return the last result of a step, of whatever commit."""
-        return next((row for row in self._rows if (row.environment, row.step) == (environment, step)), None)
+        """Return the last result of a step, of whatever commit and machine."""
+        return _find([*self._rows, *self._before], environment, step)
 
     def done(self, environment: str, step: str) -> Row | None:
         """Return the result of a step that is green for this very commit, with no file changed."""
-        row = self.last(environment, step)
+        row = _find(self._rows, environment, step)
         is_done = row and row.result != FAILED and row.commit == self._commit and not self._commit.endswith("+")
         return row if is_done else None
 
     def put(self, row: Row) -> None:
         """Keep a result, in the place of the one before."""
-        others = [each for each in self._rows if (each.environment, each.step) != (row.environment, row.step)]
+        others = [each for each in self._read() if (each.environment, each.step) != (row.environment, row.step)]
         self._rows = [*others, row]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps([asdict(each) for each in self._rows], indent=1))
+
+    def _read(self) -> list[Row]:
+        # Anew for each result, for two runs may be at it, each in its environment.
+        return [Row(**row) for row in json.loads(self._path.read_text())] if self._path.exists() else []
+
+
+def _find(rows: Sequence[Row], environment: str, step: str) -> Row | None:
+    return next((row for row in rows if (row.environment, row.step) == (environment, step)), None)
 
 
 def commit_here() -> str:

@@ -24,8 +24,10 @@ QUICK_UNIT = (
     "operators/test_submit_durable.py",
     "sensors/test_video_resume.py",
 )
-INSTALLS = "installs with its constraints"
+INSTALLS, BESIDE, QUICK = "installs with its constraints", "beside the providers", "unit, what differs"
 _KILLS = "tests/system/test_durability.py::test_a_task_killed_at_any_moment[local]"
+_LINEAGE = "tests/unit/jobs/test_announce.py"
+_OPENLINEAGE, _FAB = (f"apache-airflow-providers-{name}" for name in ("openlineage", "fab"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Command:
     :param quick: Whether CI does it for each release.
     :param since: The first minor version of Airflow on which it means something.
     :param here: Whether it sees the source tree; else it sees what is installed alone.
+    :param needs: What is installed for it first.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Command:
     quick: bool = False
     since: tuple[int, int] = (3, 0)
     here: bool = True
+    needs: tuple[str, ...] = ()
 
 
 def _pytest(*paths: str) -> tuple[str, ...]:
@@ -54,13 +58,18 @@ def _pytest(*paths: str) -> tuple[str, ...]:
 
 COMMANDS = (
     Command("discovery and form", (str(ROOT / "tests/matrix/discovery.py"),), 600, quick=True, here=False),
-    Command("unit, what differs", _pytest(*(f"tests/unit/{name}" for name in QUICK_UNIT)), 600, quick=True),
+    Command(QUICK, _pytest(*(f"tests/unit/{name}" for name in QUICK_UNIT)), 600, quick=True),
     Command("unit", _pytest(*(f"tests/unit/{name}" for name in UNIT)), 1800),
     Command("examples", _pytest("tests/unit/test_example_dags.py"), 900),
     Command("packaging", _pytest("tests/unit/test_packaging.py", "tests/unit/test_distribution.py"), 600),
     Command("demo", ("-m", "tests.system.demo"), 600, quick=True),
     # Airflow 3.0 retries no task whose process was killed.
-    Command("killed at every point", (*_pytest(_KILLS), "-m", "system"), 1800, since=(3, 1)),
+    Command("killed at every point", _pytest(_KILLS), 1800, since=(3, 1)),
+    # Airflow 3.0 has no place for a page of a provider's.
+    Command("gallery in a browser", _pytest("tests/system/test_gallery.py"), 900, since=(3, 1), needs=("playwright",)),
+    Command("asset events and lineage", _pytest("tests/system/test_assets.py", _LINEAGE), 900, needs=(_OPENLINEAGE,)),
+    # Last, for it brings Airflow's other auth manager.
+    Command("rights with FAB", _pytest("tests/system/test_gallery_fab.py"), 900, since=(3, 1), needs=(_FAB,)),
 )
 
 
@@ -76,10 +85,9 @@ def steps_of(environment: Environment, wheel: Path, *, quick: bool) -> dict[str,
     """
     steps = {INSTALLS: lambda: _attempt(environment, INSTALLS, lambda: environment.make(wheel))}
     if environment.resolution == "highest":
-        beside = "beside the providers"
-        steps[beside] = lambda: _attempt(environment, beside, lambda: environment.check_providers(wheel))
+        steps[BESIDE] = lambda: _attempt(environment, BESIDE, lambda: environment.check_providers(wheel))
     for command in COMMANDS:
-        if command.quick if quick else command.name != "unit, what differs":
+        if command.quick if quick else command.name != QUICK:
             steps[command.name] = partial(_run, environment, command)
     return steps
 
@@ -110,11 +118,13 @@ def rows_of(
 
 
 def all_rows(environments: Collection[Environment], results: Results) -> list[Row]:
-    """Return a row for each environment and step, the last result or that there is none."""
+    """Return a row for each environment and step, the last result or that there is none; quick ones if they ran."""
+    names = (INSTALLS, BESIDE, *(command.name for command in COMMANDS))
     return [
         results.last(environment.name, name) or Row(environment.name, name, NOT_RUN)
         for environment in environments
-        for name in steps_of(environment, Path(), quick=False)
+        for name in names
+        if results.last(environment.name, name) or name in steps_of(environment, Path(), quick=False)
     ]
 
 
@@ -133,14 +143,17 @@ def _attempt(environment: Environment, step: str, act: Callable[[], None]) -> Ou
 def _run(environment: Environment, command: Command) -> Outcome:
     if environment.airflow and _minor(environment.airflow) < command.since:
         return f"not before {'.'.join(map(str, command.since))}", None
-    log, home = environment.folder / f"{command.name}.log", environment.folder / "home"
-    home.mkdir(exist_ok=True)
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
-    env |= {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT) if command.here else "", "NO_COLOR": "1"}
+    log = environment.folder / f"{command.name}.log"
+    try:
+        environment.add(*command.needs)
+    except (BrokenError, subprocess.TimeoutExpired) as broken:
+        log.write_text(str(broken))
+        return FAILED, log
+    env = _variables(environment, here=command.here)
     with log.open("w") as output:
         process = subprocess.Popen(
             [str(environment.interpreter), *command.argv],
-            cwd=ROOT if command.here else home,
+            cwd=ROOT if command.here else env["AIRFLOW_HOME"],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -152,6 +165,15 @@ def _run(environment: Environment, command: Command) -> Outcome:
             process.terminate()  # the parts of a stack end with it
             code = process.wait(60) or 1
     return FAILED if code else OK, log
+
+
+def _variables(environment: Environment, *, here: bool) -> dict[str, str]:
+    home, screenshots = environment.folder / "home", environment.folder / "screenshots"
+    for folder in (home, screenshots):
+        folder.mkdir(exist_ok=True)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
+    env |= {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT) if here else "", "NO_COLOR": "1"}
+    return env | {"SCREENSHOTS": str(screenshots.relative_to(ROOT))}
 
 
 def _minor(version: str) -> tuple[int, int]:

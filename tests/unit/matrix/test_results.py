@@ -47,3 +47,14 @@ def test_a_run_continues_and_the_table_says_what_was_not_run(tmp_path: Path, mon
     assert did == ["examples", STEP, STEP]
     told = {row.step: row.result for row in all_rows([environment], results)}
     assert (told["examples"], told[STEP], told[INSTALLS]) == (OK, FAILED, NOT_RUN)
+
+
+def test_two_runs_keep_their_results_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    one, other = Results(path, "abc"), Results(path, "abc")
+    one.put(Row("3.1.8", STEP, OK))
+    other.put(Row("3.2.2", STEP, OK))
+    assert {row.environment for row in map(Results(path, "abc").last, ("3.1.8", "3.2.2"), (STEP, STEP)) if row} == {
+        "3.1.8",
+        "3.2.2",
+    }
