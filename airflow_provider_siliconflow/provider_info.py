@@ -125,9 +125,10 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_siliconflow.hooks.siliconflow.SiliconFlowHook",
                 "conn-fields": _CONN_FIELDS,
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "login", "extra"],
+                    # The port is shown for the UI's Test button, which Airflow 3.3 refuses where none is stored.
+                    "hidden-fields": ["schema", "login", "extra"],
                     "relabeling": {"password": "API key", "host": "Base URL"},
-                    "placeholders": {"host": "https://api.siliconflow.cn/v1", "password": "sk-…"},
+                    "placeholders": {"host": "https://api.siliconflow.cn/v1", "password": "sk-…", "port": "443"},
                 },
             }
         ],

@@ -14,6 +14,8 @@ DEFAULT_BASE_URL = "https://api.siliconflow.cn/v1"
 _PRIVATE_NAMES = (
     *(".localhost", ".local", ".internal", ".test", ".invalid", ".example", ".home.arpa", ".lan", ".svc"),
 )
+#: The port of each scheme where a URL names none.
+USUAL_PORTS = {"https": 443, "http": 80}
 #: A URL in which nothing is left to be quoted or rejected in the midst of a call.
 _PRINTABLE = re.compile(r"[!-~]+")
 
@@ -26,7 +28,7 @@ def read_base_url(host: str | None, port: int | None, schema: str | None, allow_
     :param port: The port, where the host has none.
     :param schema: ``http`` or ``https``, the scheme of a host without one; else the path of a host without one.
     :param allow_http: Whether the API key may travel over plain http to a public host.
-    :return: The base URL with its path, in ASCII, without a trailing slash.
+    :return: The base URL with its path, in ASCII, without a trailing slash and without the usual port of its scheme.
     :raises ValueError: if it is no URL that can be called.
     """
     text = (host or DEFAULT_BASE_URL).strip()
@@ -41,6 +43,8 @@ def read_base_url(host: str | None, port: int | None, schema: str | None, allow_
         number = parts.port if parts.port is not None else port or None
     except ValueError:
         raise ValueError(wrong) from None
+    if number == USUAL_PORTS.get(parts.scheme):
+        number = None  # one site is one URL, for all that is counted and recorded by it
     path = parts.path.rstrip("/") or "/" + ("v1" if scheme or not word else word)
     netloc = (f"[{name}]" if ":" in name else name) + (f":{number}" if number is not None else "")
     url = f"{parts.scheme}://{netloc}{path}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from airflow_provider_siliconflow.client.response import MAX_BODY
+from airflow_provider_siliconflow.hooks.base_url import USUAL_PORTS
 from airflow_provider_siliconflow.hooks.channel import Channel, Deadline, dial
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 #: Bytes read from one connection at most: the body, the headers and what comes before them.
 _MAX_READ = MAX_BODY + (256 << 10)
-_PORTS = {"http": 80, "https": 443}
 
 
 class NotSentError(Exception):
@@ -179,7 +179,7 @@ def _read_body(response: http.client.HTTPResponse) -> tuple[bytes, str]:
 
 def _address(url: SplitResult) -> tuple[str, int]:
     host = url.hostname or ""
-    return host, url.port or _PORTS[url.scheme]
+    return host, url.port or USUAL_PORTS[url.scheme]
 
 
 def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:

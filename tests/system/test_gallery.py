@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
+from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.browser import Browser, logged_in
 from tests.system.demo import demo_settings
 from tests.system.example_run import DAG_ID
@@ -28,7 +30,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stack(folder: Path) -> Iterator[Stack]:
     """Run the demo's stack."""
-    with running(demo_settings(folder)) as stack:
+    settings = demo_settings(folder)
+    env = {**settings.env, "AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
+    with running(replace(settings, env=env)) as stack:
         stack.wait_until(DAG_ID, lambda: stack.api.knows_dag(DAG_ID), seconds=120)
         yield stack
 
@@ -56,6 +60,25 @@ def posters(browser: Browser) -> None:
     """Wait until the poster of each tile in view is shown: others are loaded when they come near."""
     in_view = "[...document.querySelectorAll('img.sfg-still')].filter((one) => one.getBoundingClientRect().top < 600)"
     browser.page.wait_for_function(f"{in_view}.every((image) => image.naturalWidth)")
+
+
+def test_a_connection_is_made_in_the_form_and_tested(stack: Stack, light: Browser, folder: Path) -> None:
+    page = light.page
+    light.open("/connections")
+    page.get_by_role("button", name="Add Connection").first.click()
+    form = page.get_by_role("dialog")
+    form.locator('input[name="connection_id"]').fill("made_in_the_form")
+    form.get_by_role("combobox").first.fill("SiliconFlow")
+    page.get_by_role("option", name="SiliconFlow", exact=True).click()
+    form.locator('input[name="host"]').fill(f"{stack.sandbox_url}/v1")
+    form.locator('input[name="password"]').fill(Settings().key)
+    # Airflow 3.3 tests no connection that is stored without one.
+    form.locator('input[name="port"]').fill(stack.sandbox_url.rpartition(":")[2])
+    light.shot("connection-form", folder)
+    form.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Test Connection").click()
+    page.wait_for_selector("text=accepts the key and offers")
+    light.shot("connection-tested", folder)
 
 
 def test_waiting_videos_become_ready_without_a_reload(stack: Stack, light: Browser, folder: Path) -> None:
