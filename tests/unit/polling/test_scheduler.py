@@ -119,7 +119,8 @@ def test_those_who_left_are_not_kept() -> None:
     one = scheduler()
     for number in range(1000):
         one.discard(add(one, f"v{number}"))
-    assert sum(isinstance(kept, PollJob) for kept in gc.get_objects()) <= 100
+    # Asking an object of another's for its class may import what is not installed.
+    assert sum(type(kept) is PollJob for kept in gc.get_objects()) <= 100
 
 
 def test_a_failed_poll_is_tried_again_later_and_later() -> None:
