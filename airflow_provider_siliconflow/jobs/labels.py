@@ -44,7 +44,7 @@ def label_fields(label: Any) -> Any:
     :param label: What the user gave.
     :return: The fields of a :class:`~airflow_provider_siliconflow.label.VideoLabel`; anything else as it is.
     """
-    return label.model_dump(exclude_none=True) if isinstance(label, VideoLabel) else label
+    return label.model_dump() if isinstance(label, VideoLabel) else label
 
 
 def labeller_of(hook: SiliconFlowHook, label: Any) -> Labeller | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from airflow_provider_siliconflow.label import credentials as c2pa
 from airflow_provider_siliconflow.label import implicit, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from airflow_provider_siliconflow.label.credentials import SigningKey
     from airflow_provider_siliconflow.label.settings import VideoLabel
@@ -43,7 +44,7 @@ class Labeller:
 
         :raises VideoLabelError: if it cannot be labelled here.
         """
-        with tempfile.TemporaryDirectory(prefix="siliconflow-label-") as folder:
+        with _as_label_error(), tempfile.TemporaryDirectory(prefix="siliconflow-label-") as folder:
             clip = Path(folder, "clip.mp4")
             _one_frame(clip)
             self.apply(clip, Path(folder, "labelled.mp4"), request_id="check", model="check")
@@ -66,14 +67,13 @@ class Labeller:
                 "The video has content credentials of its own, which another label would break: sign it anew"
                 " (credentials=…), or archive it without a label."
             )
-        with tempfile.TemporaryDirectory(prefix="siliconflow-label-") as parts:
+        with _as_label_error(), tempfile.TemporaryDirectory(prefix="siliconflow-label-") as parts:
             labelled, facts = self._mark(source, Path(parts), request_id)
             if self.key:
-                labelled, facts["c2pa"] = _signed(labelled, Path(parts, "signed.mp4"), self.key, model)
-            try:
-                shutil.copyfile(labelled, target)
-            except OSError as error:
-                raise VideoLabelError(f"The labelled video cannot be written: {error}") from error
+                # Credentials that the video has are gone from its labelled copy.
+                key = replace(self.key, required=self.key.required or has_credentials)
+                labelled, facts["c2pa"] = _signed(labelled, Path(parts, "signed.mp4"), key, model)
+            shutil.copyfile(labelled, target)
         return {**facts, "c2pa_found": has_credentials}
 
     def _mark(self, path: Path, parts: Path, request_id: str | None) -> tuple[Path, dict[str, Any]]:
@@ -90,6 +90,17 @@ class Labeller:
         else:
             return path, facts
         return made, facts
+
+
+@contextmanager
+def _as_label_error() -> Iterator[None]:
+    """Raise whatever a library or a disk raises as an error of the label, with which a paid video is kept."""
+    try:
+        yield
+    except VideoLabelError:
+        raise
+    except Exception as error:
+        raise VideoLabelError(f"The labels cannot be written: {type(error).__name__}: {error}") from error
 
 
 def _signed(path: Path, target: Path, key: SigningKey, model: str | None) -> tuple[Path, dict[str, Any]]:
@@ -109,7 +120,7 @@ def describe_label(facts: Mapping[str, Any]) -> str:
     :param facts: As :meth:`Labeller.apply` returned them.
     :return: The labels, with commas between them.
     """
-    parts = ["AIGC metadata of the service, kept" if facts.get("found") else "AIGC metadata"]
+    parts = ["AIGC metadata of the service, kept" if facts.get("found") is not None else "AIGC metadata"]
     if visible_text := facts.get("visible"):
         parts.append(f"visible text {visible_text['text']}")
     if signature := facts.get("c2pa"):

@@ -39,7 +39,7 @@ def sign(source: Path, target: Path, key: SigningKey, model: str | None) -> dict
     """
     Sign a video and validate the result.
 
-    :param source: A local MP4 file; credentials that it has already are kept as an ingredient of the new ones.
+    :param source: A local MP4 file.
     :param target: The file to write.
     :param key: What signs.
     :param model: The model that made the video, named as the software agent.

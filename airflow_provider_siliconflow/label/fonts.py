@@ -34,11 +34,11 @@ def find(text: str, name: str | None, size: int) -> FreeTypeFont:
     """
     missing: dict[str, str] = {}
     for candidate in (name,) if name else KNOWN:
-        try:
-            font = _load(candidate, size)
-        except OSError:
+        opened = _load(candidate, size)
+        if opened is None:
             continue
-        lacks = "".join(sorted(set(text) - _characters(font) - {" "}))
+        font, known = opened
+        lacks = "".join(sorted(set(text) - known - {" "}))
         if not lacks:
             return font
         missing[candidate] = lacks
@@ -51,15 +51,14 @@ def find(text: str, name: str | None, size: int) -> FreeTypeFont:
 _HINT = "Install a font that has them (Debian: fonts-wqy-microhei or fonts-noto-cjk), or name one by `font`."
 
 
-def _load(name: str, size: int) -> FreeTypeFont:
+def _load(name: str, size: int) -> tuple[FreeTypeFont, set[str]] | None:
+    """Return a font and the characters that it has a glyph for; None if it cannot be read."""
+    from fontTools.ttLib import TTFont
     from PIL import ImageFont
 
-    return ImageFont.truetype(name, size)
-
-
-def _characters(font: FreeTypeFont) -> set[str]:
-    """Return the characters that a font has a glyph for."""
-    from fontTools.ttLib import TTFont
-
-    with TTFont(font.path, fontNumber=0, lazy=True) as tables:
-        return {chr(code) for code in tables.getBestCmap()}
+    try:
+        font = ImageFont.truetype(name, size)
+        with TTFont(font.path, fontNumber=0, lazy=True) as tables:
+            return font, {chr(code) for code in tables.getBestCmap()}
+    except Exception:  # Pillow opens more kinds of fonts than fontTools, whose errors have no common base
+        return None

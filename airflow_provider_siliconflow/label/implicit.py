@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Any] | str | None:
     Return the implicit label of a video.
 
     :param path: A local video.
-    :return: Its JSON object; the text itself if it is no JSON object; None if there is none.
+    :return: Its JSON object; the text itself if it is no JSON object; None if there is none, or a blank one.
     :raises VideoLabelError: if the file cannot be read as a video.
     """
     import av
@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, Any] | str | None:
             text = container.metadata.get(KEY)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoLabelError(f"The video cannot be read: {error}") from error
-    if text is None:
+    if text is None or not text.strip():
         return None
     try:
         label = json.loads(text)

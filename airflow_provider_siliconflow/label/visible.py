@@ -51,11 +51,13 @@ def write(source: Path, target: Path, visible: VisibleLabel, label: Mapping[str,
 
 def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel) -> int:
     """Encode the video stream, copy all else, and return how many frames there were."""
+    if not given.streams.video:
+        raise VideoLabelError("The video has no images for a visible label.")
     video = given.streams.video[0]
     encoder = _encoder(video, made, visible)
     others = {stream.index: made.add_stream_from_template(stream) for stream in given.streams if stream.type != "video"}
     shown = overlay(video.codec_context.width, video.codec_context.height, visible)
-    count = 0
+    count, ends = 0, None
     for packet in given.demux():
         if packet.stream.index in others:
             if packet.dts is not None:
@@ -64,7 +66,9 @@ def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel)
         elif packet.stream.index == video.index:
             for frame in _frames(packet):
                 count += 1
-                made.mux(encoder.encode(_labelled(frame, shown, visible.seconds)))
+                if ends is None and visible.seconds is not None:
+                    ends = (frame.time or 0.0) + visible.seconds
+                made.mux(encoder.encode(_labelled(frame, shown, ends)))
     made.mux(encoder.encode(None))
     return count
 
@@ -88,12 +92,12 @@ def _frames(packet: Packet[Any]) -> Iterator[VideoFrame]:
             yield frame
 
 
-def _labelled(frame: VideoFrame, shown: PilImage, seconds: float | None) -> VideoFrame:
+def _labelled(frame: VideoFrame, shown: PilImage, ends: float | None) -> VideoFrame:
     """Return the frame, with the text on it while that is to show."""
     from av import VideoFrame
     from av.video.frame import PictureType
 
-    if seconds is not None and (frame.time or 0.0) > seconds:
+    if ends is not None and (frame.time or 0.0) > ends:
         frame.pict_type = PictureType.NONE
         return frame
     image: PilImage = frame.to_image().convert("RGBA")  # type: ignore[no-untyped-call]

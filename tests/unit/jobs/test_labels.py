@@ -91,3 +91,8 @@ def test_a_file_that_is_no_text_shows_none_of_its_bytes(hook: SiliconFlowHook, t
         labeller_of(hook, label(certificate=str(tmp_path / "chain.pem"), private_key="key.pem"))
     assert "secret" not in str(told.value)
     assert told.value.__cause__ is None
+
+
+def test_a_text_on_the_whole_video_stays_one() -> None:
+    given = VideoLabel(content_producer="a", visible=VisibleLabel(seconds=None))
+    assert VideoLabel.model_validate(label_fields(given)) == given

@@ -31,3 +31,14 @@ def test_a_machine_without_fonts_is_told_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setattr(fonts, "KNOWN", ("none.ttf",))
     with pytest.raises(VideoLabelError, match="No font was found here"):
         fonts.find("AI", None, 20)
+
+
+def test_a_file_that_is_no_truetype_font_is_told(monkeypatch: pytest.MonkeyPatch, latin_font: str) -> None:
+    from fontTools import ttLib
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ttLib.TTLibError("Not a TrueType or OpenType font")
+
+    monkeypatch.setattr(ttLib, "TTFont", broken)
+    with pytest.raises(VideoLabelError, match="cannot be read"):
+        fonts.find("A", latin_font, 20)

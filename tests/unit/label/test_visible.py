@@ -91,3 +91,23 @@ def test_what_is_no_video_is_an_error(tmp_path: Path, latin_font: str) -> None:
     path.write_bytes(b"no video")
     with pytest.raises(VideoLabelError, match="cannot be written"):
         visible.write(path, tmp_path / "labelled.mp4", VisibleLabel(text="AI", font=latin_font), LABEL)
+
+
+def test_the_seconds_begin_with_the_first_frame(clip: Path, tmp_path: Path, latin_font: str) -> None:
+    late, target = tmp_path / "late.mp4", tmp_path / "labelled.mp4"
+    with av.open(str(clip)) as given, av.open(str(late), "w", format="mp4") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None and packet.pts is not None and packet.time_base:
+                second = round(1 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts + second, packet.dts + second, stream
+                made.mux(packet)
+    visible.write(late, target, VisibleLabel(text="AI", font=latin_font), LABEL)
+    before, after = _frames(late), _frames(target)
+    assert before[0][0] == 1.0
+    marked = [
+        time
+        for (time, given), (_, made) in zip(before, after, strict=True)
+        if _differs(given, made, (0, 0, 120, 90)) > 12
+    ]
+    assert marked == [time for time, _ in before if time <= 3.0]
