@@ -127,7 +127,7 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     # The port is shown for the UI's Test button, which Airflow 3.3 refuses where none is stored.
                     "hidden-fields": ["schema", "login", "extra"],
-                    "relabeling": {"password": "API key", "host": "Base URL"},
+                    "relabeling": {"password": "API key", "host": "Base URL", "port": "Port"},
                     "placeholders": {"host": "https://api.siliconflow.cn/v1", "password": "sk-…", "port": "443"},
                 },
             }
