@@ -75,12 +75,21 @@ def test_they_are_events_of_one_asset_with_their_facts(stack: Stack, videos: lis
         }
 
 
-def test_openlineage_is_told_of_each_file_once(videos: list[ArchivedVideo], folder: Path) -> None:
+def ended_tasks(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "lineage.json").read_text().splitlines() if (folder / "lineage.json").exists() else []
+    return [event for event in map(json.loads, lines) if event["eventType"] == "COMPLETE"]
+
+
+def outputs(folder: Path, task: str) -> list[list[dict[str, Any]]]:
+    return [event["outputs"] for event in ended_tasks(folder) if event["job"]["name"].endswith(task)]
+
+
+def test_openlineage_is_told_of_each_file_once(stack: Stack, videos: list[ArchivedVideo], folder: Path) -> None:
     pytest.importorskip("airflow.providers.openlineage")
-    events = [json.loads(line) for line in (folder / "lineage.json").read_text().splitlines()]
-    ended = [event for event in events if event["eventType"] == "COMPLETE"]
-    archived = [event["outputs"] for event in ended if event["job"]["name"].endswith("video.archive")]
-    files = sorted((output["namespace"], output["name"]) for outputs in archived for output in outputs)
+    # Airflow tells of a task's end once the task has ended already.
+    stack.wait_until("events", lambda: len(outputs(folder, "video.archive")) >= len(videos), seconds=60)
+    ended, archived = ended_tasks(folder), outputs(folder, "video.archive")
+    files = sorted((output["namespace"], output["name"]) for each in archived for output in each)
     assert files == sorted(("file", str(video.path)) for video in videos)
     others = [event for event in ended if event["job"]["name"].endswith(("video.submit", "video.ready"))]
     assert others
