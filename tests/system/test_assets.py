@@ -43,9 +43,9 @@ def stack(folder: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def videos(stack: Stack) -> list[ArchivedVideo]:
     """Make three videos while the consumer waits for them."""
-    stack.wait_until(f"the DAG {CONSUMER}", lambda: stack.api.knows_dag(CONSUMER), seconds=60)
+    stack.wait_until(f"the DAG {CONSUMER}", lambda: stack.api.knows_dag(CONSUMER), seconds=120)
     stack.api.call("PATCH", f"dags/{CONSUMER}", is_paused=False)
-    return ExampleRun(stack, print).run(seconds=300)
+    return ExampleRun(stack, print).run(seconds=600)
 
 
 def published(stack: Stack) -> list[str]:
@@ -87,7 +87,7 @@ def outputs(folder: Path, task: str) -> list[list[dict[str, Any]]]:
 def test_openlineage_is_told_of_each_file_once(stack: Stack, videos: list[ArchivedVideo], folder: Path) -> None:
     pytest.importorskip("airflow.providers.openlineage")
     # Airflow tells of a task's end once the task has ended already.
-    stack.wait_until("events", lambda: len(outputs(folder, "video.archive")) >= len(videos), seconds=60)
+    stack.wait_until("events", lambda: len(outputs(folder, "video.archive")) >= len(videos), seconds=120)
     ended, archived = ended_tasks(folder), outputs(folder, "video.archive")
     files = sorted((output["namespace"], output["name"]) for each in archived for output in each)
     assert files == sorted(("file", str(video.path)) for video in videos)

@@ -29,7 +29,7 @@ def test_a_task_killed_at_any_moment(cluster: Cluster, echo: Echo) -> None:
     waiting = [chain[-2:][0] for _, case, chain in all_cases() if case.name in ("while deferred", "on resume")]
     with none_gets_ready(stack):
         run = Run(stack, "kills", cluster.archive)
-        run.wait_until("the videos that wait", lambda: run.states(waiting) == {"deferred"}, seconds=300)
+        run.wait_until("the videos that wait", lambda: run.states(waiting) == {"deferred"}, seconds=600)
         kill_triggerers(stack)
         # The triggers' kwargs, which the database keeps encrypted.
         path = f"dags/kills/dagRuns/{run.run_id}/taskInstances?limit=100"
@@ -77,7 +77,7 @@ def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> 
             seen = [run.tasks().get(names[task, state]) for task in ("anew", "reuse")]
             return all(task and (task.state, task.try_number) == (now, try_number) for task in seen)
 
-        run.wait_until(f"the tasks to be cleared when {state}, try {try_number}", there, seconds=180)
+        run.wait_until(f"the tasks to be cleared when {state}, try {try_number}", there, seconds=400)
 
     with none_gets_ready(stack):
         run = Run(stack, "clears", cluster.archive)
@@ -90,7 +90,7 @@ def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> 
     clear("failed")
     clear("success")
     reach("success", "success", try_number=2)
-    run.wait(seconds=180)
+    run.wait(seconds=400)
     tasks, jobs = run.tasks(), stack.sandbox("ledger")["jobs"]
     wrong = []
     echo(f"\n| {cluster.name}: cleared when | reuse_on_clear | billed | ends | retries |")

@@ -82,7 +82,7 @@ def test_a_try_that_ends_in_the_middle_of_a_submit(cluster: Cluster, echo: Echo)
             run.wait_until(f"the submit of {task_id}", partial(has_paid, task_id), seconds=120)
             pids += interrupt(run, task_id)
         run.wait_until("the processes to end", lambda: not any(map(is_running, pids)), seconds=60)
-    run.wait(seconds=120)
+    run.wait(seconds=300)
     tasks, jobs = run.tasks(), stack.sandbox("ledger")["jobs"]
     wrong = []
     echo("\n| interrupted in the middle of a submit | billed | result | retries |\n|---|---|---|---|")

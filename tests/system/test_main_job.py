@@ -38,7 +38,7 @@ def stack(archive: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def videos(stack: Stack) -> list[ArchivedVideo]:
     """Run the mapped example to its end."""
-    return ExampleRun(stack, print).run(seconds=300)
+    return ExampleRun(stack, print).run(seconds=600)
 
 
 @pytest.fixture(scope="module")
