@@ -182,3 +182,16 @@ INTERRUPTED_CONNECTION = "siliconflow_interrupted"
 def interrupt_prompt(task_id: str) -> str:
     """Return the prompt of a video whose task ends in the middle of the submit."""
     return f"interrupted: {task_id}"
+
+
+#: Tasks that race for the slots of a spend limit, and how many it has.
+LIMITED, LIMIT = 50, 10
+
+
+def limited_prompt(number: int) -> str:
+    """Return the prompt of a video that a spend limit may stop."""
+    return f"limited: {number}"
+
+
+#: What the function of a decorated task returns; the template in it is not rendered.
+DECORATED_PROMPT = "decorated: {{ ds }}"
