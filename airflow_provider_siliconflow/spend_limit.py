@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from airflow_provider_siliconflow.exceptions import InvalidArgumentError
 from airflow_provider_siliconflow.model_argument import read_model
+
+#: Videos of a limit at most: each submit lists the slots that are taken.
+MAX_VIDEOS = 100_000
 
 
 class SpendLimit(BaseModel):
@@ -32,11 +36,26 @@ class SpendLimit(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str = Field(min_length=1)
-    max_videos_per_run: int | None = Field(default=None, ge=0)
-    max_videos_per_day: int | None = Field(default=None, ge=0)
+    max_videos_per_run: int | None = Field(default=None, ge=0, le=MAX_VIDEOS)
+    max_videos_per_day: int | None = Field(default=None, ge=0, le=MAX_VIDEOS)
     time_zone: str = "UTC"
     on_limit: Literal["fail", "defer"] = "fail"
     dry_run: bool = False
+
+    @field_validator("folder")
+    @classmethod
+    def _is_the_same_everywhere(cls, folder: str) -> str:
+        # A relative one would be another folder, and another count, on each worker.
+        if "://" not in folder and not os.path.isabs(folder.strip()):
+            raise ValueError("it must be an absolute path or the URI of a folder, such as s3://conn_id@bucket/limits")
+        return folder.strip()
+
+    @field_validator("max_videos_per_run", "max_videos_per_day", mode="before")
+    @classmethod
+    def _is_no_flag(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("it must be a number")
+        return value
 
     @field_validator("time_zone")
     @classmethod

@@ -75,6 +75,8 @@ class Submitter:
         self._give_up_or_wait = give_up_or_wait
         self._tell = tell
         self._unpolled: set[str] = set()
+        #: Whether the last submit was stopped by a spend limit that resets.
+        self.waits_for_slot = False
 
     def reattach(self) -> None:
         """
@@ -100,7 +102,7 @@ class Submitter:
         :return: Seconds after which to continue, if the service accepts no more for now.
         :raises SubmitRecordError: if it cannot be told what was paid for.
         """
-        patience = time.monotonic() + SUBMIT_PATIENCE
+        patience, self.waits_for_slot = time.monotonic() + SUBMIT_PATIENCE, False
         for index in self._missing():
             request = self._requests[index]
             if request.problem or request.is_new:
@@ -113,7 +115,10 @@ class Submitter:
                     return self._wait_or_give_up(rejection)
             except SpendLimitError as error:
                 if error.resume_at:
-                    return max(0.0, error.resume_at.timestamp() - time.time())
+                    self.waits_for_slot = True
+                    # Rejections are counted anew then: a wait for a slot is no time of theirs.
+                    self._state.accepted_at, self._state.rejections = error.resume_at.timestamp(), 0
+                    return max(0.0, self._state.accepted_at - time.time())
                 self._complete_missing(ItemState.NOT_SUBMITTED, error)
                 return None
             except ACCOUNT_ERRORS as error:

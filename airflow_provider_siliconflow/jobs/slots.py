@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import random
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import SpendLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow.sdk import ObjectStoragePath
 
@@ -120,12 +119,10 @@ class SlotFolder:
     def _claim(self, key: str) -> bool:
         taken = self._taken()
         # Only a retry may hold a slot already: others need not read what is in all of them.
-        if not self._create(self._file(f"submit-{_digest(key)}"), key) and self._own(key, taken):
+        if not self._create(self._marker(key), key) and self._own(key, taken):
             return True
-        free = [number for number in range(1, self.period.limit + 1) if self._path(number).name not in taken]
-        # Tasks that begin together would else all try for the same one.
-        random.shuffle(free)
-        return any(self._take(self._path(number), key) for number in free)
+        free = [name for name in map(_slot, range(1, self.period.limit + 1)) if name not in taken]
+        return any(self._take(self._file(name), key) for name in _in_order(free, key))
 
     def _take(self, path: ObjectStoragePath, key: str) -> bool:
         # An upload whose answer was lost is repeated by the store's client, and then meets its own object.
@@ -135,12 +132,14 @@ class SlotFolder:
         own = self._own(key, self._taken())
         if own:
             stores.remove(own)
+        # Last: without it the next claim of this submit looks for no slot of its own.
+        stores.remove(self._marker(key))
 
     def _own(self, key: str, taken: dict[str, ObjectStoragePath]) -> ObjectStoragePath | None:
-        for path in taken.values():
-            content = stores.read_small(path, _LIMIT)
+        for name in _in_order(taken, key):
+            content = stores.read_small(taken[name], _LIMIT)
             if content and _key(content) == key:
-                return path
+                return taken[name]
         return None
 
     def _create(self, path: ObjectStoragePath, key: str) -> bool:
@@ -153,7 +152,7 @@ class SlotFolder:
         return True
 
     def _taken(self) -> dict[str, ObjectStoragePath]:
-        folder = self._path(1).parent
+        folder = self._file("slot").parent
         folder.fs.invalidate_cache(folder.path)
         try:
             names = [str(found).rsplit("/", 1)[-1] for found in folder.fs.ls(folder.path, detail=False)]
@@ -161,13 +160,22 @@ class SlotFolder:
             return {}
         return {name: folder / name for name in names if name.startswith("slot-")}
 
-    def _path(self, number: int) -> ObjectStoragePath:
-        return self._file(f"slot-{number:06d}")
+    def _marker(self, key: str) -> ObjectStoragePath:
+        return self._file(f"submit-{_digest(key)}")
 
     def _file(self, name: str) -> ObjectStoragePath:
         # Names of runs and zones have characters that are none for a path.
         digest = _digest(f"{self.scope}\0{self.period.name}")[:20]
         return understand(f"{self.folder.rstrip('/')}/{digest}/{name}", None).path
+
+
+def _slot(number: int) -> str:
+    return f"slot-{number:06d}"
+
+
+def _in_order(names: Iterable[str], key: str) -> list[str]:
+    """Return slots in the order in which a submit tries them: tasks at once try others, a retry finds its own soon."""
+    return sorted(names, key=lambda name: _digest(f"{key} {name}"))
 
 
 def _digest(text: str) -> str:

@@ -212,7 +212,8 @@ class GenerateVideoBatchOperator(AnnouncesVideos, PaidVideoOperator):
             submit_at = run.advance()
             if not run.state.pending and submit_at is None:
                 return self._end(context, run)
-            if self.deferrable:
+            # A spend limit resets at midnight: nobody holds a worker until then.
+            if self.deferrable or run.submitter.waits_for_slot:
                 self._defer(context, run, submit_at)
             run.wait_in_worker(submit_at)
 

@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from airflow.sdk.io.store import attach
@@ -156,6 +157,17 @@ def test_a_release_that_fails_is_told_and_never_raises(
     monkeypatch.setattr(stores, "remove", broken)
     slots(tmp_path).release("task")
     assert "stays taken" in caplog.text
+
+
+def test_a_retry_of_one_of_many_reads_few_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        assert slots(tmp_path, 400).claim(f"task {number}")
+    read = Mock(wraps=stores.read_small)
+    monkeypatch.setattr(stores, "read_small", read)
+    assert slots(tmp_path, 400).claim("task 7")
+    slots(tmp_path, 400).release("task 7")
+    assert slots(tmp_path, 400).claim("task 7")
+    assert read.call_count < 20
 
 
 @NEEDS_MOTO

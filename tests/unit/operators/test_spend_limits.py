@@ -15,7 +15,7 @@ from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.spend_limit import SpendLimit
 from tests.releases import WriteRecord
 from tests.unit.conftest import Clock
-from tests.unit.operators.batch.runs import batching, states
+from tests.unit.operators.batch.runs import batching, kwargs_of, state_of, states
 from tests.unit.operators.batch.runs import run_to_end as run_batch_to_end
 from tests.unit.operators.tasks import generating, run_to_end, submitting
 from tests.unit.worker import DiesBefore
@@ -142,3 +142,21 @@ def test_a_limit_that_cannot_be_understood_costs_nothing(sandbox: Sandbox, limit
     assert "spend_limit" in str(error)
     assert "Nothing was submitted" in str(error)
     assert sandbox.ledger().submit_calls == 0
+
+
+def test_a_batch_that_waits_for_the_next_day_leaves_its_worker(
+    sandbox: Sandbox, tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    limit = {"folder": limit["folder"], "max_videos_per_day": 0, "on_limit": "defer"}
+    run = batching(tmp_path / "videos", ["a"], spend_limit=limit, deferrable=False)
+    assert run.work().state == "deferred"
+    assert sandbox.ledger().submit_calls == 0
+
+
+def test_the_wait_for_the_next_day_is_no_time_of_rejected_submits(
+    sandbox: Sandbox, tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    limit = {"folder": limit["folder"], "max_videos_per_day": 0, "on_limit": "defer"}
+    run = batching(tmp_path / "videos", ["a"], spend_limit=limit)
+    assert run.work().state == "deferred"
+    assert state_of(run)["accepted_at"] == pytest.approx(kwargs_of(run)["wake_at"], abs=5)
