@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.errors import destination_error, shorten
 from airflow_provider_siliconflow.archive.manifest import describes, read_manifest, storable, write_manifest
-from airflow_provider_siliconflow.archive.staging import digest
+from airflow_provider_siliconflow.archive.staging import abort_uploads, digest
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _completed(destination: Destination, manifest: dict[str, Any] | None, reques
         return None
     write_manifest(destination.manifest, manifest)
     stores.remove(waiting)
+    # The kill may have come while the manifest was uploaded.
+    abort_uploads(destination.path, waiting.name)
     return manifest
 
 

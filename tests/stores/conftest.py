@@ -16,14 +16,15 @@ from tests.unit.operators.conftest import connection_extra
 
 __all__ = ["clock", "connection_extra", "first_poll_at_once", "sandbox"]
 
+# gcsfs asks for the kind of a bucket by gRPC, which the emulator does not speak; read as it is imported.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def made() -> Iterator[dict[type[Kind], Kind]]:
     resolve_localhost()
     for client in ("azure", "gcsfs", "asyncssh"):
         logging.getLogger(client).setLevel(logging.CRITICAL)
-    # gcsfs asks for the kind of a bucket by gRPC, which the emulator does not speak.
-    os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
     kinds: dict[type[Kind], Kind] = {}
     yield kinds
     for kind in kinds.values():

@@ -47,6 +47,7 @@ class SftpKind(LocalKind):
     name = "SFTP"
     scheme = "sftp"
     renames = shell = True
+    third = 1 << 18
 
     def join(self, conn_id: str, bucket: str, folder: str) -> str:
         return f"sftp://{conn_id}@/{bucket}/{folder}"

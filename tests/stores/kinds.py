@@ -25,6 +25,8 @@ class Kind(ABC):
     #: As the table names it.
     name: str
     scheme: str
+    #: Bytes of a video, in thirds, that its client sends in several calls.
+    third = 4 << 20
 
     def __init__(self) -> None:
         self.stack = ExitStack()

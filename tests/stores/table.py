@@ -1,14 +1,15 @@
 """
 Run the tests on every store and print what each was seen to do: ``python -m tests.stores.table``.
 
-A cell tells that the test named in its row passed on that store, and in how many seconds; ``-`` where the row does not
-concern the store.
+Each cell is what a test noted of its store, and is shown if the test passed; ``-`` is where the row does not concern
+the store.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import pytest
 from tests.stores.each import KINDS
 from tests.stores.file_kinds import PlainSftpKind
 
+NAMES = [kind.name for kind in (*KINDS, PlainSftpKind)]
+
 
 class Cells:
-    """Collects outcomes; a plugin of pytest."""
+    """Collects what the tests noted; a plugin of pytest."""
 
     def __init__(self) -> None:
         self.found: dict[str, dict[str, str]] = defaultdict(dict)
@@ -27,21 +30,20 @@ class Cells:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when != "call" and report.outcome == "passed":
             return
-        name, _, parameters = report.nodeid.rpartition("::")[2].partition("[")
-        columns = [kind.name for kind in (*KINDS, PlainSftpKind) if parameters.rstrip("]").endswith(kind.name)]
-        column = max(columns, key=len, default="")
-        row = " ".join([name.removeprefix("test_").replace("_", " "), parameters.rstrip("]").removesuffix(column)])
-        word = {"passed": f"yes, {report.duration:.1f} s", "skipped": "skipped"}.get(report.outcome, "NO")
-        self.found[row.strip(" -")][column] = word
+        inside = report.nodeid.rpartition("[")[2].rstrip("]")
+        column = max((name for name in NAMES if inside.endswith(name)), key=len, default="")
+        for kind, (row, seen) in report.user_properties:
+            if kind == "cell":
+                self.found[row][column] = seen if report.outcome == "passed" else f"NOT: {seen}"
 
 
 def main() -> int:
     cells = Cells()
-    code = pytest.main(["-q", "-p", "no:cacheprovider", str(Path(__file__).with_name("test_stores.py"))], [cells])
-    names = [kind.name for kind in (*KINDS, PlainSftpKind)]
-    print("\n| | " + " | ".join(names) + " |\n|---" * 1 + "|---" * len(names) + "|")
+    code = pytest.main(["-q", "-p", "no:cacheprovider", str(Path(__file__).parent)], [cells])
+    print(f"\nSeen on {datetime.now(UTC):%Y-%m-%d} by `python -m tests.stores.table`:\n")
+    print("| | " + " | ".join(NAMES) + " |\n|---" + "|---" * len(NAMES) + "|")
     for row, found in cells.found.items():
-        print(f"| {row} | " + " | ".join(found.get(name, "-") for name in names) + " |")
+        print(f"| {row} | " + " | ".join(found.get(name, "-") for name in NAMES) + " |")
     return int(code)
 
 

@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_siliconflow.archive.destination import Destination, understand
 from airflow_provider_siliconflow.archive.existing import pending_manifest, resolve_existing
 from airflow_provider_siliconflow.archive.prepare import prepare_destination
+from airflow_provider_siliconflow.archive.staging import part_name
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
 from tests.unit.archive.published import BYTES, MANIFEST, put
 from tests.unit.archive.stores import Store
@@ -111,3 +112,15 @@ def test_what_a_kill_right_before_the_last_call_left_is_removed_by_the_retry(tmp
     Path(pending_manifest(path, "abc").path).write_text(json.dumps(MANIFEST))
     put(path)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["clip.mp4", "clip.mp4.json"]
+
+
+def test_the_retry_that_completes_a_pair_removes_the_part_of_its_manifest(
+    in_store: InStore,
+) -> None:
+    store = Store()
+    path = in_store(store, "sftp:///vids/clip.mp4")
+    put(path)
+    store.mv((path.parent / "clip.mp4.json").path, pending_manifest(path, "abc").path)
+    store.pipe_file((path.parent / part_name("clip.mp4.json")).path, b"half")
+    put(path)
+    assert store.names() == ["/vids/clip.mp4", "/vids/clip.mp4.json"]
