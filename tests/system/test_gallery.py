@@ -18,6 +18,7 @@ from tests.system.stack import Stack, running
 
 pytestmark = pytest.mark.system
 
+LABELLED = "example_labelled"
 ARCHIVED = ".sfg-tile.sfg-archived"
 
 
@@ -147,6 +148,22 @@ def test_links_lead_to_the_task_and_back_without_a_reload(light: Browser, folder
     page.go_back()
     archived(light, 3)
     assert page.evaluate("window.loadedOnce") is True
+
+
+def test_a_labelled_video_says_so(stack: Stack, light: Browser, folder: Path) -> None:
+    page = light.page
+    stack.api.trigger(LABELLED)
+    light.open(f"/plugin/videos?dag={LABELLED}")
+    archived(light, 1)
+    posters(light)
+    assert page.locator(f"{ARCHIVED} .sfg-labelled").all_inner_texts() == ["labelled"]
+    light.shot("gallery-labelled", folder)
+    page.locator(f"{ARCHIVED} .sfg-open").click()
+    page.wait_for_selector("dialog.sfg-viewer[open]")
+    assert "AIGC" in page.locator(".sfg-viewer").inner_text()
+    light.shot("gallery-labelled-large", folder)
+    page.keyboard.press("Escape")
+    light.open("/plugin/videos")
 
 
 def test_two_videos_play_in_step(light: Browser, folder: Path) -> None:
