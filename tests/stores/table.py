@@ -1,8 +1,8 @@
 """
 Run the tests on every store and print what each was seen to do: ``python -m tests.stores.table``.
 
-Each cell is what a test noted of its store, and is shown if the test passed; ``-`` is where the row does not concern
-the store.
+Each cell is what a test noted of its store, and is shown if the test passed; a store that is refused before paying
+is tried no further.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> int:
     print(f"\nSeen on {datetime.now(UTC):%Y-%m-%d} by `python -m tests.stores.table`:\n")
     print("| | " + " | ".join(NAMES) + " |\n|---" + "|---" * len(NAMES) + "|")
     for row, found in cells.found.items():
-        print(f"| {row} | " + " | ".join(found.get(name, "-") for name in NAMES) + " |")
+        print(f"| {row} | " + " | ".join(found.get(name, "not tried") for name in NAMES) + " |")
     return int(code)
 
 
