@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -170,14 +170,23 @@ def test_a_retry_of_one_of_many_reads_few_slots(tmp_path: Path, monkeypatch: pyt
     assert read.call_count < 20
 
 
+def _race_on_s3(fs: Any, folder: str, keys: list[str]) -> int:
+    attach("s3", "slots", fs=fs)
+    with ThreadPoolExecutor(4) as threads:
+        return sum(threads.map(lambda key: slots(folder, 10).claim(key), keys))
+
+
 @NEEDS_MOTO
 def test_of_fifty_at_once_exactly_ten_get_a_slot_on_s3() -> None:
-    with s3_server() as fs:
+    with (
+        s3_server() as fs,
+        ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as workers,
+    ):
         attach("s3", "slots", fs=fs)
         folder = f"s3://slots@{new_bucket(fs)}/limits"
-        with ThreadPoolExecutor(8) as threads:
-            taken = sum(threads.map(lambda number: slots(folder, 10).claim(f"task {number}"), range(50)))
-        assert taken == 10
+        keys = [f"task {number}" for number in range(50)]
+        races = [workers.submit(_race_on_s3, fs, folder, keys[part::2]) for part in range(2)]
+        assert sum(race.result(120) for race in races) == 10
         assert slots(folder, 10).used() == 10
         mine = next(number for number in range(50) if slots(folder, 10).claim(f"task {number}"))
         slots(folder, 10).release(f"task {mine}")

@@ -160,3 +160,18 @@ def test_the_wait_for_the_next_day_is_no_time_of_rejected_submits(
     run = batching(tmp_path / "videos", ["a"], spend_limit=limit)
     assert run.work().state == "deferred"
     assert state_of(run)["accepted_at"] == pytest.approx(kwargs_of(run)["wake_at"], abs=5)
+
+
+def test_a_batch_that_waits_for_the_next_day_archives_what_is_paid(
+    sandbox: Sandbox, tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    limit = {"folder": limit["folder"], "max_videos_per_day": 10, "on_limit": "defer"}
+    run = batching(tmp_path / "videos", [f"cat {number}" for number in range(12)], spend_limit=limit)
+    for _ in range(3):
+        assert run.work().state == "deferred"
+        sandbox.advance(600)
+        if sandbox.ledger().fetched == 10:
+            break
+    assert sandbox.ledger().billed == sandbox.ledger().fetched == 10
+    assert len(list((tmp_path / "videos").glob("*.mp4"))) == 10
+    assert kwargs_of(run)["wake_at"] > 0
