@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.system, pytest.mark.parametrize("cluster", ["celery"],
 
 def test_fifty_tasks_that_race_for_ten_slots_submit_ten(cluster: Cluster, echo: Echo) -> None:
     run = Run(cluster.stack, "limits", cluster.archive)
-    run.wait(seconds=420)
+    run.wait(seconds=900)
     tasks, jobs = run.tasks(), cluster.stack.sandbox("ledger")["jobs"]
     submits = [each for each in tasks.values() if each.task_id == "submit"]
     billed = [job for job in jobs if job["prompt"].startswith("limited: ")]
