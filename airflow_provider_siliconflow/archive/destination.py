@@ -86,7 +86,7 @@ def understand(destination: Any, request_id: str | None) -> Destination:
     try:
         if _SCHEME.match(text) and not text.lower().startswith(("file://", "local://")):
             path = store_path(_checked_uri(text))
-            if not text.rstrip("/").endswith(path.path.strip("/")):
+            if "?" in text and not text.rstrip("/").endswith(path.path.strip("/")):
                 raise _refused(text, f"its client reads it as {path.path}: write it without ?")
         else:
             path = ObjectStoragePath(_absolute(text))
