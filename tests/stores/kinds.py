@@ -37,7 +37,7 @@ class Kind(ABC):
     def uri(self, variant: Variant = "right", *rules: Rule) -> str:
         """Make a connection and return the URI of a new folder, without a slash at its end."""
         number = next(_numbers)
-        conn_id = f"store{number}"
+        conn_id = f"kind{number}"
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(self.connection(variant, *rules))
         bucket = "nosuchbucket" if variant == "missing_bucket" else BUCKET
         return self.join(conn_id, bucket, f"folder{number}")

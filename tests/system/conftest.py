@@ -15,8 +15,10 @@ DAGS = Path(__file__).parent / "dags"
 #: Videos take 1 to 9 s; URLs expire after 20 s; a body comes in several reads.
 SANDBOX = ("--speed", "60", "--tiny", "--url-seconds", "20", "--body-bytes", "3000000")
 ENVIRONMENTS = {
-    "local": StackSettings(DAGS, executor="LocalExecutor", database="postgres", triggerers=2),
-    "celery": StackSettings(DAGS, executor="CeleryExecutor", database="postgres", workers=2, triggerers=2),
+    "local": StackSettings(DAGS, executor="LocalExecutor", database="postgres", triggerers=2, preload=True),
+    "celery": StackSettings(
+        DAGS, executor="CeleryExecutor", database="postgres", workers=2, triggerers=2, preload=True
+    ),
 }
 
 
