@@ -67,7 +67,7 @@ COMMANDS = (
     Command("killed at every point", _pytest(_KILLS), 1800, since=(3, 1)),
     # Airflow 3.0 has no place for a page of a provider's.
     Command("gallery in a browser", _pytest("tests/system/test_gallery.py"), 900, since=(3, 1), needs=("playwright",)),
-    Command("asset events and lineage", _pytest("tests/system/test_assets.py", _LINEAGE), 900, needs=(_OPENLINEAGE,)),
+    Command("asset events and lineage", _pytest("tests/system/test_main_job.py", _LINEAGE), 900, needs=(_OPENLINEAGE,)),
     # Last, for it brings Airflow's other auth manager.
     Command("rights with FAB", _pytest("tests/system/test_gallery_fab.py"), 900, since=(3, 1), needs=(_FAB,)),
 )

@@ -135,7 +135,7 @@ class Stack:
         for name, part in self.parts.items():
             if name not in started:
                 part.start()
-        self.wait_until("all parts of Airflow", lambda: not self.api.unhealthy(), seconds=120)
+        self.wait_until("all parts of Airflow", lambda: not self.api.unhealthy(), seconds=300)
         self.wait_until("the sandbox", self._sandbox_answers, seconds=30)
 
     def stop(self) -> None:

@@ -1,12 +1,16 @@
-"""The main job, as `make demo` runs it: three prompts become three whole videos, paid once each."""
+"""
+The main job, as `make demo` runs it: three prompts become three whole videos, paid once each.
+
+A DAG that is scheduled on new videos runs for each of them; logs and lineage tell what happened.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +18,42 @@ import av
 import pytest
 
 from tests.system.demo import demo_settings
-from tests.system.example_run import ArchivedVideo, ExampleRun
+from tests.system.example_run import DAG_ID, ArchivedVideo, ExampleRun
 from tests.system.listening import open_to_others
-from tests.system.processes import ROOT, session_members, wait_until
+from tests.system.processes import session_members
 from tests.system.stack import Stack, running
 
 pytestmark = pytest.mark.system
 
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder that the videos go to."""
-    return tmp_path_factory.mktemp("archive")
+#: The DAG that is scheduled on new videos.
+CONSUMER = "example_publish_when_archived"
 
 
 @pytest.fixture(scope="module")
-def stack(archive: Path) -> Iterator[Stack]:
-    """Run the demo's stack."""
-    with running(demo_settings(archive)) as stack:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where all of it goes."""
+    return tmp_path_factory.mktemp("main-job")
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[Stack]:
+    """Run the demo's stack, which tells of lineage as well."""
+    settings = demo_settings(folder / "archive")
+    transport = {"type": "file", "log_file_path": str(folder / "lineage.json"), "append": True}
+    env = {
+        **settings.env,
+        "SILICONFLOW_PUBLIC": (folder / "public").as_uri(),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
+    }
+    with running(replace(settings, env=env)) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def videos(stack: Stack) -> list[ArchivedVideo]:
-    """Run the mapped example to its end."""
+    """Run the mapped example to its end, while the consumer waits for its videos."""
+    stack.wait_until(f"the DAG {CONSUMER}", lambda: stack.api.knows_dag(CONSUMER), seconds=120)
+    stack.api.call("PATCH", f"dags/{CONSUMER}", is_paused=False)
     return ExampleRun(stack, print).run(seconds=600)
 
 
@@ -76,9 +92,9 @@ def test_each_video_is_paid_once_and_fetched_without_the_key(ledger: dict[str, A
     assert ledger["key_leaks"] == 0
 
 
-def test_archive_holds_the_videos_their_manifests_and_posters_alone(videos: list[ArchivedVideo], archive: Path) -> None:
+def test_archive_holds_the_videos_their_manifests_and_posters_alone(videos: list[ArchivedVideo], folder: Path) -> None:
     expected = {Path(f"{video.path}{suffix}") for video in videos for suffix in ("", ".json", ".jpg")}
-    assert {path for path in archive.rglob("*") if path.is_file()} == expected
+    assert {path for path in (folder / "archive").rglob("*") if path.is_file()} == expected
 
 
 def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
@@ -87,36 +103,65 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
     assert open_to_others(pids) == []
 
 
-@pytest.mark.parametrize("signal", ["TERM", "INT", "KILL"])
-def test_nothing_is_left_when_the_driver_is_killed(signal: str, tmp_path: Path) -> None:
-    """The driver prints what it started, and is killed before it could stop anything."""
-    script = """
-import signal, sys, time
-from pathlib import Path
-from tests.system.demo import demo_settings, _terminate
-from tests.system.stack import running
+def published(stack: Stack) -> list[str]:
+    runs = stack.api.call("GET", f"dags/{CONSUMER}/dagRuns")["dag_runs"]
+    assert not [run for run in runs if run["state"] == "failed"]
+    done = [run["dag_run_id"] for run in runs if run["state"] == "success"]
+    return [path for run in done for path in stack.api.xcom(CONSUMER, run, "publish")]
 
-signal.signal(signal.SIGTERM, _terminate)
-# A shell that runs the tests in its background hands on an ignored SIGINT.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-with running(demo_settings(Path(sys.argv[1]))) as stack:
-    print(stack.home, *(part.pid for part in stack.parts.values()), flush=True)
-    time.sleep(600)
-"""
-    driver = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert driver.stdout
-    home, *pids = driver.stdout.readline().split()
-    sessions = [int(pid) for pid in pids]
-    assert len(session_members(sessions)) >= len(sessions) >= 5
 
-    subprocess.run(["kill", f"-{signal}", str(driver.pid)], check=True)
+def test_each_new_video_is_published_once(stack: Stack, videos: list[ArchivedVideo], folder: Path) -> None:
+    stack.wait_until("the runs of the consumer", lambda: len(published(stack)) >= len(videos), seconds=120)
+    assert len(published(stack)) == len(videos)
+    assert {path.read_bytes() for path in (folder / "public").iterdir()} == {v.path.read_bytes() for v in videos}
 
-    driver.wait(60)
-    wait_until("the end of all parts", lambda: not session_members(sessions), seconds=30)
-    wait_until("the end of the home", lambda: not Path(home).exists(), seconds=30)
+
+def test_they_are_events_of_one_asset_with_their_facts(stack: Stack, videos: list[ArchivedVideo]) -> None:
+    (asset,) = stack.api.call("GET", "assets?only_active=false")["assets"]
+    assert asset["uri"] == f"file://{videos[0].path.parent}"
+    events: list[dict[str, Any]] = stack.api.call("GET", "assets/events")["asset_events"]
+    assert {event["asset_id"] for event in events} == {asset["id"]}
+    told = {event["extra"]["request_id"]: event["extra"] for event in events}
+    assert len(events) == len(told) == len(videos)
+    for video in videos:
+        fact = told[video.manifest["request_id"]]
+        assert {name: fact[name] for name in ("sha256", "bytes", "prompt", "path")} == {
+            name: video.manifest[name] for name in ("sha256", "bytes", "prompt", "path")
+        }
+
+
+def ended_tasks(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "lineage.json").read_text().splitlines() if (folder / "lineage.json").exists() else []
+    return [event for event in map(json.loads, lines) if event["eventType"] == "COMPLETE"]
+
+
+def outputs(folder: Path, task: str) -> list[list[dict[str, Any]]]:
+    return [event["outputs"] for event in ended_tasks(folder) if event["job"]["name"].endswith(task)]
+
+
+def test_openlineage_is_told_of_each_file_once(stack: Stack, videos: list[ArchivedVideo], folder: Path) -> None:
+    pytest.importorskip("airflow.providers.openlineage")
+    # Airflow tells of a task's end once the task has ended already.
+    stack.wait_until("events", lambda: len(outputs(folder, "video.archive")) >= len(videos), seconds=120)
+    ended, archived = ended_tasks(folder), outputs(folder, "video.archive")
+    files = sorted((output["namespace"], output["name"]) for each in archived for output in each)
+    assert files == sorted(("file", str(video.path)) for video in videos)
+    others = [event for event in ended if event["job"]["name"].endswith(("video.submit", "video.ready"))]
+    assert others
+    assert not [event for event in others if event["outputs"]]
+
+
+def test_the_logs_of_all_tasks_tell_what_happened(stack: Stack, videos: list[ArchivedVideo]) -> None:
+    run_id = stack.api.call("GET", f"dags/{DAG_ID}/dagRuns")["dag_runs"][0]["dag_run_id"]
+    by_request = {video.manifest["request_id"]: video for video in videos}
+    for task in stack.api.task_instances(DAG_ID, run_id):
+        log = stack.api.task_log(DAG_ID, run_id, task)
+        (request_id,) = set(re.findall(r"[Vv]ideo ([a-z0-9]{12})\b|request id ([a-z0-9]{12})\b", log)[0]) - {""}
+        video = by_request[request_id]
+        if task.task_id.endswith("submit"):
+            assert f"Video {request_id} is submitted" in log
+        elif task.task_id.endswith("ready"):
+            assert f"Video {request_id}: last polled as Succeed" in log
+        else:
+            sha256, size = video.manifest["sha256"], video.manifest["bytes"]
+            assert f"Archived {video.manifest['path']}: {size:,} bytes, SHA-256 {sha256}" in log
