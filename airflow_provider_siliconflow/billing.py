@@ -46,6 +46,8 @@ class NextStep(StrEnum):
     PAY_AGAIN = "pay_again"
     #: A retry submits; nothing was paid so far.
     SUBMIT = "submit"
+    #: The same, as far as a spend limit allows it then.
+    SUBMIT_WITHIN_LIMIT = "submit_within_limit"
     #: The user consented to pay for a lost submit again (``on_unknown_submit="resubmit"``).
     RESUBMIT = "resubmit"
     #: A person decides whether to pay again: by a clear.
@@ -61,6 +63,7 @@ _NEXT_STEPS = {
     NextStep.POLL: "A retry of this task, or clearing it, polls the same video again, which costs nothing.",
     NextStep.PAY_AGAIN: "No record of it could be kept: a retry submits another video and pays for it.",
     NextStep.SUBMIT: "A retry submits it.",
+    NextStep.SUBMIT_WITHIN_LIMIT: "A retry submits it if the limit allows it then.",
     NextStep.READ_AGAIN: "A retry reads the record again, and submits only if nothing was paid for.",
     NextStep.RESUBMIT: "A retry submits it anew and may pay twice, as on_unknown_submit='resubmit' says.",
     NextStep.CLEAR: "It is not submitted again by itself. To pay for another, clear the task.",

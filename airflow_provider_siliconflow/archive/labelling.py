@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.errors import shorten
-from airflow_provider_siliconflow.client.masking import describe_error
+from airflow_provider_siliconflow.client.masking import describe_error, mask_text
 from airflow_provider_siliconflow.exceptions import VideoLabelError
 from airflow_provider_siliconflow.label.apply import describe_label
 
@@ -48,6 +48,9 @@ async def label_video(
     try:
         async with asyncio.timeout(LABEL_TIMEOUT):
             label = await asyncio.to_thread(labeller.apply, source, target, request_id=request_id, model=model)
+            # Libraries quote what they were given, the address of a time stamping server among it.
+            if reason := (label.get("c2pa") or {}).get("reason"):
+                label["c2pa"]["reason"] = mask_text(reason)
             return {
                 "label": label,
                 "labelled": describe_label(label),
@@ -58,7 +61,9 @@ async def label_video(
     except VideoLabelError as failed:
         error = failed
     kept = await asyncio.to_thread(_keep, source, destination)
-    raise VideoLabelError(f"{destination.path} is not published, since it cannot be labelled: {error.message} {kept}")
+    raise VideoLabelError(
+        f"{destination.path} is not published, since it cannot be labelled: {mask_text(error.message)} {kept}"
+    )
 
 
 def _sizes(source: Path, target: Path) -> dict[str, Any]:
@@ -78,7 +83,8 @@ def _sha256(path: Path) -> str:
 def _keep(source: Path, destination: Destination) -> str:
     """Keep a paid video without its label where a person finds it; its URL expires within the hour."""
     path = destination.path
-    kept = path.with_name(f"{path.stem}.unlabelled{path.suffix}")
+    # No pattern of a job that publishes "*.mp4" may match it.
+    kept = path.with_name(f"{path.name}.unlabelled")
     try:
         stores.replace(source, kept)
     except Exception as error:

@@ -75,7 +75,7 @@ class SpendLimitError(SiliconFlowError):
     """
 
     def __init__(self, message: str = "", *, resume_at: datetime | None = None) -> None:
-        super().__init__(message, billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT)
+        super().__init__(message, billing=Billing.NOT_SUBMITTED, next_step=NextStep.SUBMIT_WITHIN_LIMIT)
         self.resume_at = resume_at
 
 

@@ -165,7 +165,9 @@ class SpendGuard:
 
     def _reached(self, limit: SpendLimit, folder: SlotFolder) -> SpendLimitError:
         period = folder.period
-        resets = f"It resets at {period.ends.isoformat()}." if period.ends else "It does not reset."
+        resets = (
+            f"It resets at {period.ends.isoformat()}." if period.ends else "It counts a DAG run, so it does not reset."
+        )
         return SpendLimitError(
             f"The spend limit of {folder.name} is reached: it allows {self._videos(period.limit)}, used:"
             f" {folder.used()}. {resets}",

@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: Without the program's name; None for those of the process.
     :return: 0 if each file has a label, 1 if one has none, 2 if one cannot be read.
     """
-    parser = argparse.ArgumentParser(prog="python -m airflow_provider_siliconflow.label", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_siliconflow.label", description="Print what the labels of a video say."
+    )
     parser.add_argument("command", choices=["show"])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     given = parser.parse_args(arguments)

@@ -21,6 +21,16 @@ MOVFLAGS = {"movflags": "use_metadata_tags+faststart"}
 _OF_THE_MUXER = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
 
+def reason_of(error: Exception) -> str:
+    """
+    Return what a library or a disk says, without the number and the path that FFmpeg puts around it.
+
+    :param error: Of PyAV or of Python.
+    :return: Words without a full stop.
+    """
+    return getattr(error, "strerror", None) or str(error)
+
+
 def read(path: Path) -> dict[str, Any] | str | None:
     """
     Return the implicit label of a video.
@@ -35,7 +45,7 @@ def read(path: Path) -> dict[str, Any] | str | None:
         with av.open(str(path)) as container:
             text = container.metadata.get(KEY)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoLabelError(f"The video cannot be read: {error}") from error
+        raise VideoLabelError(f"The video cannot be read: {reason_of(error)}.") from error
     if text is None or not text.strip():
         return None
     try:
@@ -64,7 +74,7 @@ def write(source: Path, target: Path, label: Mapping[str, str]) -> None:
                 copy_packets(given, made)
         same = packets(source) == packets(target)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoLabelError(f"The label cannot be written: {error}") from error
+        raise VideoLabelError(f"The label cannot be written: {reason_of(error)}.") from error
     if not same:
         raise VideoLabelError("The labelled copy does not have the same packets as the video.")
     check(target, label)

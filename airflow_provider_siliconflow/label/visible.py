@@ -41,7 +41,7 @@ def write(source: Path, target: Path, visible: VisibleLabel, label: Mapping[str,
             frames = _encode(given, made, visible)
         before, after = implicit.packets(source), implicit.packets(target)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoLabelError(f"The visible label cannot be written: {error}") from error
+        raise VideoLabelError(f"The visible label cannot be written: {implicit.reason_of(error)}.") from error
     videos = [stream[4] for stream in after if stream[0] == "video"]
     sound = [[stream for stream in streams if stream[0] != "video"] for streams in (before, after)]
     if videos != [frames] or sound[0] != sound[1]:

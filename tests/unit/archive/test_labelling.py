@@ -58,11 +58,11 @@ async def test_a_repeat_takes_the_labelled_video_as_done(tmp_path: Path, clip: b
 
 async def test_a_video_that_cannot_be_labelled_is_kept_beside_its_name(tmp_path: Path) -> None:
     async with Origin() as origin:
-        with pytest.raises(VideoLabelError, match=r"is not published.*kept unlabelled as .*clip\.unlabelled\.mp4\.$"):
+        with pytest.raises(VideoLabelError, match=r"is not published.*kept unlabelled as .*clip\.mp4\.unlabelled\.$"):
             await archive(origin, tmp_path / "clip.mp4", Labeller(LABEL))
         body = (await archive(origin, tmp_path / "plain.mp4", None))["bytes"]  # type: ignore[arg-type]
-    assert len(read(tmp_path / "clip.unlabelled.mp4")) == body
-    assert names(tmp_path) == ["clip.unlabelled.mp4", "plain.mp4", "plain.mp4.json"]
+    assert len(read(tmp_path / "clip.mp4.unlabelled")) == body
+    assert names(tmp_path) == ["clip.mp4.unlabelled", "plain.mp4", "plain.mp4.json"]
 
 
 async def test_a_store_that_does_not_take_it_either_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +75,25 @@ async def test_a_store_that_does_not_take_it_either_is_told(tmp_path: Path, monk
             await archive(origin, tmp_path / "clip.mp4", Labeller(LABEL))
 
 
+async def test_what_a_library_quotes_is_masked(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    quoted = "no answer of https://user:secret@tsa.example/?key=secret"
+
+    def fails(*args: Any, **kwargs: Any) -> None:
+        raise VideoLabelError(quoted)
+
+    def unsigned(self: Labeller, source: Path, target: Path, **kwargs: Any) -> dict[str, Any]:
+        target.write_bytes(clip)
+        return {"c2pa": {"state": "missing", "reason": quoted}}
+
+    async with Origin([whole(clip)]) as origin:
+        monkeypatch.setattr(Labeller, "apply", fails)
+        with pytest.raises(VideoLabelError, match="no answer of https") as caught:
+            await archive(origin, tmp_path / "clip.mp4", Labeller(LABEL))
+        monkeypatch.setattr(Labeller, "apply", unsigned)
+        manifest = await archive(origin, tmp_path / "other.mp4", Labeller(LABEL))
+    assert "secret" not in str(caught.value) + json.dumps(manifest)
+
+
 async def test_labels_that_take_for_ever_are_given_up(
     tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,4 +101,4 @@ async def test_labels_that_take_for_ever_are_given_up(
     async with Origin([whole(clip)]) as origin:
         with pytest.raises(VideoLabelError, match="not written within 0 s"):
             await archive(origin, tmp_path / "clip.mp4", Labeller(LABEL))
-    assert read(tmp_path / "clip.unlabelled.mp4") == clip
+    assert read(tmp_path / "clip.mp4.unlabelled") == clip

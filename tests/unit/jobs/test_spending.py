@@ -42,7 +42,7 @@ def test_a_reached_limit_tells_used_cost_and_when_it_resets(tmp_path: Path) -> N
     assert str(told.value) == (
         "The spend limit of connection siliconflow_default, day 2026-11-27 (Asia/Shanghai) is reached:"
         " it allows 1 video (estimated 2.00 CNY), used: 1. It resets at 2026-11-28T00:00:00+08:00."
-        " Nothing was submitted, nothing is billed. A retry submits it."
+        " Nothing was submitted, nothing is billed. A retry submits it if the limit allows it then."
     )
     assert told.value.billing is Billing.NOT_SUBMITTED
     assert told.value.resume_at is None
@@ -66,7 +66,7 @@ def test_the_same_submit_finds_its_slots_and_another_needs_others(tmp_path: Path
     limit = SpendLimit(folder=str(tmp_path), max_videos_per_run=1)
     guard(limit).claim("first")
     guard(limit).claim("first")
-    with pytest.raises(SpendLimitError, match="It does not reset"):
+    with pytest.raises(SpendLimitError, match="so it does not reset"):
         guard(limit).claim("again")
 
 

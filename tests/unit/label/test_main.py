@@ -35,3 +35,11 @@ def test_what_cannot_be_read_ends_with_two(tmp_path: Path, clip: Path, capsys: p
     printed = capsys.readouterr()
     assert "none.mp4" in printed.err
     assert json.loads(printed.out)["file"] == str(clip)
+
+
+def test_a_file_that_is_no_video_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    assert main(["show", str(tmp_path / "text.mp4")]) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/text.mp4: The video cannot be read: Invalid data found when processing input.\n"
+    )

@@ -90,7 +90,7 @@ def test_a_font_that_went_missing_after_paying_keeps_the_video(
         report = run.finish()
     assert report.state == "up_for_retry"
     assert getattr(report.error, "billing", None) is Billing.RUNNING
-    assert "clip.unlabelled.mp4" in str(report.error)
+    assert "clip.mp4.unlabelled" in str(report.error)
     assert not clip.exists()
     run.next_try()
     assert run.work().state == "success"

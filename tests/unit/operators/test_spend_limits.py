@@ -35,7 +35,10 @@ def test_at_the_limit_nothing_is_submitted(sandbox: Sandbox, limit: dict[str, An
     report = run.work()
     assert isinstance(report.error, SpendLimitError)
     assert report.error.billing is Billing.NOT_SUBMITTED
-    assert "it allows 1 video (estimated 2.00 CNY), used: 1. It does not reset." in str(report.error)
+    assert "it allows 1 video (estimated 2.00 CNY), used: 1. It counts a DAG run, so it does not reset." in str(
+        report.error
+    )
+    assert str(report.error).endswith("A retry submits it if the limit allows it then.")
     assert run.record is None
     assert run.xcoms[KEY]["state"] == "not_submitted"
     assert sandbox.ledger().submit_calls == 1
