@@ -1,11 +1,13 @@
 """
 Shows a DAG that runs on each new video: it copies what any other DAG has archived to where the public sees it.
 Runs when a task of this provider has archived a video; nothing in those DAGs names this one.
-Needs no connection of its own; several videos that are new at the same time may come in one run.
+Needs no connection of its own. A run publishes all that is not published yet: Airflow may start one for several videos,
+and may leave one out of what it says a run is for.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -16,6 +18,8 @@ from airflow_provider_siliconflow.assets import NEW_VIDEO
 ARCHIVE = os.environ.get("SILICONFLOW_ARCHIVE", "file:///tmp/siliconflow-videos")
 PUBLIC = os.environ.get("SILICONFLOW_PUBLIC", "file:///tmp/siliconflow-public")
 
+log = logging.getLogger(__name__)
+
 with DAG(
     dag_id="example_publish_when_archived",
     schedule=NEW_VIDEO,
@@ -23,19 +27,22 @@ with DAG(
     doc_md=__doc__,
 ):
 
-    @task
-    def publish(triggering_asset_events: Any = None) -> list[str]:
-        """Copy each new video, and return where to."""
+    @task(inlets=[NEW_VIDEO])
+    def publish(inlet_events: Any = None) -> list[str]:
+        """Copy each video that is not there yet, and return where to."""
         folder = ObjectStoragePath(PUBLIC)
         folder.mkdir(parents=True, exist_ok=True)
         published = []
-        for event in triggering_asset_events[NEW_VIDEO]:
+        for event in inlet_events[NEW_VIDEO][-100:]:
             video = event.extra  # what the gallery shows: request_id, prompt, path, bytes, sha256, …
             source = ObjectStoragePath(video["path"]).resolve()
-            # A user who may create asset events could name any file.
-            if not str(source).startswith(f"{ARCHIVE}/"):
-                raise ValueError(f"{source} is not in {ARCHIVE}")
             target = folder / f"{video['request_id']}.mp4"
+            if target.exists() and target.stat().st_size == video["bytes"]:
+                continue
+            # A user who may create asset events could name any file.
+            if not str(source).startswith(f"{ARCHIVE}/") or "/" in video["request_id"]:
+                log.error("%s is not published: it is no video of %s", source, ARCHIVE)
+                continue
             source.copy(target)
             published.append(str(target))
         return published

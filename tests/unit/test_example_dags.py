@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.assets import NEW_VIDEO
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.conftest import ROOT
@@ -71,20 +70,19 @@ def test_example_archives_every_video_it_submits(
         assert "Signature" not in json.dumps(manifest)
 
 
-def consumed(path: Path | str) -> dict[str, Any]:
-    """Return the event of an archived video, as the scheduler tells a run of it."""
-    source = dict.fromkeys(("source_task_id", "source_dag_id", "source_run_id"), "a") | {"source_map_index": -1}
+def event(request_id: str, path: Path | str) -> dict[str, Any]:
+    """Return the event of an archived video, as Airflow's API tells it."""
     return {
-        "asset": {"name": "videos", "uri": "videos", "extra": {}},
-        "extra": {"request_id": "abc", "path": str(path)},
-        **source,
-        "source_aliases": [{"name": NEW_VIDEO.name}],
+        "id": 1,
+        "asset": {"name": "videos", "uri": "videos", "group": "asset", "extra": {}},
+        "extra": {"request_id": request_id, "path": str(path), "bytes": 5},
+        "created_dagruns": [],
         "timestamp": NOW,
     }
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_the_example_that_publishes_copies_each_new_video_and_no_other_file(
+def test_the_example_that_publishes_copies_each_new_video_once_and_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.releases import DagBag
@@ -93,21 +91,30 @@ def test_the_example_that_publishes_copies_each_new_video_and_no_other_file(
     monkeypatch.setenv("SILICONFLOW_ARCHIVE", archive.as_uri())
     monkeypatch.setenv("SILICONFLOW_PUBLIC", public.as_uri())
     (archive / "2026").mkdir(parents=True)
-    (archive / "2026/clip.mp4").write_bytes(b"bytes")
+    for name in ("one", "other"):
+        (archive / f"2026/{name}.mp4").write_bytes(b"bytes")
     (tmp_path / "secret").write_bytes(b"secret")
+    forged: tuple[Path | str, ...] = (tmp_path / "secret", f"{archive.as_uri()}/../secret", "/etc/hostname")
+    events = [
+        event("one", f"{archive.as_uri()}/2026/one.mp4"),
+        *(event(f"forged{number}", path) for number, path in enumerate(forged)),
+        event("../../escaped", f"{archive.as_uri()}/2026/one.mp4"),
+        event("other", f"{archive.as_uri()}/2026/other.mp4"),
+    ]
     (dag,) = DagBag(PUBLISHES, bundle_name="dags-folder", bundle_path=PUBLISHES.parent).dags.values()
     (task,) = dag.tasks
 
-    run = TaskRun(task, consumed=[consumed(f"{archive.as_uri()}/2026/clip.mp4")])
-    report = run.work()
-    assert report.state == "success", report.error
-    assert run.xcoms["return_value"] == [f"{public.as_uri()}/abc.mp4"]
-    assert (public / "abc.mp4").read_bytes() == b"bytes"
+    for known, published in ((events[:1], ["one"]), (events, ["other"]), (events, [])):
+        run = TaskRun(task, events=known)
+        report = run.work()
+        assert report.state == "success", report.error
+        assert run.xcoms["return_value"] == [f"{public.as_uri()}/{name}.mp4" for name in published]
+    assert sorted(path.name for path in tmp_path.rglob("*.mp4")) == ["one.mp4", "one.mp4", "other.mp4", "other.mp4"]
 
-    for forged in (tmp_path / "secret", f"{archive.as_uri()}/../secret", "/etc/hostname"):
-        report = TaskRun(task, consumed=[consumed(forged)]).work()
-        assert "is not in" in str(report.error)
-    assert [path.name for path in public.iterdir()] == ["abc.mp4"]
+    # What a kill in the middle of a copy left.
+    (public / "one.mp4").write_bytes(b"by")
+    assert TaskRun(task, events=events).work().state == "success"
+    assert (public / "one.mp4").read_bytes() == b"bytes"
 
 
 def test_examples_open_with_three_lines_on_what_they_show() -> None:

@@ -96,8 +96,8 @@ class TaskRun:
     map_index: int = -1
     has_store: bool = HAS_STORE
     before: Callable[[Any], None] = lambda message: None
-    #: The asset events that its run is for, as the scheduler tells them.
-    consumed: Sequence[dict[str, Any]] = ()
+    #: All events of its inlet, as Airflow's API tells them.
+    events: Sequence[dict[str, Any]] = ()
     try_number: int = 1
     store: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -224,7 +224,7 @@ class TaskRun:
             **{"dag_id": self.task.dag_id, "run_id": "run", "run_type": "manual", "state": "running"},
             **dict.fromkeys(("logical_date", "data_interval_start", "data_interval_end", "run_after"), NOW),
             **{"start_date": NOW, "end_date": None, "clear_number": 0},
-            **{"consumed_asset_events": list(self.consumed), "partition_key": None},
+            **{"consumed_asset_events": [], "partition_key": None},
         }
         server = TIRunContext(
             # Later releases want facts that earlier ones refuse.
@@ -311,6 +311,8 @@ class TaskRun:
                 return comms.XComResult(key=msg.key, value=self.xcoms.get(msg.key))
             case comms.SetRenderedFields():
                 self.rendered = msg.rendered_fields
+            case comms.GetAssetEventByAssetAlias():
+                return comms.AssetEventsResult.model_validate({"asset_events": self.events})
             case comms.ValidateInletsAndOutlets():
                 return comms.InactiveAssetsResult(inactive_assets=[])
             case comms.GetTaskRescheduleStartDate():
