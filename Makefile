@@ -47,10 +47,10 @@ format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff format .
 
 stores: $(STORES)  ## Tests on an emulator of every store (npm needed for Azure's)
-	$(BIN)/python -m pytest tests/stores
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile tests/stores
 
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql, redis-server, chromium and npm needed)
-	$(BIN)/python -m pytest -m system tests/system
+	$(BIN)/python -m pytest -m "system and not repeated" tests/system
 
 rights: $(READY)  ## Who sees which video with FAB, in an environment of its own (3 minutes)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .matrix/fab
@@ -61,8 +61,8 @@ rights: $(READY)  ## Who sees which video with FAB, in an environment of its own
 matrix: $(READY)  ## The suites on every supported Airflow and Python (hours); the table goes to docs/compatibility.md
 	$(BIN)/python -m tests.matrix --write
 
-releases: $(READY)  ## What differs between releases of Airflow, as CI checks it (2 to 4 minutes each)
-	$(BIN)/python -m tests.matrix --quick
+releases: $(READY)  ## What differs between releases of Airflow, as CI checks it (1 to 3 minutes each)
+	$(BIN)/python -m tests.matrix --quick --jobs 2
 
 chaos: $(SYSTEM)  ## A scenario of 300 videos with faults and kills, audited by the ledger (a quarter of an hour)
 	$(BIN)/python -m tests.system.chaos --videos 300 --seed 1

@@ -11,6 +11,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.matrix.environments import FOLDER, RELEASES, UV, Environment, environments
@@ -44,7 +45,9 @@ def main() -> int:
         wanted = [each for each in releases if each.airflow != RELEASES[-1].airflow]
     page = ROOT / "docs" / "compatibility.md"
     wheel, results = build_wheel(), Results(FOLDER / "results.json", commit_here(), read(page))
-    rows = [row for environment in wanted for row in _do(environment, wheel, results, options)]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        done = pool.map(lambda environment: list(_do(environment, wheel, results, options)), wanted)
+        rows = [row for each in done for row in each]
     if options.write:
         write(all_rows(known, results), page)
     print(f"\n{table(rows)}")
@@ -55,6 +58,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.matrix")
     parser.add_argument("names", nargs="*", metavar="NAME", help="environments (all by default): 3.0.6, newest, …")
     parser.add_argument("--quick", action="store_true", help="what CI does: what differs between releases, not all")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many environments side by side")
     parser.add_argument("--only", action="append", metavar="STEP", help="only steps whose name begins so; repeatable")
     parser.add_argument("--resume", action="store_true", help="leave out what is green for this commit")
     parser.add_argument("--write", action="store_true", help="put the table into docs/compatibility.md")
@@ -67,11 +71,10 @@ def _do(environment: Environment, wheel: Path, results: Results, options: argpar
         begins = tuple(options.only)
         steps = {name: act for name, act in steps.items() if name == INSTALLS or name.startswith(begins)}
     for row in rows_of(environment, steps, results, resume=options.resume):
-        print(f"{row.environment}: {row.step}: {row.result} ({row.seconds:.0f} s)", flush=True)
         lines = (ROOT / row.log).read_text(errors="replace").splitlines() if row.log else []
         # Of a suite that passed, its tables: that of the kills.
         shown = lines[-_TAIL:] if row.result == FAILED else [line for line in lines if line.startswith("| ")]
-        print(*shown, sep="\n", end="\n" * bool(shown), flush=True)
+        print("\n".join([f"{row.environment}: {row.step}: {row.result} ({row.seconds:.0f} s)", *shown]), flush=True)
         yield row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -51,6 +52,7 @@ class Results:
         self._commit = commit
         self._before = before
         self._rows = self._read()
+        self._lock = threading.Lock()
 
     def last(self, environment: str, step: str) -> Row | None:
         """Return the last result of a step, of whatever commit and machine."""
@@ -64,10 +66,11 @@ class Results:
 
     def put(self, row: Row) -> None:
         """Keep a result, in the place of the one before."""
-        others = [each for each in self._read() if (each.environment, each.step) != (row.environment, row.step)]
-        self._rows = [*others, row]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps([asdict(each) for each in self._rows], indent=1))
+        with self._lock:
+            others = [each for each in self._read() if (each.environment, each.step) != (row.environment, row.step)]
+            self._rows = [*others, row]
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(json.dumps([asdict(each) for each in self._rows], indent=1))
 
     def _read(self) -> list[Row]:
         # Anew for each result, for two runs may be at it, each in its environment.

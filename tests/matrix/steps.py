@@ -27,6 +27,7 @@ QUICK_UNIT = (
 INSTALLS, BESIDE, QUICK = "installs with its constraints", "beside the providers", "unit, what differs"
 _KILLS = "tests/system/test_durability.py::test_a_task_killed_at_any_moment[local]"
 _LINEAGE = "tests/unit/jobs/test_announce.py"
+_CELERY = ("apache-airflow-providers-celery", "celery<5.7", "redis")
 _OPENLINEAGE, _FAB = (f"apache-airflow-providers-{name}" for name in ("openlineage", "fab"))
 
 
@@ -65,6 +66,7 @@ COMMANDS = (
     Command("demo", ("-m", "tests.system.demo"), 600, quick=True),
     # Airflow 3.0 retries no task whose process was killed.
     Command("killed at every point", _pytest(_KILLS), 1800, since=(3, 1)),
+    Command("repeated on Celery", _pytest("-m", "repeated", "tests/system"), 1800, since=(3, 1), needs=_CELERY),
     # Airflow 3.0 has no place for a page of a provider's.
     Command("gallery in a browser", _pytest("tests/system/test_gallery.py"), 900, since=(3, 1), needs=("playwright",)),
     Command("asset events and lineage", _pytest("tests/system/test_main_job.py", _LINEAGE), 900, needs=(_OPENLINEAGE,)),
@@ -173,7 +175,7 @@ def _variables(environment: Environment, *, here: bool) -> dict[str, str]:
         folder.mkdir(exist_ok=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
     env |= {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT) if here else "", "NO_COLOR": "1"}
-    return env | {"SCREENSHOTS": str(screenshots.relative_to(ROOT))}
+    return env | {"SCREENSHOTS": str(screenshots.relative_to(ROOT)), "DEMO_VIDEOS": str(environment.folder / "videos")}
 
 
 def _minor(version: str) -> tuple[int, int]:

@@ -10,8 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.system.stack import Stack
 
+on_local = pytest.mark.parametrize("cluster", ["local"], indirect=True)
+on_celery = pytest.mark.parametrize("cluster", ["celery"], indirect=True)
+on_both = pytest.mark.parametrize("cluster", ["local", "celery"], indirect=True)
+#: Nothing in it knows the executor, so once is enough for most days.
+on_local_first = pytest.mark.parametrize(
+    "cluster", ["local", pytest.param("celery", marks=pytest.mark.repeated)], indirect=True
+)
 #: So that a killed process is noticed within seconds; Airflow's own values are half a minute and more.
 QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",

@@ -23,7 +23,7 @@ from tests.system.example_run import ArchivedVideo, ExampleRun
 from tests.system.processes import ROOT, WaitTimeoutError
 from tests.system.stack import Stack, StackFailedError, StackSettings, running
 
-VIDEOS = ROOT / "demo-videos"
+VIDEOS = Path(os.environ.get("DEMO_VIDEOS", ROOT / "demo-videos"))
 
 
 def demo_settings(archive: Path) -> StackSettings:

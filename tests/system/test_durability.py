@@ -9,9 +9,9 @@ import pytest
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.audit import ArchivedFiles, Outcome, Run
 from tests.system.cases import CLEARED_STATES, POLICIES, VARIANTS, Case, Variant, cases_of, chain_of, clear_prompt
-from tests.system.cluster import Cluster, Echo, kill_triggerers, none_gets_ready
+from tests.system.cluster import Cluster, Echo, kill_triggerers, none_gets_ready, on_both, on_local_first
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("cluster", ["local", "celery"], indirect=True)]
+pytestmark = pytest.mark.system
 
 
 def all_cases() -> list[tuple[Variant, Case, list[str]]]:
@@ -23,6 +23,7 @@ def all_cases() -> list[tuple[Variant, Case, list[str]]]:
     ]
 
 
+@on_both
 def test_a_task_killed_at_any_moment(cluster: Cluster, echo: Echo) -> None:
     stack = cluster.stack
     # Of a video that is ready at once there is neither a deferral nor a resume.
@@ -61,6 +62,7 @@ def test_a_task_killed_at_any_moment(cluster: Cluster, echo: Echo) -> None:
     assert stack.sandbox("ledger?jobs=no")["key_leaks"] == 0
 
 
+@on_local_first
 def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> None:
     """A clear pays again, unless ``reuse_on_clear``; a retry never does; neighbours in the map are not affected."""
     stack = cluster.stack
@@ -109,6 +111,7 @@ def test_a_retry_is_distinguished_from_a_clear(cluster: Cluster, echo: Echo) -> 
     assert not wrong, "\n".join(wrong)
 
 
+@on_both
 def test_no_secret_is_anywhere_but_in_the_url_that_the_sensor_returns(cluster: Cluster) -> None:
     """Search the whole database and all logs, after the tests above have filled them."""
     secrets = ("X-Amz-Signature", "X-Amz-Security-Token", Settings().key)

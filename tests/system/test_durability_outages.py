@@ -16,6 +16,9 @@ from tests.system.cluster import (
     kill_a_worker,
     kill_scheduler,
     none_gets_ready,
+    on_celery,
+    on_local,
+    on_local_first,
     refuse_connections,
     restart_database,
     supervised,
@@ -23,9 +26,6 @@ from tests.system.cluster import (
 from tests.system.stack import Stack
 
 pytestmark = pytest.mark.system
-on_both = pytest.mark.parametrize("cluster", ["local", "celery"], indirect=True)
-on_local = pytest.mark.parametrize("cluster", ["local"], indirect=True)
-on_celery = pytest.mark.parametrize("cluster", ["celery"], indirect=True)
 
 OUTAGES: dict[str, Callable[[Stack], None]] = {
     "the database restarts": restart_database,
@@ -122,7 +122,7 @@ def interrupt_midway(run: Run, cause: Callable[[Stack], None]) -> None:
     cause(run.stack)
 
 
-@on_both
+@on_local_first
 def test_the_scheduler_the_database_and_the_service_go_down(cluster: Cluster, echo: Echo) -> None:
     """Each goes down while videos are in every stage."""
     stack = cluster.stack

@@ -13,10 +13,10 @@ import pytest
 from airflow_provider_siliconflow.sandbox.settings import Settings
 from tests.system.audit import Run
 from tests.system.cases import INTERRUPTED, INTERRUPTED_CONNECTION, interrupt_prompt
-from tests.system.cluster import Cluster, Echo
+from tests.system.cluster import Cluster, Echo, on_local
 from tests.system.stack import Stack
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("cluster", ["local"], indirect=True)]
+pytestmark = [pytest.mark.system, on_local]
 
 #: Seconds for which the service holds the answer of a submit that it has accepted.
 HOLD = 120

@@ -8,9 +8,9 @@ import pytest
 
 from tests.system.audit import Outcome, Run
 from tests.system.cases import DECORATED_PROMPT, LIMIT, LIMITED
-from tests.system.cluster import Cluster, Echo
+from tests.system.cluster import Cluster, Echo, on_celery
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("cluster", ["celery"], indirect=True)]
+pytestmark = [pytest.mark.system, on_celery]
 
 
 def test_fifty_tasks_that_race_for_ten_slots_submit_ten(cluster: Cluster, echo: Echo) -> None:
