@@ -8,13 +8,14 @@ import pytest
 
 from airflow_provider_siliconflow.archive.prepare import prepare_destination
 from tests.stores.azure_kind import AzureKind
-from tests.stores.file_kinds import SftpKind
+from tests.stores.file_kinds import LocalKind, SftpKind
 from tests.stores.google_kind import GoogleKind
 from tests.stores.kinds import Kind
 from tests.stores.s3_kinds import OssByAwsKind, OssKind, S3Kind
 
 OBJECT_KINDS = (S3Kind, OssByAwsKind, OssKind, AzureKind, GoogleKind)
 KINDS = (*OBJECT_KINDS, SftpKind)
+ALL_KINDS = (LocalKind, *KINDS)
 OWNER = "a_dag/run/video/-1"
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.stores.each import KINDS
+from tests.stores.each import ALL_KINDS
 from tests.stores.file_kinds import PlainSftpKind
 
-NAMES = [kind.name for kind in (*KINDS, PlainSftpKind)]
+NAMES = [kind.name for kind in (*ALL_KINDS, PlainSftpKind)]
 
 
 class Cells:

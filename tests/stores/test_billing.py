@@ -20,9 +20,9 @@ CAUSES: dict[str, tuple[str, str]] = {
     "no_write": ("denies access", "their right to create files"),
     # SFTP has folders, which are made, or may not be.
     "missing_bucket": ("no such bucket|denies access", "Make it, or correct the destination.|their right to create"),
-    "wrong_credentials": ("denies access", "Check the credentials of the connection store"),
-    "refused": ("cannot be reached|did not answer within 2 s", "Check the host or endpoint of the connection store"),
-    "silent": ("did not answer within 2 s", "Check the host or endpoint of the connection store"),
+    "wrong_credentials": ("denies access", "Check the credentials of the connection kind"),
+    "refused": ("cannot be reached|did not answer within 2 s", "Check the host or endpoint of the connection kind"),
+    "silent": ("did not answer within 2 s", "Check the host or endpoint of the connection kind"),
 }
 
 

@@ -7,8 +7,8 @@ import pytest
 from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.archive.prepare import release_claim
 from airflow_provider_siliconflow.exceptions import DestinationRefusedError
-from tests.stores.each import KINDS, OBJECT_KINDS, OWNER, each, prepare
-from tests.stores.file_kinds import SftpKind
+from tests.stores.each import ALL_KINDS, KINDS, OBJECT_KINDS, OWNER, each, prepare
+from tests.stores.file_kinds import LocalKind, SftpKind
 from tests.stores.kinds import Kind
 from tests.unit.archive.published import BYTES, put
 
@@ -19,7 +19,7 @@ NAMES = (
 )
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_kept(kind: Kind, name: str) -> None:
     folder, _, last = f"{kind.uri()}/{name}".rpartition("/")
@@ -29,7 +29,7 @@ def test_any_name_is_kept(kind: Kind, name: str) -> None:
     assert put(understand(f"{folder}/{last}.mp4", "abc").path)["request_id"] == "abc"
 
 
-@each(*OBJECT_KINDS)
+@each(LocalKind, *OBJECT_KINDS)
 def test_a_question_mark_is_kept(kind: Kind) -> None:
     folder = kind.uri()
     put(understand(f"{folder}/a?b.mp4", "abc").path)
@@ -45,7 +45,7 @@ def test_a_question_mark_is_refused_where_it_would_be_dropped(kind: Kind) -> Non
     assert kind.names(folder) == []
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_a_folder_gets_the_video_by_its_id(kind: Kind) -> None:
     folder = kind.uri()
     put(understand(f"{folder}/", "abc").path)

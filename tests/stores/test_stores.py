@@ -11,8 +11,8 @@ import pytest
 from airflow_provider_siliconflow.archive.destination import understand
 from airflow_provider_siliconflow.exceptions import DestinationError, DestinationRefusedError
 from tests.stores.azure_kind import AzureKind
-from tests.stores.each import KINDS, OBJECT_KINDS, each, prepare, published
-from tests.stores.file_kinds import PlainSftpKind, SftpKind
+from tests.stores.each import ALL_KINDS, KINDS, OBJECT_KINDS, each, prepare, published
+from tests.stores.file_kinds import LocalKind, PlainSftpKind, SftpKind
 from tests.stores.google_kind import GoogleKind
 from tests.stores.kinds import Kind, Variant
 from tests.stores.s3_kinds import OssKind, S3Kind
@@ -31,7 +31,7 @@ _ROWS = {
 }
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_a_pair_is_published_whole_and_typed_and_nothing_else_is_left(kind: Kind, cell: Any) -> None:
     folder = kind.uri()
     assert prepare(folder) is None
@@ -48,7 +48,7 @@ def test_a_pair_is_published_whole_and_typed_and_nothing_else_is_left(kind: Kind
     cell("retry recognises its video", "yes")
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_another_video_is_kept_or_replaced_as_the_user_says(kind: Kind, cell: Any) -> None:
     folder = kind.uri()
     path = understand(f"{folder}/clip.mp4", "abc").path
@@ -75,6 +75,13 @@ def test_a_store_that_takes_no_video_is_found_before_paying(kind: Kind, variant:
     assert kind.names(folder) == []
 
 
+@each(LocalKind)
+def test_a_file_in_the_place_of_a_folder_is_found_before_paying(kind: Kind, cell: Any) -> None:
+    with pytest.raises(DestinationError, match="File exists"):
+        prepare(kind.uri("no_write"))
+    cell(_ROWS["no_write"], "refused before paying (a file in the folder's place)")
+
+
 @each(*OBJECT_KINDS)
 @pytest.mark.parametrize("variant", ["no_list", "write_only"])
 def test_a_store_that_forbids_only_to_read_is_used(kind: Kind, variant: Variant, cell: Any) -> None:
@@ -86,7 +93,7 @@ def test_a_store_that_forbids_only_to_read_is_used(kind: Kind, variant: Variant,
     cell(_ROWS[variant], f"used, {'claimed' if is_claimed else 'not claimed'}")
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 @pytest.mark.parametrize("size", [1000, 6 << 20])
 def test_a_name_is_taken_once(
     kind: Kind, size: int, tmp_path: Path, cell: Any, monkeypatch: pytest.MonkeyPatch
@@ -94,13 +101,17 @@ def test_a_name_is_taken_once(
     from airflow_provider_siliconflow.archive import stores
 
     path = understand(f"{kind.uri()}/clip.mp4", "abc").path
+    if type(kind) is LocalKind:
+        path.parent.mkdir()
     source = tmp_path / "one.mp4"
     source.write_bytes(b"1" * size)
     stores.create(source, path)
+    # A local one was moved.
+    source.write_bytes(b"1" * size)
     # As if both had looked for it before either wrote.
     monkeypatch.setattr(stores, "exists", lambda _: False)
     row = f"exclusive creation, {'6 MiB' if size > 1000 else '1 kB'}"
-    if type(kind) in (S3Kind, OssKind, AzureKind, GoogleKind):
+    if type(kind) in (LocalKind, S3Kind, OssKind, AzureKind, GoogleKind):
         with pytest.raises(FileExistsError):
             stores.create(source, path)
         cell(row, "yes")

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.execution_time import comms
 
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.stores.each import KINDS, each
+from tests.stores.each import ALL_KINDS, each
 from tests.stores.kinds import Kind
 from tests.unit.operators.batch import runs
 from tests.unit.operators.tasks import FINISHED_AFTER, generating, run_to_end
@@ -32,7 +32,7 @@ def ids(sandbox: Sandbox) -> list[str]:
     return [job["request_id"] for job in sandbox.ledger().jobs]
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_a_retry_finds_the_video_of_the_try_that_was_killed(kind: Kind, sandbox: Sandbox) -> None:
     folder = kind.uri()
     run = generating(f"{folder}/clip.mp4")
@@ -45,7 +45,7 @@ def test_a_retry_finds_the_video_of_the_try_that_was_killed(kind: Kind, sandbox:
     assert archived(kind, folder, sandbox) == ids(sandbox)
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_a_clear_pays_again_and_replaces_what_was_there(kind: Kind, sandbox: Sandbox) -> None:
     folder = kind.uri()
     run = generating(f"{folder}/clip.mp4", if_exists="overwrite")
@@ -57,7 +57,7 @@ def test_a_clear_pays_again_and_replaces_what_was_there(kind: Kind, sandbox: San
     assert archived(kind, folder, sandbox) == ids(sandbox)[1:]
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_mapped_tasks_share_a_folder(kind: Kind, sandbox: Sandbox) -> None:
     folder = kind.uri()
     for index in range(2):
@@ -68,7 +68,7 @@ def test_mapped_tasks_share_a_folder(kind: Kind, sandbox: Sandbox) -> None:
     assert archived(kind, folder, sandbox) == ids(sandbox)
 
 
-@each(*KINDS)
+@each(*ALL_KINDS)
 def test_a_batch_is_archived_by_two_connections_at_once(kind: Kind, sandbox: Sandbox) -> None:
     one, other = kind.uri(), kind.uri()
     batches = [runs.batching(f"{folder}/", ["a cat", "a dog"]) for folder in (one, other)]  # type: ignore[arg-type]
