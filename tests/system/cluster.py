@@ -32,7 +32,7 @@ QUICK = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
 }
 #: Seconds for which the service is out of reach.
-OUTAGE = 60.0
+OUTAGE = 30.0
 
 Echo = Callable[[str], None]
 

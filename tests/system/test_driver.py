@@ -15,19 +15,23 @@ from tests.system.processes import ROOT, session_members, wait_until
 pytestmark = pytest.mark.system
 
 _SIGNALS = ("TERM", "INT", "KILL")
-#: Prints what it started, and is killed before it could stop anything.
+#: Prints what it started as soon as all of it is started, and is killed before it could stop anything.
 _DRIVER = """
 import signal, sys, time
 from pathlib import Path
 from tests.system.demo import demo_settings, _terminate
-from tests.system.stack import running
+from tests.system.stack import Stack, running
+
+def started(stack, *_, **__):
+    print(stack.home, *(part.pid for part in stack.parts.values()), flush=True)
+    time.sleep(600)
 
 signal.signal(signal.SIGTERM, _terminate)
 # A shell that runs the tests in its background hands on an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-with running(demo_settings(Path(sys.argv[1]))) as stack:
-    print(stack.home, *(part.pid for part in stack.parts.values()), flush=True)
-    time.sleep(600)
+Stack.wait_until = started
+with running(demo_settings(Path(sys.argv[1]))):
+    pass
 """
 
 
@@ -50,7 +54,7 @@ def is_gone(home: Path) -> bool:
 
 
 def test_nothing_is_left_when_the_driver_is_killed(tmp_path: Path) -> None:
-    """Three stacks are started at once, for most of a start is waiting."""
+    """Each is killed while its parts load; at rest, every other test ends a stack."""
     drivers = {signal: start_driver(tmp_path / signal) for signal in _SIGNALS}
     for signal, driver in drivers.items():
         assert driver.stdout

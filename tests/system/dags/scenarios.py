@@ -21,7 +21,7 @@ from tests.system.cases import SCENARIOS, Scenario, scenario_prompt
 VIDEO: dict[str, Any] = {"model": "Wan-AI/Wan2.2-T2V-A14B", "image_size": "1280x720"}
 DESTINATION = os.environ["DURABILITY_ARCHIVE"] + "/"
 #: As long as an outage lasts: tries that are all spent within it are of no use.
-PATIENT: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=20)}
+PATIENT: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=10)}
 
 
 @task_group
