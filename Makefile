@@ -47,7 +47,7 @@ format: $(READY)  ## Fix what ruff can fix by itself
 	$(BIN)/ruff format .
 
 stores: $(STORES)  ## Tests on an emulator of every store (npm needed for Azure's)
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile tests/stores
+	$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal tests/stores
 
 system: $(SYSTEM)  ## Tests that start every part of a real Airflow (Debian's postgresql, redis-server, chromium and npm needed)
 	$(BIN)/python -m pytest -m "system and not repeated" tests/system

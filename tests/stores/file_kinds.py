@@ -28,7 +28,7 @@ class LocalKind(Kind):
 
     def uri(self, variant: Variant = "right", *rules: Rule) -> str:
         uri = super().uri(variant, *rules)
-        if variant == "no_write":
+        if variant == "no_write" and type(self) is LocalKind:
             # Rights do not bind root, by whom tests may be run; a file in the folder's place does.
             Path(uri).touch()
         return uri
