@@ -148,6 +148,8 @@ def _run(environment: Environment, command: Command) -> Outcome:
     log = environment.folder / f"{command.name}.log"
     try:
         environment.add(*command.needs)
+    except UnavailableError as missing:
+        return str(missing), None
     except (BrokenError, subprocess.TimeoutExpired) as broken:
         log.write_text(str(broken))
         return FAILED, log
