@@ -100,7 +100,9 @@ def _poster(video: Path) -> Poster:
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         duration = container.duration / av.time_base if container.duration else None
-        stream.thread_type = "AUTO"
+        # PyAV before 18 frees a decoder when garbage is collected. A process that was forked meanwhile, as OpenLineage
+        # does at the end of a task, would wait for ever for its threads: none, then.
+        stream.codec_context.thread_count = 1
         chosen = None
         for count, frame in enumerate(container.decode(stream)):
             chosen = frame
@@ -123,6 +125,7 @@ def _jpeg(av: Any, frame: Any) -> bytes:
     small = frame.reformat(width=width, height=height, format="yuvj420p")
     small.pts = 0
     encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.thread_count = 1
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
     encoder.time_base = Fraction(1, 1)
     encoder.qmin = encoder.qmax = _QUANTIZER

@@ -169,6 +169,7 @@ def _one_frame(path: Path) -> None:
         stream = container.add_stream("libx264", rate=16)
         stream.width, stream.height, stream.pix_fmt = 720, 1280, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 16)
+        stream.codec_context.thread_count = 1
         frame = VideoFrame.from_image(Image.new("RGB", (720, 1280)))  # type: ignore[no-untyped-call]
         frame.pts = 0
         container.mux(stream.encode(frame))

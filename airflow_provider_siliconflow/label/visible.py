@@ -76,6 +76,8 @@ def _encode(given: InputContainer, made: OutputContainer, visible: VisibleLabel)
 def _encoder(video: VideoStream, made: OutputContainer, visible: VisibleLabel) -> VideoStream:
     encoder = made.add_stream("libx264", rate=video.average_rate or 25, options={"crf": str(visible.quality)})
     given, new = video.codec_context, encoder.codec_context
+    # As a poster's: a process that is forked before they are freed would wait for their threads for ever.
+    given.thread_count = new.thread_count = 1
     encoder.width, encoder.height, encoder.pix_fmt = given.width, given.height, "yuv420p"
     if video.time_base:
         encoder.time_base = new.time_base = video.time_base
