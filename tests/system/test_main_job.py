@@ -104,10 +104,13 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
 
 
 def published(stack: Stack) -> set[str]:
+    """Return what the consumer has published; nothing while a run of it is under way."""
     runs = stack.api.call("GET", f"dags/{CONSUMER}/dagRuns")["dag_runs"]
     assert not [run for run in runs if run["state"] == "failed"]
-    done = [run["dag_run_id"] for run in runs if run["state"] == "success"]
-    return {path for run in done for path in stack.api.xcom(CONSUMER, run, "publish")}
+    # While one is queued, Airflow 3.1 answers a question for asset events with an error.
+    if any(run["state"] != "success" for run in runs):
+        return set()
+    return {path for run in runs for path in stack.api.xcom(CONSUMER, run["dag_run_id"], "publish")}
 
 
 def test_each_new_video_is_published(stack: Stack, videos: list[ArchivedVideo], folder: Path) -> None:
