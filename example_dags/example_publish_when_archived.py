@@ -1,8 +1,7 @@
 """
 Shows a DAG that runs on each new video: it copies what any other DAG has archived to where the public sees it.
 Runs when a task of this provider has archived a video; nothing in those DAGs names this one.
-Needs no connection of its own. A run publishes all that is not published yet: Airflow may start one for several videos,
-and may leave one out of what it says a run is for.
+Needs no connection of its own. Publishes all that is not there yet: Airflow may leave one out of what a run is for.
 """
 
 from __future__ import annotations
