@@ -38,8 +38,8 @@ class Cells:
 
 
 def main() -> int:
-    cells = Cells()
-    code = pytest.main(["-q", "-p", "no:cacheprovider", str(Path(__file__).parent)], [cells])
+    cells, folder = Cells(), str(Path(__file__).parent)
+    code = pytest.main(["-q", "-p", "no:cacheprovider", "-n4", "--dist=worksteal", folder], [cells])
     print(f"\nSeen on {datetime.now(UTC):%Y-%m-%d} by `python -m tests.stores.table`:\n")
     print("| | " + " | ".join(NAMES) + " |\n|---" + "|---" * len(NAMES) + "|")
     for row, found in cells.found.items():
