@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from airflow_provider_siliconflow._airflow import lineage
+from airflow_provider_siliconflow._airflow.names import conf
 from airflow_provider_siliconflow.assets import NEW_VIDEO, folder_asset, read_asset, uri_of
 from airflow_provider_siliconflow.billing import Billing
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.client.video_record import RecordState, VideoRecord
+from airflow_provider_siliconflow.jobs import first_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow.sdk import Context
+    from airflow.sdk import Asset, Context
+
+#: The settings that tell one Airflow from another on the same machine.
+_THIS_AIRFLOW = (("core", "execution_api_server_url"), ("api", "base_url"))
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +36,7 @@ class AnnouncesVideos:
     hook: Any
     outlets: Any
     asset: Any
+    on_success_callback: Any
     _announced: list[VideoRecord]
 
     def declare_outlet(self, asset: Any) -> None:
@@ -57,14 +64,33 @@ class AnnouncesVideos:
         self._announced.append(told)
 
         def add_event() -> None:
-            asset = read_asset("asset", self.asset) or folder_asset(path)
-            context["outlet_events"][NEW_VIDEO].add(asset, extra=told.to_json())
+            context["outlet_events"][NEW_VIDEO].add(self._asset_of(path), extra=told.to_json())
 
         _try(f"There is no asset event for {path}", add_event)
         _try(
             f"There is no hook lineage for {path}",
             lambda: lineage.collector().add_output_asset(context=self.hook, uri=uri_of(path)),
         )
+
+    def post_execute(self, context: Context, result: Any = None) -> None:
+        """
+        Let no other task on this machine be the first one with an event of the same asset at the same moment.
+
+        :param context: The task's context.
+        :param result: What the task returned.
+        """
+        super().post_execute(context, result)  # type: ignore[misc]
+        if not self._announced:
+            return
+        given = self.on_success_callback or []
+        given = [given] if callable(given) else list(given)
+        self.on_success_callback = [*given, lambda _: _try("Others may wait", first_event.tell_known)]
+        airflow = " ".join(conf.get(*key, fallback="") for key in _THIS_AIRFLOW)
+        for uri in sorted({self._asset_of(told.path).uri for told in self._announced if told.path}):
+            _try(f"The first event of {uri} is not waited for", partial(first_event.wait_for_turn, f"{airflow} {uri}"))
+
+    def _asset_of(self, path: str) -> Asset:
+        return read_asset("asset", self.asset) or folder_asset(path)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """

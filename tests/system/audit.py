@@ -112,12 +112,18 @@ class Run:
         rows = [json.dumps(job) for job in self.stack.sandbox("ledger")["jobs"] if job["prompt"].startswith(prompt)]
         tasks = self.tasks()
         logs = [
-            f"--- {name}, try {number}\n{self.stack.api.task_log(self.dag_id, self.run_id, tasks[name], number)}"
+            f"--- {name}, {tasks[name].state}, try {number}\n"
+            + self.stack.api.task_log(self.dag_id, self.run_id, tasks[name], number)
             for name in chain
             if name in tasks
             for number in range(1, tasks[name].try_number + 1)
         ]
-        return "\n".join([f"=== {prompt}", *rows, *logs])
+        # What is done to a task from outside is in these logs alone: by an executor's event, or by the API server.
+        scheduler = self.stack.parts["scheduler"].log.read_text(errors="replace").splitlines()
+        mine = [(tasks[name].task_id, f"map_index={tasks[name].map_index}") for name in chain if name in tasks]
+        told = [line for line in scheduler if any(task in line and index in line for task, index in mine)]
+        server = self.stack.parts["api-server"].tail(60)
+        return "\n".join([f"=== {prompt}", *rows, *logs, "--- scheduler", *told, "--- API server", server])
 
 
 class ArchivedFiles:
