@@ -32,15 +32,20 @@ with DAG(
         folder = ObjectStoragePath(PUBLIC)
         folder.mkdir(parents=True, exist_ok=True)
         published = []
-        for event in inlet_events[NEW_VIDEO][-100:]:
+        for event in inlet_events[NEW_VIDEO]:
             video = event.extra  # what the gallery shows: request_id, prompt, path, bytes, sha256, …
-            source = ObjectStoragePath(video["path"]).resolve()
-            target = folder / f"{video['request_id']}.mp4"
-            if target.exists() and target.stat().st_size == video["bytes"]:
+            # A user who may create asset events could write anything.
+            try:
+                source = ObjectStoragePath(video["path"]).resolve()
+                target = folder / f"{video['request_id']}.mp4"
+                is_video = str(source).startswith(f"{ARCHIVE}/") and target.parent == folder and video["bytes"] > 0
+            except (KeyError, TypeError, ValueError):
+                is_video = False
+            if not is_video:
+                log.error("This is no video of %s: %s", ARCHIVE, video)
                 continue
-            # A user who may create asset events could name any file.
-            if not str(source).startswith(f"{ARCHIVE}/") or "/" in video["request_id"]:
-                log.error("%s is not published: it is no video of %s", source, ARCHIVE)
+            # Published already, or removed from the archive since.
+            if (target.exists() and target.stat().st_size == video["bytes"]) or not source.exists():
                 continue
             source.copy(target)
             published.append(str(target))

@@ -100,7 +100,7 @@ def _poster(video: Path) -> Poster:
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         duration = container.duration / av.time_base if container.duration else None
-        # PyAV before 18 frees a decoder when garbage is collected. A process that was forked meanwhile, as OpenLineage
+        # PyAV 17.0.0 frees a decoder when garbage is collected. A process that was forked meanwhile, as OpenLineage
         # does at the end of a task, would wait for ever for its threads: none, then.
         stream.codec_context.thread_count = 1
         chosen = None

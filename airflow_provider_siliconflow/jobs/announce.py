@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from airflow_provider_siliconflow._airflow import lineage
+from airflow_provider_siliconflow._airflow.callbacks import call_on_success
 from airflow_provider_siliconflow._airflow.names import conf
 from airflow_provider_siliconflow.assets import NEW_VIDEO, folder_asset, read_asset, uri_of
 from airflow_provider_siliconflow.billing import Billing
@@ -36,7 +36,6 @@ class AnnouncesVideos:
     hook: Any
     outlets: Any
     asset: Any
-    on_success_callback: Any
     _announced: list[VideoRecord]
 
     def declare_outlet(self, asset: Any) -> None:
@@ -80,14 +79,14 @@ class AnnouncesVideos:
         :param result: What the task returned.
         """
         super().post_execute(context, result)  # type: ignore[misc]
-        if not self._announced:
-            return
-        given = self.on_success_callback or []
-        given = [given] if callable(given) else list(given)
-        self.on_success_callback = [*given, lambda _: _try("Others may wait", first_event.tell_known)]
+        if self._announced:
+            call_on_success(self, lambda _: _try("Other tasks may wait for this one", first_event.tell_known))
+            _try("This task did not wait for its turn", self._wait_for_turns)
+
+    def _wait_for_turns(self) -> None:
         airflow = " ".join(conf.get(*key, fallback="") for key in _THIS_AIRFLOW)
-        for uri in sorted({self._asset_of(told.path).uri for told in self._announced if told.path}):
-            _try(f"The first event of {uri} is not waited for", partial(first_event.wait_for_turn, f"{airflow} {uri}"))
+        uris = {self._asset_of(told.path).uri for told in self._announced if told.path}
+        first_event.wait_for_turns(f"{airflow} {uri}" for uri in uris)
 
     def _asset_of(self, path: str) -> Asset:
         return read_asset("asset", self.asset) or folder_asset(path)

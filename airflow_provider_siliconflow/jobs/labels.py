@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_siliconflow._airflow.names import AirflowNotFoundException
 from airflow_provider_siliconflow.billing import Billing
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError
+from airflow_provider_siliconflow.client.masking import mask_text
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, SiliconFlowError, VideoLabelError
 from airflow_provider_siliconflow.label.settings import VideoLabel, read_label
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def check_label(hook: SiliconFlowHook, label: Any) -> None:
         labeller = labeller_of(hook, label)
         if labeller:
             labeller.check()
+    except VideoLabelError as error:
+        # Libraries quote what they were given, the address of a time stamping server among it.
+        raise VideoLabelError(mask_text(error.message), billing=Billing.NOT_SUBMITTED) from None
     except SiliconFlowError as error:
         error.with_billing(Billing.NOT_SUBMITTED)
         raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_siliconflow import metrics
+from airflow_provider_siliconflow._airflow.callbacks import call_on_success
 from airflow_provider_siliconflow._airflow.names import conf
 from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
@@ -150,7 +151,7 @@ class PaidVideoOperator(ResumeMixin, PromptFilesMixin, HookMixin, BaseOperator):
             except Exception:
                 self.log.warning("The task is done, but its records cannot be deleted.", exc_info=True)
 
-        self.on_success_callback = [*_callbacks(self.on_success_callback), sweep]
+        call_on_success(self, sweep)
 
     def give_up_or_wait(self, error: SiliconFlowError, *, since: float, rejections: int) -> float:
         """
@@ -191,10 +192,3 @@ def backoff(rejections: int, asked: float | None) -> float:
         return max(asked, _MIN_BACKOFF)
     pause = min(_MIN_BACKOFF * 2.0 ** min(rejections - 1, 10), _MAX_BACKOFF)
     return max(_MIN_BACKOFF, random.uniform(0.5, 1.5) * pause)
-
-
-def _callbacks(given: Any) -> list[Any]:
-    """Return the callbacks that a task has: Airflow takes one, several or none."""
-    if given is None:
-        return []
-    return list(given) if isinstance(given, (list, tuple)) else [given]

@@ -1,8 +1,8 @@
 """
 Airflow's command line, with everything loaded before that a task needs.
 
-A process of a task is forked from Airflow's own: what is loaded there is loaded once. A second of CPU for each task is
-a quarter of the suites' time on two cores, and what they try starts after it. ``make demo`` runs Airflow as it is.
+A process of a task is forked from Airflow's own: what is loaded there is loaded once, not for each task, and what the
+suites try begins after it. ``make demo`` runs Airflow as it is.
 """
 
 from __future__ import annotations

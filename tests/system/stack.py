@@ -36,7 +36,7 @@ class StackSettings:
     :param workers: How many Celery workers.
     :param triggerers: How many triggerers.
     :param parallelism: How many tasks run at the same time; each takes about two CPU seconds to start.
-    :param preload: Whether a task finds loaded what it needs, which saves most of them.
+    :param preload: Whether a task finds loaded what it needs, which saves part of that.
     :param env: More environment for all parts of Airflow.
     :param connection: What the connection to the sandbox says beside host and key.
     :param sandbox: More arguments of the sandbox's command line.

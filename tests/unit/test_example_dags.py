@@ -99,6 +99,11 @@ def test_the_example_that_publishes_copies_each_new_video_once_and_no_other_file
         event("one", f"{archive.as_uri()}/2026/one.mp4"),
         *(event(f"forged{number}", path) for number, path in enumerate(forged)),
         event("../../escaped", f"{archive.as_uri()}/2026/one.mp4"),
+        event("unknown", "nosuchstore://somewhere"),
+        event("removed", f"{archive.as_uri()}/2026/removed.mp4"),
+        {**event("empty", "/"), "extra": {}},
+        {**event("none", "/"), "extra": None},
+        *(event("one", f"{archive.as_uri()}/2026/one.mp4") for _ in range(200)),
         event("other", f"{archive.as_uri()}/2026/other.mp4"),
     ]
     (dag,) = DagBag(PUBLISHES, bundle_name="dags-folder", bundle_path=PUBLISHES.parent).dags.values()

@@ -27,11 +27,12 @@ def note(step):
     print(step, flush=True)
 
 note("waits")
-first_event.wait_for_turn("videos")
+first_event.wait_for_turns(["videos"])
 note("has its turn")
-if sys.stdin.readline() == "success\\n":
-    first_event.tell_known()
+how = sys.stdin.readline()
 note("ends")
+if how == "success\\n":
+    first_event.tell_known()
 """
 
 
@@ -88,7 +89,7 @@ def test_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_event, "_PATIENCE", 0.0)
     other = Task("other", tmp_path)
     assert other.says() == "has its turn"
-    first_event.wait_for_turn("videos")
+    first_event.wait_for_turns(["videos"])
     other.end("failure")
 
 
@@ -99,3 +100,12 @@ def test_a_task_that_succeeds_tells_that_its_asset_is_known(
     assert run_to_end(generating(clip), sandbox).state == "success"
     (path,) = (tmp_path / f"siliconflow-assets-{os.getuid()}").iterdir()
     assert path.read_bytes() == b"known"
+
+
+def test_a_task_that_can_take_no_turn_succeeds_all_the_same(
+    sandbox: Sandbox, clip: Path, tmp_path: Path, first_poll_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"siliconflow-assets-{os.getuid()}").touch()
+    assert run_to_end(generating(clip), sandbox).state == "success"
+    assert clip.exists()

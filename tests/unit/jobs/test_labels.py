@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_siliconflow.exceptions import InvalidArgumentError
+from airflow_provider_siliconflow.billing import Billing
+from airflow_provider_siliconflow.exceptions import InvalidArgumentError, VideoLabelError
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
-from airflow_provider_siliconflow.jobs.labels import label_fields, labeller_of
+from airflow_provider_siliconflow.jobs.labels import check_label, label_fields, labeller_of
 from airflow_provider_siliconflow.label import VideoLabel, VisibleLabel
+from airflow_provider_siliconflow.label.apply import Labeller
 
 
 @pytest.fixture
@@ -96,3 +99,21 @@ def test_a_file_that_is_no_text_shows_none_of_its_bytes(hook: SiliconFlowHook, t
 def test_a_text_on_the_whole_video_stays_one() -> None:
     given = VideoLabel(content_producer="a", visible=VisibleLabel(seconds=None))
     assert VideoLabel.model_validate(label_fields(given)) == given
+
+
+def test_what_a_library_quotes_is_masked_before_paying_too(
+    hook: SiliconFlowHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quoted = "no answer of https://user:secret@tsa.example/?key=secret"
+
+    def fails(self: Any) -> None:
+        try:
+            raise OSError(quoted)
+        except OSError as error:
+            raise VideoLabelError(f"The labels cannot be written: {error}") from error
+
+    monkeypatch.setattr(Labeller, "check", fails)
+    with pytest.raises(VideoLabelError, match="no answer of https") as caught:
+        check_label(hook, {"content_producer": "Studio"})
+    assert caught.value.billing is Billing.NOT_SUBMITTED
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
