@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-from tests.matrix.environments import BrokenError, Environment, UnavailableError
+from tests.matrix.environments import RELEASES, VARIATIONS, BrokenError, Environment, UnavailableError
 from tests.matrix.results import FAILED, NOT_RUN, OK, Results, Row, commit_here, today
 from tests.system.processes import ROOT
 
@@ -43,6 +44,8 @@ class Command:
     :param since: The first minor version of Airflow on which it means something.
     :param here: Whether it sees the source tree; else it sees what is installed alone.
     :param needs: What is installed for it first.
+    :param differs: With what its result can differ: with Python and the dependencies, too; with the ``release`` of
+        Airflow alone; with neither (``once``), so that one run on the main release is enough.
     """
 
     name: str
@@ -52,10 +55,17 @@ class Command:
     since: tuple[int, int] = (3, 0)
     here: bool = True
     needs: tuple[str, ...] = ()
+    differs: Literal["everywhere", "release", "once"] = "everywhere"
+
+    def fits(self, environment: Environment) -> bool:
+        """Return whether it shows something in an environment that no other one shows."""
+        if self.differs == "once":
+            return environment == RELEASES[-1]
+        return self.differs == "everywhere" or environment not in VARIATIONS
 
 
 def _pytest(*paths: str) -> tuple[str, ...]:
-    return ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *paths)
+    return ("-m", "pytest", "-q", "-p", "no:cacheprovider", *paths)
 
 
 COMMANDS = (
@@ -66,13 +76,33 @@ COMMANDS = (
     Command("packaging", _pytest("tests/unit/test_packaging.py", "tests/unit/test_distribution.py"), 600),
     Command("demo", ("-m", "tests.system.demo"), 600, quick=True),
     # Airflow 3.0 retries no task whose process was killed.
-    Command("killed at every point", _pytest(_KILLS), 1800, since=(3, 1)),
-    Command("repeated on Celery", _pytest("-m", "repeated", "tests/system"), 1800, since=(3, 1), needs=_CELERY),
+    Command("killed at every point", _pytest(_KILLS), 1800, since=(3, 1), differs="release"),
+    Command("repeated on Celery", _pytest("-m", "repeated", "tests/system"), 1800, needs=_CELERY, differs="once"),
     # Airflow 3.0 has no place for a page of a provider's.
-    Command("gallery in a browser", _pytest("tests/system/test_gallery.py"), 900, since=(3, 1), needs=("playwright",)),
-    Command("asset events and lineage", _pytest("tests/system/test_main_job.py", _LINEAGE), 900, needs=(_OPENLINEAGE,)),
+    Command(
+        "gallery in a browser",
+        _pytest("tests/system/test_gallery.py"),
+        900,
+        since=(3, 1),
+        needs=("playwright",),
+        differs="release",
+    ),
+    Command(
+        "asset events and lineage",
+        _pytest("tests/system/test_main_job.py", _LINEAGE),
+        900,
+        needs=(_OPENLINEAGE,),
+        differs="release",
+    ),
     # Last, for it brings Airflow's other auth manager.
-    Command("rights with FAB", _pytest("tests/system/test_gallery_fab.py"), 900, since=(3, 1), needs=(_FAB,)),
+    Command(
+        "rights with FAB",
+        _pytest("tests/system/test_gallery_fab.py"),
+        900,
+        since=(3, 1),
+        needs=(_FAB,),
+        differs="release",
+    ),
 )
 
 
@@ -90,7 +120,7 @@ def steps_of(environment: Environment, wheel: Path, *, quick: bool) -> dict[str,
     if environment.resolution == "highest":
         steps[BESIDE] = lambda: _attempt(environment, BESIDE, lambda: environment.check_providers(wheel))
     for command in COMMANDS:
-        if command.quick if quick else command.name != QUICK:
+        if command.fits(environment) and (command.quick if quick else command.name != QUICK):
             steps[command.name] = partial(_run, environment, command)
     return steps
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.matrix.environments import RELEASES
+from tests.matrix.environments import PRERELEASE, RELEASES, VARIATIONS, Environment
 from tests.matrix.results import FAILED, NOT_RUN, OK, Results, Row
-from tests.matrix.steps import INSTALLS, Outcome, all_rows, rows_of
+from tests.matrix.steps import COMMANDS, INSTALLS, Outcome, all_rows, rows_of, steps_of
 
 STEP = "demo"
 
@@ -58,3 +58,16 @@ def test_two_runs_keep_their_results_in_one_file(tmp_path: Path) -> None:
         "3.1.8",
         "3.2.2",
     }
+
+
+def test_each_step_runs_where_its_result_can_differ() -> None:
+    def names(environment: Environment) -> set[str]:
+        return set(steps_of(environment, Path(), quick=False))
+
+    main, *others = RELEASES[-1], *RELEASES[:-1], PRERELEASE
+    once = {command.name for command in COMMANDS if command.differs == "once"}
+    assert once
+    assert all(names(main) - names(other) == once for other in others)
+    for variation in VARIATIONS:
+        assert {"unit", "examples", "demo"} <= names(variation)
+        assert "killed at every point" not in names(variation)
