@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import airflow.sdk
 from airflow.sdk.execution_time import comms
 
-from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state, takes_form_from_hook
 from airflow_provider_siliconflow.jobs.kept import decode
 
 #: Whether tasks have a state store (Airflow 3.3 and later); before, the record of a submit is in Airflow Variables.
@@ -16,6 +18,11 @@ HAS_STORE = hasattr(comms, "GetTaskStateStore")
 
 #: Whether a deferred sensor whose trigger fails heeds ``never_fail`` (Airflow 3.1 and later).
 HEEDS_NEVER_FAIL = not airflow.sdk.__version__.startswith("1.0.")
+#: Whether Airflow hands on a connection of an environment variable, whatever is in its extra (3.2 and later); before,
+#: one whose extra is not a JSON object is "not defined".
+READS_ANY_EXTRA = not takes_form_from_hook()
+#: A text that is no template and names no file (Airflow 3.1 and later).
+literal: Any = getattr(airflow.sdk, "literal", None)
 #: Where tests keep the record: in the place that this release has, and on 3.3, by which the whole suite runs, as if
 #: there were no state store. From 3.4 on, whether a clear pays again is told by the store, which is never missing.
 RECORD_STORES: tuple[str, ...] = ("state store", "Variables")
@@ -68,6 +75,15 @@ else:
         from airflow.sdk.execution_time.secrets_masker import redact, should_hide_value_for_key
 
 
+def dag_of(path: Path) -> Any:
+    """Return the one DAG of a file, read as Airflow reads it."""
+    knows_bundles = "bundle_name" in inspect.signature(DagBag).parameters  # Airflow 3.2 and later
+    bag = DagBag(path, bundle_path=path.parent, **({"bundle_name": "dags-folder"} if knows_bundles else {}))
+    assert not bag.import_errors, bag.import_errors
+    (dag,) = bag.dags.values()
+    return dag
+
+
 def written(message: Any) -> Any:
     """Return the record that a message writes; None for any other message, as that of the Variables' control."""
     if not isinstance(message, WriteRecord):
@@ -85,13 +101,15 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 __all__ = [
     "HAS_STORE",
     "HEEDS_NEVER_FAIL",
+    "READS_ANY_EXTRA",
     "RECORD_STORES",
     "AirflowTaskTimeout",
-    "DagBag",
     "DagSerialization",
     "ReadRecord",
     "WriteRecord",
     "as_triggerer_gets",
+    "dag_of",
+    "literal",
     "redact",
     "serialize",
     "should_hide_value_for_key",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, literal, or_, select, tuple_
+from sqlalchemy import String, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.orm import aliased, load_only, raiseload
 
 from airflow_provider_siliconflow._airflow.api_server import DagRun, XComModel
@@ -201,8 +201,8 @@ def _has_text(text: str) -> Any:
     escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
     found = [value["prompt"].as_string().ilike(f"%{escaped}%", escape="/"), value["request_id"].as_string() == text]
     if text.lstrip("-").isdecimal():
-        # As text, since a record that somebody edited may hold anything.
-        found.append(value["seed"].as_string() == text)
+        # As text, since a record that somebody edited may hold anything; SQLite gives a number of JSON as a number.
+        found.append(cast(value["seed"].as_string(), String) == text)
     return or_(*found)
 
 

@@ -35,8 +35,8 @@ class PromptFilesMixin:
         except TemplateNotFound as error:
             raise SiliconFlowError(
                 f"There is no file {error.name!r} in the DAG's folder or its template_searchpath. A text that ends in"
-                f" {', '.join(self.template_ext)} names a file; to use it as it is, give literal(…) of airflow.sdk, or"
-                " end it with a full stop. This try has submitted nothing."
+                f" {', '.join(self.template_ext)} names a file; to use it as it is, end it with a full stop, or give"
+                " literal(…) of airflow.sdk (Airflow 3.1 and later). This try has submitted nothing."
             ) from error
         except UnicodeDecodeError as error:
             raise SiliconFlowError(

@@ -16,7 +16,10 @@ from tests.system.processes import ROOT
 FOLDER = ROOT / ".matrix"
 UV = str(Path(sys.executable).with_name("uv"))
 #: What users have beside ours, whose pins must not move.
-PROVIDERS = tuple(f"apache-airflow-providers-{name}" for name in ("amazon", "common-io", "google", "microsoft-azure"))
+PROVIDERS = tuple(
+    f"apache-airflow-providers-{name}"
+    for name in ("amazon", "celery", "common-io", "fab", "google", "microsoft-azure", "openlineage")
+)
 #: What the tests themselves import.
 TOOLS = ("asyncpg", "hatchling", "hypothesis", "jsonschema", "psycopg2-binary", "pytest", "pytest-asyncio", "twine")
 #: What uv says where the registry is away, or does not tell the days of uploads.

@@ -44,13 +44,11 @@ def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_example_archives_every_video_it_submits(
     example: Path, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.releases import DagBag
+    from tests.releases import dag_of
 
     monkeypatch.setenv("SILICONFLOW_ARCHIVE", tmp_path.as_uri())
     monkeypatch.setattr("airflow_provider_siliconflow.triggers.base.MIN_DEFERRAL_SECONDS", 2.0)
-    bag = DagBag(example, bundle_name="dags-folder", bundle_path=example.parent)
-    assert not bag.import_errors
-    (dag,) = bag.dags.values()
+    dag = dag_of(example)
     for task in dag.tasks:
         task_policy(task)
 
@@ -85,7 +83,7 @@ def event(request_id: str, path: Path | str) -> dict[str, Any]:
 def test_the_example_that_publishes_copies_each_new_video_once_and_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.releases import DagBag
+    from tests.releases import dag_of
 
     archive, public = tmp_path / "archive", tmp_path / "public"
     monkeypatch.setenv("SILICONFLOW_ARCHIVE", archive.as_uri())
@@ -106,8 +104,7 @@ def test_the_example_that_publishes_copies_each_new_video_once_and_no_other_file
         *(event("one", f"{archive.as_uri()}/2026/one.mp4") for _ in range(200)),
         event("other", f"{archive.as_uri()}/2026/other.mp4"),
     ]
-    (dag,) = DagBag(PUBLISHES, bundle_name="dags-folder", bundle_path=PUBLISHES.parent).dags.values()
-    (task,) = dag.tasks
+    (task,) = dag_of(PUBLISHES).tasks
 
     for known, published in ((events[:1], ["one"]), (events, ["other"]), (events, [])):
         run = TaskRun(task, events=known)

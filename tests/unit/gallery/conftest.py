@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, insert, text
 
+from airflow_provider_siliconflow._airflow.releases import has_react_apps
 from airflow_provider_siliconflow.client.video_record import KEY
 from airflow_provider_siliconflow.gallery import routes
 from airflow_provider_siliconflow.gallery.page import static
@@ -111,6 +112,8 @@ def rights(monkeypatch: pytest.MonkeyPatch) -> Rights:
 @pytest.fixture
 def anonymous(airflow_db: None) -> Iterator[TestClient]:
     """Return a client without a login."""
+    if not has_react_apps():
+        pytest.skip("Airflow 3.0 has no place for a page of a provider's")
     init_auth_manager()
     app = FastAPI()
     app.mount(PREFIX, routes.app)

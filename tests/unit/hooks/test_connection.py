@@ -14,6 +14,7 @@ from airflow_provider_siliconflow.hooks.connection import Settings
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.label import VideoLabel
 from airflow_provider_siliconflow.spend_limit import SpendLimit
+from tests.releases import READS_ANY_EXTRA
 from tests.unit.hooks.connections import form, read
 from tests.unit.hooks.fixtures import CONNECTION
 from tests.unit.hooks.scripted_server import KEY
@@ -92,13 +93,6 @@ def test_verify_in_words(monkeypatch: pytest.MonkeyPatch, given: object, verify:
         (form(host="http://93.184.216.34/v1"), "would travel unencrypted to 93.184.216.34"),
         (form(host="http://[2606:4700::1111]/v1"), "would travel unencrypted to 2606:4700::1111"),
         (form(host="http://api.siliconflow.cn/v1", extra={"allow_http": "no"}), "would travel unencrypted"),
-        (form(extra="[1]"), "the extra is not a JSON object"),
-        (form(extra=[1]), "the extra is not a JSON object"),
-        (form(extra="5"), "the extra is not a JSON object"),
-        (form(extra="true"), "the extra is not a JSON object"),
-        (form(extra="{"), "the extra is not JSON"),
-        (form(extra="timeout=5"), "the extra is not JSON"),
-        (form(extra=json.dumps(json.dumps(json.dumps({"timeout": 5})))), "the extra is not a JSON object"),
         (form(extra={"timeout": "soon"}), "timeout 'soon': it must be a valid number"),
         (form(extra={"timeout": 0}), "timeout '0': it must be greater than 0"),
         (form(extra={"timeout": 1e12}), "timeout '1000000000000.0': it must be less than or equal to 86400"),
@@ -132,6 +126,30 @@ def test_a_connection_that_cannot_be_used_says_why(
     assert KEY not in str(caught.value)
 
 
+ANY_EXTRA = pytest.mark.skipif(
+    not READS_ANY_EXTRA, reason="Airflow 3.0 and 3.1 call such a variable not defined; what a form saves reaches us"
+)
+
+
+@ANY_EXTRA
+@pytest.mark.parametrize(
+    ("connection", "problem"),
+    [
+        (form(extra="[1]"), "the extra is not a JSON object"),
+        (form(extra=[1]), "the extra is not a JSON object"),
+        (form(extra="5"), "the extra is not a JSON object"),
+        (form(extra="true"), "the extra is not a JSON object"),
+        (form(extra="{"), "the extra is not JSON"),
+        (form(extra="timeout=5"), "the extra is not JSON"),
+        (form(extra=json.dumps(json.dumps(json.dumps({"timeout": 5})))), "the extra is not a JSON object"),
+    ],
+)
+def test_an_extra_that_is_no_json_object_says_so(
+    monkeypatch: pytest.MonkeyPatch, connection: str, problem: str
+) -> None:
+    test_a_connection_that_cannot_be_used_says_why(monkeypatch, connection, problem)
+
+
 def test_a_proxy_that_cannot_be_used_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SiliconFlowConfigError) as caught:
         read(monkeypatch, form(extra={"proxy": "socks5://user:s3cr3t@p:3128"}))
@@ -147,7 +165,9 @@ def test_all_that_is_wrong_is_named_at_once_and_no_key_in_it(monkeypatch: pytest
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("encode", [json.dumps, lambda extra: json.dumps(json.dumps(extra)), dict])
+@pytest.mark.parametrize(
+    "encode", [json.dumps, pytest.param(lambda extra: json.dumps(json.dumps(extra)), marks=ANY_EXTRA), dict]
+)
 def test_an_extra_that_was_encoded_twice_is_read(monkeypatch: pytest.MonkeyPatch, encode: Any) -> None:
     assert read(monkeypatch, form(extra=encode({"timeout": 7}))).timeout == 7
 

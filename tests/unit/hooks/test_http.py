@@ -120,7 +120,6 @@ def settings(**fields: Any) -> Settings:
         ({"https_proxy": "p:1", "no_proxy": "*"}, API, None),
         ({"https_proxy": "p:1", "NO_PROXY": "siliconflow.cn"}, API, None),
         ({"https_proxy": "p:1", "no_proxy": ".siliconflow.cn, other"}, API, None),
-        ({"https_proxy": "p:1", "no_proxy": "conflow.cn"}, API, "http://p:1"),
         ({"https_proxy": "p:1", "no_proxy": "api.siliconflow.cn:8443"}, API, "http://p:1"),
         ({"https_proxy": "p:1", "no_proxy": "h.test:8443"}, "https://h.test:8443/v1", None),
         ({"http_proxy": "p:1", "no_proxy": "10.0.0.0/8"}, "http://10.1.2.3/v1", None),
