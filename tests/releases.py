@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import airflow.sdk
 from airflow.sdk.execution_time import comms
+from sqlalchemy import Table, delete, insert, select, update
 
 from airflow_provider_siliconflow._airflow.releases import clear_deletes_state, takes_form_from_hook
 from airflow_provider_siliconflow.jobs.kept import decode
@@ -21,6 +24,8 @@ HEEDS_NEVER_FAIL = not airflow.sdk.__version__.startswith("1.0.")
 #: Whether Airflow hands on a connection of an environment variable, whatever is in its extra (3.2 and later); before,
 #: one whose extra is not a JSON object is "not defined".
 READS_ANY_EXTRA = not takes_form_from_hook()
+#: What makes a store's file system, as ``monkeypatch`` finds it.
+GET_FS = "airflow.sdk.io.get_fs" if find_spec("airflow.sdk.io.fs") else "airflow.io.get_fs"  # the latter on Airflow 3.0
 #: A text that is no template and names no file (Airflow 3.1 and later).
 literal: Any = getattr(airflow.sdk, "literal", None)
 #: Where tests keep the record: in the place that this release has, and on 3.3, by which the whole suite runs, as if
@@ -78,10 +83,60 @@ else:
 def dag_of(path: Path) -> Any:
     """Return the one DAG of a file, read as Airflow reads it."""
     knows_bundles = "bundle_name" in inspect.signature(DagBag).parameters  # Airflow 3.2 and later
-    bag = DagBag(path, bundle_path=path.parent, **({"bundle_name": "dags-folder"} if knows_bundles else {}))
+    bundle: Any = {"bundle_name": "dags-folder"} if knows_bundles else {}
+    bag = DagBag(path, bundle_path=path.parent, **bundle)
     assert not bag.import_errors, bag.import_errors
     (dag,) = bag.dags.values()
     return dag
+
+
+def xcoms_are_a_table() -> bool:
+    """Return whether an XCom is a row of its own, as before Airflow 3.4; since, it goes with its task instance."""
+    from airflow.models.xcom import XComModel
+
+    return isinstance(XComModel.__table__, Table)
+
+
+def insert_xcom(session: Any, row: dict[str, Any]) -> None:
+    """Insert an XCom by its columns up to Airflow 3.3; from 3.4 on, it belongs to a row of the task instance."""
+    from airflow.models.xcom import XComModel
+
+    if xcoms_are_a_table():
+        session.execute(insert(XComModel.__table__).values(**row))
+        return
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModelV2
+
+    tasks = TaskInstance.__table__
+    task: dict[str, Any] = {name: row[name] for name in ("dag_id", "run_id", "task_id")}
+    task["region_index"] = row["map_index"]
+    is_of_task = (tasks.c[name] == value for name, value in task.items())
+    known = select(tasks.c.id).where(tasks.c.working_set.is_(True), *is_of_task)
+    if (owner := session.scalar(known)) is None:
+        owner = uuid4()
+        session.execute(insert(tasks).values(id=owner, pool="default_pool", **task))
+    values = {name: row[name] for name in ("key", "value", "timestamp")}
+    session.execute(insert(XComModelV2.__table__).values(task_instance_id=owner, **values))
+
+
+def begin_next_tries(session: Any) -> None:
+    """Make the XComs of all tasks those of a try that another one has followed, which Airflow keeps from 3.4 on."""
+    from airflow.models.taskinstance import TaskInstance
+
+    session.execute(update(TaskInstance.__table__).values(working_set=None, try_number=-1))
+
+
+def delete_xcoms(session: Any) -> None:
+    """Delete all XComs, and the task instances that they are of from Airflow 3.4 on."""
+    from airflow.models import xcom
+
+    if xcoms_are_a_table():
+        session.execute(delete(xcom.XComModel.__table__))
+        return
+    from airflow.models.taskinstance import TaskInstance
+
+    session.execute(delete(xcom.XComModelV2.__table__))
+    session.execute(delete(TaskInstance.__table__))
 
 
 def written(message: Any) -> Any:
@@ -99,6 +154,7 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 
 
 __all__ = [
+    "GET_FS",
     "HAS_STORE",
     "HEEDS_NEVER_FAIL",
     "READS_ANY_EXTRA",
@@ -108,10 +164,14 @@ __all__ = [
     "ReadRecord",
     "WriteRecord",
     "as_triggerer_gets",
+    "begin_next_tries",
     "dag_of",
+    "delete_xcoms",
+    "insert_xcom",
     "literal",
     "redact",
     "serialize",
     "should_hide_value_for_key",
     "written",
+    "xcoms_are_a_table",
 ]

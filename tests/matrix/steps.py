@@ -17,11 +17,15 @@ from tests.system.processes import ROOT
 
 #: Unit tests that reach into Airflow; all others are the same on every release.
 UNIT = ("_airflow", "gallery", "hooks", "jobs", "operators", "sensors", "triggers")
-#: Those that show what differs between releases: names, PyAV, the record and its places, the end of a deferral.
+#: Those that show what differs between releases: names, PyAV, SQLAlchemy, the record and its places, the end of a
+#: deferral.
 QUICK_UNIT = (
     "_airflow",
     "archive/test_poster_fork.py",
+    "gallery/test_videos.py",
+    "hooks/test_connection.py",
     "jobs/test_variable_store.py",
+    "operators/test_prompt_files.py",
     "operators/test_submit_clears.py",
     "operators/test_submit_durable.py",
     "sensors/test_video_resume.py",
@@ -29,7 +33,7 @@ QUICK_UNIT = (
 INSTALLS, BESIDE, QUICK = "installs with its constraints", "beside the providers", "unit, what differs"
 _KILLS = "tests/system/test_durability.py::test_a_task_killed_at_any_moment[local]"
 _LINEAGE = "tests/unit/jobs/test_announce.py"
-_CELERY = ("apache-airflow-providers-celery", "celery<5.7", "redis")
+_CELERY = ("apache-airflow-providers-celery", "celery<5.7", "playwright", "redis")
 _OPENLINEAGE, _FAB = (f"apache-airflow-providers-{name}" for name in ("openlineage", "fab"))
 
 

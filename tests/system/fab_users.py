@@ -46,9 +46,10 @@ def _add_video(folder: Path, number: int, dag: str) -> None:
     from airflow.models.dag import DagModel
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.dagrun import DagRun
-    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import insert, text
+
+    from tests.releases import insert_xcom
 
     data = f"bytes of {dag}".encode() * 100
     path = folder / f"{dag}.mp4"
@@ -69,7 +70,7 @@ def _add_video(folder: Path, number: int, dag: str) -> None:
         known = {name: value for name, value in run.items() if name in DagRun.__table__.c}
         session.execute(insert(DagRun.__table__).values(**known))
         row = {**ids, "dag_run_id": number, "task_id": "make", "map_index": -1, "key": "siliconflow_video"}
-        session.execute(insert(XComModel.__table__).values(**row, value=told, timestamp=NOW))
+        insert_xcom(session, {**row, "value": told, "timestamp": NOW})
 
 
 if __name__ == "__main__":

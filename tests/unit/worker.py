@@ -181,12 +181,16 @@ class TaskRun:
         return self.finish()
 
     def clear(self) -> Report:
-        """Run again because the user cleared the task; from Airflow 3.4 on, that deletes the task state store."""
+        """Run again because the user cleared the task."""
+        self.reset_by_clear()
+        return self.finish()
+
+    def reset_by_clear(self) -> None:
+        """Change what a clear changes; from Airflow 3.4 on, it deletes the task state store."""
         if clear_deletes_state():
             self.store.clear()
         self.max_tries = self.try_number + self.retries
         self.next_try()
-        return self.finish()
 
     def next_try(self) -> None:
         self.try_number += 1
@@ -305,6 +309,8 @@ class TaskRun:
         match msg:
             case comms.SucceedTask():
                 self.has_succeeded = True
+            case comms.GetConnection():
+                return comms.ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND, detail={"conn_id": msg.conn_id})
             case comms.SetXCom():
                 self.xcoms[msg.key] = json.loads(json.dumps(msg.value))
             case comms.GetXCom():

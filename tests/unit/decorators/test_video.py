@@ -153,8 +153,7 @@ def test_a_clear_calls_the_function_again_and_pays_again(sandbox: Sandbox, tmp_p
     asking = Asking("a cat", "a dog")
     run = deciding(tmp_path, asking)
     assert finished(run, sandbox).state == "success"
-    run.max_tries = run.try_number + run.retries
-    run.next_try()
+    run.reset_by_clear()
     assert finished(run, sandbox).state == "success"
     assert prompts(sandbox) == ["a cat", "a dog"]
 

@@ -16,7 +16,6 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dagrun import DagRun
-from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -27,6 +26,7 @@ from airflow_provider_siliconflow.client.video_record import KEY
 from airflow_provider_siliconflow.gallery import routes
 from airflow_provider_siliconflow.gallery.page import static
 from airflow_provider_siliconflow.gallery.plugin import PREFIX, STATIC_PREFIX
+from tests.releases import delete_xcoms, insert_xcom
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CLIP = bytes(range(256)) * 4
@@ -63,7 +63,7 @@ class Gallery:
             row = {"dag_id": ids["dag"], "run_id": ids["run"], "task_id": ids["task"], "map_index": ids["map_index"]}
             row |= {"dag_run_id": self._run(session, str(ids["dag"]), str(ids["run"])), "key": ids["key"]}
             row |= {"value": record.get("raw", value), "timestamp": NOON + timedelta(minutes=self._count)}
-            session.execute(insert(XComModel.__table__).values(**row))
+            insert_xcom(session, row)
         return value
 
     def _run(self, session: Any, dag: str, run: str) -> int:
@@ -136,5 +136,5 @@ def gallery(anonymous: TestClient, rights: Rights, tmp_path: Path) -> Iterator[G
 def empty() -> None:
     with create_session() as session:
         session.execute(text("PRAGMA foreign_keys=OFF"))
-        session.execute(delete(XComModel.__table__))
+        delete_xcoms(session)
         session.execute(delete(DagRun.__table__))

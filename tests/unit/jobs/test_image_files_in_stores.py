@@ -13,6 +13,7 @@ from airflow_provider_siliconflow._airflow.names import AirflowFailException, Ai
 from airflow_provider_siliconflow.exceptions import ImageUnavailableError, InvalidVideoRequestError
 from airflow_provider_siliconflow.jobs.image_types import MAX_IMAGE_BYTES
 from airflow_provider_siliconflow.jobs.images import image_field
+from tests.releases import GET_FS
 from tests.unit.image_store import KEY, PNG, URI, Store, store
 
 __all__ = ["store"]
@@ -82,7 +83,7 @@ def test_a_connection_that_is_not_found_can_be_retried(store: Store, monkeypatch
     def lost(*_: Any) -> None:
         raise AirflowNotFoundException("The conn_id `lost` isn't defined")
 
-    monkeypatch.setattr("airflow.sdk.io.get_fs", lost)
+    monkeypatch.setattr(GET_FS, lost)
     with pytest.raises(ImageUnavailableError, match="AirflowNotFoundException"):
         image_field("s3://lost@bucket/cats/cat.png")
 
@@ -111,7 +112,7 @@ def test_a_store_that_no_provider_reads_is_a_bad_request(failure: Exception, mon
         raise failure
 
     monkeypatch.setattr(stores, "_STORE_CACHE", {})
-    monkeypatch.setattr("airflow.sdk.io.get_fs", lacking)
+    monkeypatch.setattr(GET_FS, lacking)
     with pytest.raises(InvalidVideoRequestError, match="no installed Airflow provider reads s3://"):
         image_field(URI)
 

@@ -94,8 +94,7 @@ def test_a_failed_video_leaves_the_destination_free(sandbox: Sandbox, clip: Path
 def test_a_cleared_task_has_its_destination_again(sandbox: Sandbox, clip: Path) -> None:
     run = generating(clip, 0)
     assert run.work().state == "deferred"
-    run.max_tries = run.try_number + run.retries
-    run.next_try()
+    run.reset_by_clear()
     assert run.work().state == "deferred"
     sandbox.advance(FINISHED_AFTER)
     assert run.finish().state == "success"
