@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +27,14 @@ os.environ |= {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "NO_PROXY": "127.0.0.1,localhost",
 }
+
+# Airflow 3.0 leaves structlog's default, which renders every local variable of every frame: seconds for an error.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # No clock decides whether a test passes, and chance is the same in every run.
 settings.register_profile("here", deadline=None, derandomize=True)

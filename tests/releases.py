@@ -19,8 +19,6 @@ from airflow_provider_siliconflow.jobs.kept import decode
 #: Whether tasks have a state store (Airflow 3.3 and later); before, the record of a submit is in Airflow Variables.
 HAS_STORE = hasattr(comms, "GetTaskStateStore")
 
-#: Whether a deferred sensor whose trigger fails heeds ``never_fail`` (Airflow 3.1 and later).
-HEEDS_NEVER_FAIL = not airflow.sdk.__version__.startswith("1.0.")
 #: Whether Airflow hands on a connection of an environment variable, whatever is in its extra (3.2 and later); before,
 #: one whose extra is not a JSON object is "not defined".
 READS_ANY_EXTRA = not takes_form_from_hook()
@@ -156,7 +154,6 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 __all__ = [
     "GET_FS",
     "HAS_STORE",
-    "HEEDS_NEVER_FAIL",
     "READS_ANY_EXTRA",
     "RECORD_STORES",
     "AirflowTaskTimeout",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.system.environment import USER
 from tests.system.processes import ROOT
@@ -94,7 +97,11 @@ def logged_in(stack: Stack, playwright: Playwright, **options: Any) -> Iterator[
     page.fill('input[name="username"]', USER)
     page.fill('input[name="password"]', stack.password)
     page.keyboard.press("Enter")
-    page.wait_for_selector('a[href$="/dags"], nav')
+    try:
+        page.wait_for_selector('a[href$="/dags"], nav, :text-is("Dags")')
+    except PlaywrightError as error:
+        browser.shot("no-login", Path(tempfile.gettempdir()))
+        raise AssertionError(f"Airflow's UI did not come at {page.url}: {browser.errors}") from error
     browser.errors.clear()
     yield browser
     engine.close()
