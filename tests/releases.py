@@ -9,23 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import airflow.sdk
 from airflow.sdk.execution_time import comms
 from sqlalchemy import Table, delete, insert, select, update
 
-from airflow_provider_siliconflow._airflow.releases import clear_deletes_state, takes_form_from_hook
-from airflow_provider_siliconflow.jobs.kept import decode
+from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
+from airflow_provider_siliconflow.jobs.envelope import decode
 
 #: Whether tasks have a state store (Airflow 3.3 and later); before, the record of a submit is in Airflow Variables.
 HAS_STORE = hasattr(comms, "GetTaskStateStore")
 
-#: Whether Airflow hands on a connection of an environment variable, whatever is in its extra (3.2 and later); before,
-#: one whose extra is not a JSON object is "not defined".
-READS_ANY_EXTRA = not takes_form_from_hook()
 #: What makes a store's file system, as ``monkeypatch`` finds it.
 GET_FS = "airflow.sdk.io.get_fs" if find_spec("airflow.sdk.io.fs") else "airflow.io.get_fs"  # the latter on Airflow 3.0
-#: A text that is no template and names no file (Airflow 3.1 and later).
-literal: Any = getattr(airflow.sdk, "literal", None)
 #: Where tests keep the record: in the place that this release has, and on 3.3, by which the whole suite runs, as if
 #: there were no state store. From 3.4 on, whether a clear pays again is told by the store, which is never missing.
 RECORD_STORES: tuple[str, ...] = ("state store", "Variables")
@@ -154,7 +148,6 @@ def as_triggerer_gets(kwargs: Any) -> Any:
 __all__ = [
     "GET_FS",
     "HAS_STORE",
-    "READS_ANY_EXTRA",
     "RECORD_STORES",
     "AirflowTaskTimeout",
     "DagSerialization",
@@ -165,7 +158,6 @@ __all__ = [
     "dag_of",
     "delete_xcoms",
     "insert_xcom",
-    "literal",
     "redact",
     "serialize",
     "should_hide_value_for_key",

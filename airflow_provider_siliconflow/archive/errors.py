@@ -21,7 +21,7 @@ _WORDS = {
     errno.EILSEQ: "the file system cannot hold this name",
 }
 #: What no retry can change.
-_FINAL = (errno.ENAMETOOLONG, errno.EILSEQ)
+_PERMANENT = (errno.ENAMETOOLONG, errno.EILSEQ)
 #: What clients raise where there is no server: those of S3, Azure, Google and OSS.
 _UNREACHED = ("EndpointConnectionError", "ServiceRequestError", "ClientConnectorError", "RequestError")
 #: What registers a file system for a scheme, and what to write for schemes that nothing registers.
@@ -55,7 +55,7 @@ def destination_error(path: object, error: Exception) -> DestinationError:
     number = (error.errno or 0) if isinstance(error, OSError) else 0
     # A client may quote its store's signed URLs.
     said = describe_error(error)
-    kind = DestinationRefusedError if number in _FINAL else DestinationError
+    kind = DestinationRefusedError if number in _PERMANENT else DestinationError
     cause, hint = _WORDS.get(number), ""
     if "://" in str(path):
         cause, hint = _of_store(error, str(path)) or (cause, "")

@@ -35,7 +35,7 @@ def checked_if_exists(if_exists: Any) -> IfExists:
 
 def resolve_existing(destination: Destination, request_id: str | None, if_exists: IfExists) -> dict[str, Any] | None:
     """
-    Decide what an existing destination means.
+    Decide what an existing destination means, and complete what a killed try has left of this very video.
 
     :param destination: Where the video goes.
     :param request_id: The video's id, if known.

@@ -1,4 +1,4 @@
-"""For a route and an outcome: send it again, unknown, or for good. The table of the API's money rules, as data."""
+"""For a route and an outcome: retry, ambiguous or permanent. The table of the API's money rules, as data."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def item_key(index: int) -> str:
     """
     Return the XCom's key of one video of a batch.
 
-    :param index: The video's place in the list, from 0.
+    :param index: The video's position in the list, from 0.
     :return: A key; the keys sort as the list does.
     """
     return f"{KEY}.{index:04d}"

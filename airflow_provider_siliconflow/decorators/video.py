@@ -15,6 +15,7 @@ from airflow_provider_siliconflow.jobs.batch_list import read_requests
 from airflow_provider_siliconflow.jobs.labels import label_fields
 from airflow_provider_siliconflow.jobs.reattach import explain_invalid
 from airflow_provider_siliconflow.jobs.record import SubmitStore
+from airflow_provider_siliconflow.jobs.request import FIELDS
 from airflow_provider_siliconflow.jobs.returned import ReturnedStore
 from airflow_provider_siliconflow.operators.base import PaidVideoOperator
 from airflow_provider_siliconflow.operators.batch import GenerateVideoBatchOperator
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.label import VideoLabel
 
 #: The fields of a request that the decorator may give for all that the function returns.
-_DEFAULTS = ("model", "image_size", "negative_prompt", "image", "seed")
+_DEFAULTS = tuple(name for name in FIELDS if name != "prompt")
+#: Those of them that a batch takes for all of its requests.
+_BATCH_DEFAULTS = ("model", "image_size")
 #: What both operators take besides the request.
 _ARGUMENTS = (
     *("siliconflow_conn_id", "deferrable", "submit_timeout", "on_unknown_submit", "reuse_on_clear", "spend_limit"),
@@ -214,13 +217,13 @@ class VideoDecoratedOperator(AnnouncesVideos, DecoratedOperator, PaidVideoOperat
         return GenerateVideoOperator(**fields, **self._arguments())
 
     def _batch(self, returned: Any) -> GenerateVideoBatchOperator:
-        more = self._defaults("negative_prompt", "image", "seed")
+        more = self._defaults(*(name for name in _DEFAULTS if name not in _BATCH_DEFAULTS))
         named = [{"prompt": each} if isinstance(each, str) else each for each in returned]
         requests = [{**more, **each} if isinstance(each, Mapping) else each for each in named]
         return GenerateVideoBatchOperator(
             requests=requests,
             fail_on_partial_error=self.fail_on_partial_error,
-            **self._defaults("model", "image_size"),
+            **self._defaults(*_BATCH_DEFAULTS),
             **self._arguments(),
         )
 

@@ -201,7 +201,8 @@ def _has_text(text: str) -> Any:
     escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
     found = [value["prompt"].as_string().ilike(f"%{escaped}%", escape="/"), value["request_id"].as_string() == text]
     if text.lstrip("-").isdecimal():
-        # As text, since a record that somebody edited may hold anything; SQLite gives a number of JSON as a number.
+        # As text, since a record that somebody edited may hold anything. Before SQLAlchemy 2.1, as_string() of a number
+        # is a number in SQLite.
         found.append(cast(value["seed"].as_string(), String) == text)
     return or_(*found)
 

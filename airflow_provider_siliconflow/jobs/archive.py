@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_siliconflow.archive.threads import run_archive
 from airflow_provider_siliconflow.exceptions import VideoExpiredError
-from airflow_provider_siliconflow.jobs.kept import TaskName
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 from airflow_provider_siliconflow.jobs.video_facts import details_of, origin_of, with_error, with_manifest
 from airflow_provider_siliconflow.jobs.video_xcom import push
 
@@ -62,7 +62,7 @@ def archive(
         video = replace(video, details=details_of(told, origin))
         manifest = run_for_task(
             context,
-            lambda: archive_manifest(hook, target, url, video),
+            lambda: archive_paid_video(hook, target, url, video),
         )
     except Exception as error:
         push(context, with_error(told, error))
@@ -92,7 +92,9 @@ def run_for_task(context: Context, make: Callable[[], Coroutine[Any, Any, T]]) -
         ) from error
 
 
-async def archive_manifest(hook: SiliconFlowHook, target: Target, url: str | None, video: VideoFacts) -> dict[str, Any]:
+async def archive_paid_video(
+    hook: SiliconFlowHook, target: Target, url: str | None, video: VideoFacts
+) -> dict[str, Any]:
     """
     Archive a video as its connection says, and return its manifest.
 

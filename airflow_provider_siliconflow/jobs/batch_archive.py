@@ -100,7 +100,7 @@ class Archiver:
         results = await self._poll_all(list(due.values()), rejected)
         ready: dict[int, VideoStatus] = {}
         for (index, video), (last, result) in zip(due.items(), results, strict=True):
-            self._jobs[index].saw(last)
+            self._jobs[index].record_poll(last)
             if result:
                 metrics.wait_ended(result.status, waited_seconds(self._jobs[index]))
             if result and (status := self._ready(index, result)):

@@ -9,12 +9,12 @@ from airflow_provider_siliconflow.archive import stores
 from airflow_provider_siliconflow.archive.destination import OBJECT_STORES, is_local
 from airflow_provider_siliconflow.archive.small_files import replace_bytes
 from airflow_provider_siliconflow.archive.store_path import store_path
-from airflow_provider_siliconflow.jobs.kept import UnreadableError, decode, encode
+from airflow_provider_siliconflow.jobs.envelope import UnreadableError, decode, encode
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_provider_siliconflow.jobs.kept import TaskName
+    from airflow_provider_siliconflow.jobs.task_name import TaskName
 
 
 class FolderStore:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_siliconflow.client.prices import UNKNOWN_PRICE, Price
 from airflow_provider_siliconflow.exceptions import SpendLimitError
-from airflow_provider_siliconflow.jobs.kept import TaskName
 from airflow_provider_siliconflow.jobs.slots import SlotFolder
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 from airflow_provider_siliconflow.spend_limit import Period
 
 if TYPE_CHECKING:

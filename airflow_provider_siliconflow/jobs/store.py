@@ -12,7 +12,7 @@ from airflow_provider_siliconflow._airflow.variables import has_supervisor
 from airflow_provider_siliconflow.client.masking import describe_error
 from airflow_provider_siliconflow.exceptions import SubmitRecordError
 from airflow_provider_siliconflow.jobs.folder_store import FolderStore
-from airflow_provider_siliconflow.jobs.kept import TaskName
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 from airflow_provider_siliconflow.jobs.variable_store import VariableStore
 
 if TYPE_CHECKING:

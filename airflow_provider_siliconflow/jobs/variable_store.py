@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_siliconflow._airflow.variables import VariableError, delete_variable, get_variable, put_variable
-from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode
+from airflow_provider_siliconflow.jobs.envelope import UnreadableError, decode, encode
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 
 #: How often a value is read back: the first answer may be a late one, of before the write.
 _READS = 3

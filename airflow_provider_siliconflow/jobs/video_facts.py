@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.client.video_record import (
     shown_image,
 )
 from airflow_provider_siliconflow.exceptions import SiliconFlowError, VideoFailedError, VideoTimeoutError
-from airflow_provider_siliconflow.jobs.kept import TaskName
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

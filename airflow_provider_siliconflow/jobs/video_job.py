@@ -139,7 +139,7 @@ class VideoJob(RecordedVideo):
         except (SiliconFlowConfigError, AirflowNotFoundException):
             return STORE_TIMEOUT
 
-    def saw(self, poll: object) -> None:
+    def record_poll(self, poll: object) -> None:
         """
         Note what a poll of the video told.
 
@@ -158,18 +158,18 @@ class VideoJob(RecordedVideo):
         """
         # Imported here, since it loads aiohttp, which a process that archives nothing does not need.
         from airflow_provider_siliconflow.archive.archiver import VideoFacts
-        from airflow_provider_siliconflow.jobs.archive import archive_manifest
+        from airflow_provider_siliconflow.jobs.archive import archive_paid_video
         from airflow_provider_siliconflow.jobs.video_facts import manifest_details
 
         assert self.target
         assert self.record
         record = self.record
-        self.saw(video)
+        self.record_poll(video)
         traces = (record.trace_id,) if record.trace_id else ()
         known = VideoFacts(
             record.request_id, record.model or None, record.prompt, trace_ids=traces, details=manifest_details(self)
         )
-        self.manifest = await archive_manifest(self.hook, self.target, video.url, known.with_status(video))
+        self.manifest = await archive_paid_video(self.hook, self.target, video.url, known.with_status(video))
         return self.manifest
 
     def find_archived(self) -> dict[str, Any] | None:

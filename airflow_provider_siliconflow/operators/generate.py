@@ -190,7 +190,7 @@ class GenerateVideoOperator(AnnouncesVideos, SubmittingOperator):
             # An earlier try has archived it, and the service may have forgotten it since.
             return WaitResult(WaitStatus.REJECTED, job.request_id, wait.last, wait.deadline)
         if result is None:
-            job.saw(wait.last)
+            job.record_poll(wait.last)
             push(context, describe(job))
             self._paid(job).defer(self, wait)
         assert result, "deferred otherwise"
@@ -210,7 +210,7 @@ class GenerateVideoOperator(AnnouncesVideos, SubmittingOperator):
 
     def _finish(self, context: Context, job: VideoJob, result: WaitResult) -> str:
         """Archive the video, or say why not, and what that means for the bill."""
-        job.saw(result.last)
+        job.record_poll(result.last)
         metrics.wait_ended(result.status, waited_seconds(job))
         try:
             video = result.video()

@@ -9,7 +9,7 @@ class Clock:
     """
     The time in epoch seconds; tests move it instead of sleeping.
 
-    :param start: Stand still at this time until advanced. ``None`` follows the machine's clock.
+    :param start: Frozen at this time until advanced. ``None`` follows the machine's clock.
     """
 
     def __init__(self, start: float | None = None) -> None:

@@ -69,7 +69,7 @@ class Sandbox:
     A sandbox beside the caller: ``with Sandbox(Settings(tiny=True)) as sandbox: sandbox.base_url``.
 
     :param settings: The switches.
-    :param start: Stand still at this time (epoch seconds) until :meth:`advance`; ``None`` follows the machine's clock.
+    :param start: Frozen at this time (epoch seconds) until :meth:`advance`; ``None`` follows the machine's clock.
     :param port: 0 picks a free one.
     """
 

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_siliconflow import metrics
-from airflow_provider_siliconflow._airflow.names import (
-    AirflowException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    conf,
-)
+from airflow_provider_siliconflow._airflow.names import AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_siliconflow._airflow.resume import ResumeMixin
 from airflow_provider_siliconflow.billing import Billing, NextStep
 from airflow_provider_siliconflow.exceptions import (
@@ -28,7 +23,13 @@ from airflow_provider_siliconflow.jobs.record import now
 from airflow_provider_siliconflow.jobs.video_facts import with_error, with_status
 from airflow_provider_siliconflow.jobs.video_link import VideoLink
 from airflow_provider_siliconflow.jobs.video_xcom import pull_upstream, push
-from airflow_provider_siliconflow.polling.decision import DEFAULT_POKE_INTERVAL, Wait, WaitResult, WaitStatus
+from airflow_provider_siliconflow.polling.decision import (
+    DEFAULT_POKE_INTERVAL,
+    PollResult,
+    Wait,
+    WaitResult,
+    WaitStatus,
+)
 from airflow_provider_siliconflow.polling.worker import poll_once, poll_paid_video
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from airflow_provider_siliconflow.client.models import VideoStatus
     from airflow_provider_siliconflow.client.video_record import VideoRecord
     from airflow_provider_siliconflow.exceptions import SiliconFlowError
-    from airflow_provider_siliconflow.polling.decision import PollResult
     from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
 
@@ -80,7 +80,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
             poke_interval=DEFAULT_POKE_INTERVAL if poke_interval is None else poke_interval, timeout=timeout, **kwargs
         )
         # Compared by identity: a cluster policy that sets the same number of seconds sets another object.
-        self._learned_interval = self.poke_interval if poke_interval is None else None
+        self._estimated_interval = self.poke_interval if poke_interval is None else None
         # An XComArg is a text by the time the task runs.
         self.request_id: str = request_id  # type: ignore[assignment]
         self.siliconflow_conn_id = siliconflow_conn_id
@@ -105,7 +105,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         self.poke_interval = seconds("poke_interval", self.poke_interval)
         self.timeout = seconds("timeout", self.timeout)
         try:
-            return str(super().execute(context))
+            url: str = super().execute(context)
         except AirflowSensorTimeout as error:
             # Airflow's own message knows nothing of the money, and its own loop here nothing of never_fail.
             late = self._timeout_error(self._late())
@@ -116,6 +116,7 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         except AirflowSkipException as skip:
             self._log_cause(skip)
             raise
+        return url
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
@@ -154,12 +155,6 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
                 raise skip.__cause__ from None
             self._log_cause(skip)
             raise
-        except AirflowException as error:
-            if not self.never_fail:
-                raise
-            # Airflow 3.0 heeds never_fail in a worker alone.
-            self.log.warning("%s", error)
-            raise AirflowSkipException(f"Skipping due to never_fail: {error}") from error
 
     def execute_complete(self, context: Context, event: Any = None) -> str:
         """
@@ -190,11 +185,11 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         # Imported here, as Airflow's triggers cost a DAG file more than all of this package.
         from airflow_provider_siliconflow.triggers.resume import PaidVideo
 
-        is_learned = self.poke_interval is self._learned_interval
+        is_estimated = self.poke_interval is self._estimated_interval
         return PaidVideo(
             self.request_id,
             timeout=seconds("timeout", self.timeout),
-            poke_interval=None if is_learned else seconds("poke_interval", self.poke_interval),
+            poke_interval=None if is_estimated else seconds("poke_interval", self.poke_interval),
         )
 
     def _read_request_id(self) -> None:
@@ -219,7 +214,9 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         try:
             return result.video()
         except VideoFailedError as error:
-            raise VideoFailedPermanentlyError(error.message, request_id=self.request_id, reason=error.reason) from error
+            raise VideoFailedPermanentlyError(
+                error.message, request_id=result.request_id, reason=error.reason
+            ) from error
         except VideoTimeoutError as error:
             raise self._timeout_error(error) from error
         except VideoUnavailableError as error:
@@ -234,7 +231,8 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
 
     def _tell(self, context: Context, told: VideoRecord) -> None:
         """Push the record of the video, if it tells anything that was not pushed before."""
-        if (news := (told.state, told.service_state, told.position)) != self._pushed:
+        news = (told.state, told.service_state, told.position)
+        if news != self._pushed:
             push(context, told)
             self._pushed = news
 
@@ -246,5 +244,6 @@ class VideoReadySensor(ResumeMixin, HookMixin, BaseSensorOperator):
         return AirflowSensorTimeout(str(billed))
 
     def _log_cause(self, skip: AirflowSkipException) -> None:
-        """Log what became of the video, which Airflow's own words do not tell; of a late one they name no cause."""
+        """Log what became of the video: Airflow's own words tell a failed one and a late one alike."""
+        # Airflow names a cause where a poll was final, and none where time was up on a worker.
         self.log.warning("%s", skip.__cause__ or self._late())

@@ -48,8 +48,8 @@ class Command:
     :param since: The first minor version of Airflow on which it means something.
     :param here: Whether it sees the source tree; else it sees what is installed alone.
     :param needs: What is installed for it first.
-    :param differs: With what its result can differ: with Python and the dependencies, too; with the ``release`` of
-        Airflow alone; with neither (``once``), so that one run on the main release is enough.
+    :param differs: With what its result can differ: with Python and the lowest dependencies, too; with the ``release``
+        of Airflow and of the newest dependencies alone; with neither (``once``), so that the main release is enough.
     """
 
     name: str
@@ -65,7 +65,8 @@ class Command:
         """Return whether it shows something in an environment that no other one shows."""
         if self.differs == "once":
             return environment == RELEASES[-1]
-        return self.differs == "everywhere" or environment not in VARIATIONS
+        # The newest dependencies are there under no other release.
+        return self.differs == "everywhere" or environment not in VARIATIONS or not environment.airflow
 
 
 def _pytest(*paths: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Request:
 
 
 @dataclass
-class Answer:
+class Response:
     """What a rule, or the emulator, answers."""
 
     status: int
@@ -43,8 +43,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Rule = Callable[[Request], Answer | None]
-Change = Callable[[Request, Answer], Answer]
+Rule = Callable[[Request], Response | None]
+Change = Callable[[Request, Response], Response]
 
 
 class Front:
@@ -116,7 +116,7 @@ class Front:
         if request.method != "HEAD":
             handler.wfile.write(answer.body)
 
-    def forward(self, request: Request) -> Answer:
+    def forward(self, request: Request) -> Response:
         """Let the emulator answer."""
         headers = {name: value for name, value in request.headers.items() if name not in _HOP}
         headers |= {"content-length": str(len(request.body)), "connection": "close"}
@@ -130,7 +130,7 @@ class Front:
                 # Beside the answer, for an emulator that refuses reads no body and waits.
                 threading.Thread(target=_send, args=(upstream.sock, request.body), daemon=True).start()
                 response = upstream.getresponse()
-                answer = Answer(response.status, response.read(), dict(response.getheaders()))
+                answer = Response(response.status, response.read(), dict(response.getheaders()))
                 return self._change(request, answer)
             finally:
                 upstream.close()

@@ -10,14 +10,14 @@ from urllib.parse import quote, unquote
 import requests
 
 from tests.stores import emulators
-from tests.stores.front import Answer, Request, Rule
+from tests.stores.front import Request, Response, Rule
 from tests.stores.kinds import BUCKET, HttpKind, Variant
 
 
-def error(status: int, message: str) -> Answer:
+def error(status: int, message: str) -> Response:
     """Return an error as Google tells it."""
     body = json.dumps({"error": {"code": status, "message": message}})
-    return Answer(status, body.encode(), {"Content-Type": "application/json"})
+    return Response(status, body.encode(), {"Content-Type": "application/json"})
 
 
 class GoogleKind(HttpKind):
@@ -64,12 +64,12 @@ def quote_semicolons(request: Request) -> None:
     request.target = request.target.replace(";", "%3B")
 
 
-def missing_bucket(request: Request) -> Answer | None:
+def missing_bucket(request: Request) -> Response | None:
     """The emulator takes uploads into buckets that are not there."""
     return error(404, "The specified bucket does not exist.") if "/b/nosuchbucket" in request.path else None
 
 
-def only_if_absent(request: Request) -> Answer | None:
+def only_if_absent(request: Request) -> Response | None:
     """Honour ifGenerationMatch=0 where an object is made: a one-part upload, or the last chunk of a resumable one."""
     if request.query.get("ifGenerationMatch") != ["0"]:
         return None
@@ -85,23 +85,23 @@ def _name_in(body: bytes) -> str:
 def rights(variant: Variant) -> list[Rule]:
     """Return the rules of a user who may not do everything."""
 
-    def forbidden(right: str) -> Answer:
+    def forbidden(right: str) -> Response:
         return error(403, f"videos@example.iam.gserviceaccount.com does not have {right} access.")
 
-    def no_write(request: Request) -> Answer | None:
+    def no_write(request: Request) -> Response | None:
         return None if request.method == "GET" else forbidden("storage.objects.create")
 
-    def write_only(request: Request) -> Answer | None:
+    def write_only(request: Request) -> Response | None:
         return forbidden("storage.objects.get") if request.method == "GET" else None
 
-    def no_list(request: Request) -> Answer | None:
+    def no_list(request: Request) -> Response | None:
         """Without storage.buckets.get and storage.objects.list; then an absent object is forbidden as well."""
         if request.method != "GET":
             return None
         name = unquote(request.path.partition("/o/")[2])
         return None if name and is_there(name) else forbidden("storage.objects.list")
 
-    def wrong(_: Request) -> Answer | None:
+    def wrong(_: Request) -> Response | None:
         return error(401, "Request had invalid authentication credentials.")
 
     made: dict[str, list[Rule]] = {

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.stores.front import Answer, Request
+from tests.stores.front import Request, Response
 from tests.stores.kinds import Kind
 from tests.stores.victim import PATIENCE, start
 
@@ -29,9 +29,9 @@ class Gate:
     pid: int = 0
     is_closed: bool = False
 
-    def __call__(self, request: Request) -> Answer | None:
+    def __call__(self, request: Request) -> Response | None:
         is_write = request.method not in ("GET", "HEAD")
-        return Answer(400) if self.hold(f"{request.method} {request.path}" if is_write else "") else None
+        return Response(400) if self.hold(f"{request.method} {request.path}" if is_write else "") else None
 
     def hold(self, call: str) -> bool:
         """Note a call that changes something; return whether it is not to be done."""

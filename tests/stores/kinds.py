@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import Any, Literal
 
-from tests.stores.front import Answer, Front, Request, Rule
+from tests.stores.front import Front, Request, Response, Rule
 
 Variant = Literal[
     "right", "missing_bucket", "no_list", "write_only", "no_write", "wrong_credentials", "refused", "silent"
@@ -79,7 +79,7 @@ class HttpKind(Kind):
     def rules(self, variant: Variant) -> list[Rule]:
         """Return what the store refuses in this variant."""
 
-    def change(self, request: Request, answer: Answer) -> Answer:
+    def change(self, request: Request, answer: Response) -> Response:
         """Change what the emulator answers into what the store would."""
         return answer
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from tests.stores import emulators
-from tests.stores.front import Answer, Request, Rule
+from tests.stores.front import Request, Response, Rule
 from tests.stores.kinds import BUCKET, HttpKind, Variant
 
 KEY, SECRET = "right-key", "right-secret"
@@ -16,10 +16,10 @@ KEY, SECRET = "right-key", "right-secret"
 _AWS = f"AWS4-HMAC-SHA256 Credential={KEY}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 
-def error(status: int, code: str, message: str = "Said by the test.") -> Answer:
+def error(status: int, code: str, message: str = "Said by the test.") -> Response:
     """Return an error as S3 and OSS tell it."""
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message><EC>0</EC></Error>"
-    return Answer(status, body.encode(), {"Content-Type": "application/xml"})
+    return Response(status, body.encode(), {"Content-Type": "application/xml"})
 
 
 class S3Kind(HttpKind):
@@ -95,7 +95,7 @@ class OssKind(OssByAwsKind):
     def rules(self, variant: Variant) -> list[Rule]:
         return [refuse_path_style, oss_to_s3, *rights(variant), bucket_info]
 
-    def change(self, request: Request, answer: Answer) -> Answer:
+    def change(self, request: Request, answer: Response) -> Response:
         if answer.status == 412:
             return error(409, "FileAlreadyExists", "The object you specified already exists.")
         answer.body = re.sub(rb' xmlns="[^"]*"', b"", answer.body)
@@ -122,20 +122,20 @@ def login(variant: Variant) -> str:
     return "wrong-key" if variant == "wrong_credentials" else KEY
 
 
-def check_key(request: Request) -> Answer | None:
+def check_key(request: Request) -> Response | None:
     return None if KEY in request.headers.get("authorization", "") else error(403, "InvalidAccessKeyId")
 
 
 def rights(variant: Variant) -> list[Rule]:
     """Return the rules of a user who may not do everything; the target is in path style here."""
 
-    def no_write(request: Request) -> Answer | None:
+    def no_write(request: Request) -> Response | None:
         return error(403, "AccessDenied") if request.method not in ("GET", "HEAD") else None
 
-    def write_only(request: Request) -> Answer | None:
+    def write_only(request: Request) -> Response | None:
         return error(403, "AccessDenied") if request.method in ("GET", "HEAD") else None
 
-    def no_list(request: Request) -> Answer | None:
+    def no_list(request: Request) -> Response | None:
         """Without s3:ListBucket an absent key is forbidden as well."""
         if request.method not in ("GET", "HEAD"):
             return None
@@ -149,20 +149,20 @@ def rights(variant: Variant) -> list[Rule]:
     return made.get(variant, [])
 
 
-def refuse_path_style(request: Request) -> Answer | None:
+def refuse_path_style(request: Request) -> Response | None:
     if request.headers["host"].startswith("oss-"):
         return error(403, "SecondLevelDomainForbidden", "Please use virtual hosted style to access.")
     return None
 
 
-def refuse_trailers(request: Request) -> Answer | None:
+def refuse_trailers(request: Request) -> Response | None:
     told = request.headers.get("content-encoding", ""), request.headers.get("x-amz-content-sha256", "")
     if "aws-chunked" in told[0] or told[1].startswith("STREAMING"):
         return error(400, "InvalidArgument", "aws-chunked encoding is not supported with the specified value.")
     return None
 
 
-def to_path_style(request: Request) -> Answer | None:
+def to_path_style(request: Request) -> Response | None:
     """Change the request into one for moto. That OSS honours If-None-Match is nowhere said: here it does not."""
     bucket = request.headers["host"].partition(".")[0]
     request.headers["host"] = "127.0.0.1"
@@ -171,7 +171,7 @@ def to_path_style(request: Request) -> Answer | None:
     return None
 
 
-def oss_to_s3(request: Request) -> Answer | None:
+def oss_to_s3(request: Request) -> Response | None:
     """Change a request of OSS's own API into one for moto."""
     signature = request.headers.get("authorization", "")
     if not signature.startswith("OSS4-HMAC-SHA256"):
@@ -186,11 +186,11 @@ def oss_to_s3(request: Request) -> Answer | None:
     return None
 
 
-def bucket_info(request: Request) -> Answer | None:
-    """Answer what moto does not know."""
+def bucket_info(request: Request) -> Response | None:
+    """Response what moto does not know."""
     if "bucketInfo" not in request.query:
         return None
     if request.path.strip("/") != BUCKET:
         return error(404, "NoSuchBucket")
     body = f"<BucketInfo><Bucket><Name>{BUCKET}</Name></Bucket></BucketInfo>"
-    return Answer(200, body.encode(), {"Content-Type": "application/xml"})
+    return Response(200, body.encode(), {"Content-Type": "application/xml"})

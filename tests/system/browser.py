@@ -100,8 +100,9 @@ def logged_in(stack: Stack, playwright: Playwright, **options: Any) -> Iterator[
     try:
         page.wait_for_selector('a[href$="/dags"], nav, :text-is("Dags")')
     except PlaywrightError as error:
-        browser.shot("no-login", Path(tempfile.gettempdir()))
-        raise AssertionError(f"Airflow's UI did not come at {page.url}: {browser.errors}") from error
+        shot = Path(tempfile.mkdtemp()) / "no-login.png"
+        page.screenshot(path=shot)
+        raise AssertionError(f"Airflow's UI did not come at {page.url}: {browser.errors}; {shot}") from error
     browser.errors.clear()
     yield browser
     engine.close()

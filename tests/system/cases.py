@@ -13,7 +13,7 @@ from tests.system.faults import KILL_POINTS, disable
 
 RETRIES = 3
 
-Policy = Literal["fail", "resubmit"]
+OnUnknownSubmit = Literal["fail", "resubmit"]
 Variant = Literal["one task", "three tasks"]
 
 
@@ -33,7 +33,7 @@ class Case:
     name: str
     billed: int = 1
     result: Result = "archived"
-    policy: Policy = "fail"
+    policy: OnUnknownSubmit = "fail"
     disabled: str = ""
     stale: bool = False
 
@@ -105,16 +105,16 @@ _CASES: dict[Variant, list[Case]] = {
     "one task": BOTH_VARIANTS + WITHOUT_GUARDS,
     "three tasks": BOTH_VARIANTS + THREE_TASKS_ALONE,
 }
-POLICIES: tuple[Policy, ...] = ("fail", "resubmit")
+POLICIES: tuple[OnUnknownSubmit, ...] = ("fail", "resubmit")
 VARIANTS: tuple[Variant, ...] = ("one task", "three tasks")
 
 
-def cases_of(variant: Variant, policy: Policy) -> list[Case]:
+def cases_of(variant: Variant, policy: OnUnknownSubmit) -> list[Case]:
     """Return the cases of a mapped task of the DAG, in the order of its map indexes."""
     return [case for case in _CASES[variant] if case.policy == policy]
 
 
-def chain_of(variant: Variant, policy: Policy, index: int) -> list[str]:
+def chain_of(variant: Variant, policy: OnUnknownSubmit, index: int) -> list[str]:
     """Return the names of the task instances of a case."""
     if variant == "one task":
         return [f"one_{policy}[{index}]"]

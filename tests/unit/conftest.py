@@ -61,7 +61,7 @@ def clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """
-    Run a sandbox whose clock stands still until advanced, and point the default connection at it.
+    Run a sandbox whose clock is frozen until advanced, and point the default connection at it.
 
     A test may give its settings as an indirect parameter.
     """

@@ -23,8 +23,9 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_siliconflow._airflow.releases import clear_deletes_state
-from airflow_provider_siliconflow.jobs.kept import TaskName, decode, encode
+from airflow_provider_siliconflow.jobs.envelope import decode, encode
 from airflow_provider_siliconflow.jobs.record import KEY
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 from tests.releases import HAS_STORE, as_triggerer_gets, serialize
 
 MODEL = "Wan-AI/Wan2.2-T2V-A14B"

@@ -72,7 +72,7 @@ function playable(video, context) {
   return { media: box, stop: player.stop };
 }
 
-/** The picture of a tile: its poster; else the first frame of the video, once the tile is in view. */
+/** The image of a tile: its poster; else the first frame of the video, once the tile is in view. */
 function still(video, box) {
   if (video.record.poster) {
     return h("img", {

@@ -18,7 +18,7 @@ from airflow_provider_siliconflow.operators.video import (
     SubmitVideoOperator,
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
-from tests.system.cases import POLICIES, Policy
+from tests.system.cases import POLICIES, OnUnknownSubmit
 from tests.system.chaos_plan import MODEL, Scenario, Video, connection_of, scenarios_of
 
 VIDEO: dict[str, Any] = {"model": MODEL, "image_size": "1280x720"}
@@ -29,7 +29,7 @@ OUTLASTING: dict[str, Any] = {"retry_delay": timedelta(seconds=10), "priority_we
 
 
 @task_group
-def three_tasks(policy: Policy, prompt: str, conn_id: str) -> None:
+def three_tasks(policy: OnUnknownSubmit, prompt: str, conn_id: str) -> None:
     submit: Any = SubmitVideoOperator(
         task_id="submit", prompt=prompt, on_unknown_submit=policy, siliconflow_conn_id=conn_id, **VIDEO
     )

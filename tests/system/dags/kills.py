@@ -17,7 +17,7 @@ from airflow_provider_siliconflow.operators.video import (
     SubmitVideoOperator,
 )
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
-from tests.system.cases import POLICIES, RETRIES, Case, Policy, cases_of
+from tests.system.cases import POLICIES, RETRIES, Case, OnUnknownSubmit, cases_of
 
 VIDEO: dict[str, Any] = {"model": "Wan-AI/Wan2.2-T2V-A14B", "image_size": "1280x720"}
 DESTINATION = os.environ["DURABILITY_ARCHIVE"] + "/"
@@ -29,7 +29,7 @@ def prepare(cases: list[Case], step: str | None, context: Any) -> None:
 
 
 @task_group
-def three_tasks(policy: Policy, prompt: str) -> None:
+def three_tasks(policy: OnUnknownSubmit, prompt: str) -> None:
     hook = partial(prepare, cases_of("three tasks", policy))
     submit: Any = SubmitVideoOperator(
         task_id="submit", prompt=prompt, on_unknown_submit=policy, pre_execute=partial(hook, "submit"), **VIDEO

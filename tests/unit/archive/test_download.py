@@ -58,7 +58,7 @@ async def test_tells_what_was_downloaded(stage: Path) -> None:
         '/x?a=[1]|{2}\\^`"<>',
     ],
 )
-async def test_link_is_sent_byte_for_byte(stage: Path, target: str) -> None:
+async def test_url_is_sent_byte_for_byte(stage: Path, target: str) -> None:
     async with Origin() as origin:
         await download(f"http://127.0.0.1:{origin.port}{target}#fragment", stage, network(origin))
     assert [request.target for request in origin.requests] == [target.removesuffix("?") if target == "/?" else target]

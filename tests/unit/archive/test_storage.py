@@ -20,7 +20,7 @@ from airflow_provider_siliconflow.archive.options import DownloadOptions
 from airflow_provider_siliconflow.exceptions import SiliconFlowConnectionError, UnsafeUrlError
 from tests.unit.archive.origin import SECRET, Origin, Reply, honest
 
-#: A public address that is never connected to: an API there makes the strict rules apply, for http links too.
+#: A public address that is never connected to: an API there makes the strict rules apply, for http URLs too.
 PUBLIC_API = "http://8.8.8.8/v1"
 
 

@@ -16,7 +16,7 @@ from airflow_provider_siliconflow.exceptions import UnsafeUrlError
 from tests.unit.archive.test_ip_ranges import ADDRESSES
 from tests.unit.archive.urls import METADATA_URLS, NO_URLS, PRIVATE_URLS
 
-#: A public address that is never connected to: an API there makes the strict rules apply, for http links too.
+#: A public address that is never connected to: an API there makes the strict rules apply, for http URLs too.
 PUBLIC_API = "http://8.8.8.8/v1"
 
 
@@ -41,7 +41,7 @@ def test_what_no_resolver_gives_is_not_public(address: str) -> None:
         ("https://[::1]/v1", UrlPolicy(allow_private=True)),
     ],
 )
-async def test_links_may_be_what_the_api_is(base_url: str, rules: UrlPolicy) -> None:
+async def test_urls_may_be_what_the_api_is(base_url: str, rules: UrlPolicy) -> None:
     assert await UrlPolicy.of_api(base_url) == rules
 
 

@@ -102,7 +102,10 @@ def test_the_body_has_the_fields_that_are_set_and_no_others() -> None:
     assert VideoRequest(**whole).to_json() == whole
 
 
-@given(st.builds(VideoRequest, *[st.one_of(st.none(), st.text(), st.integers(), st.lists(st.text()))] * 6))
+ANYTHING = st.one_of(st.none(), st.text(), st.integers(), st.lists(st.text()))
+
+
+@given(st.builds(VideoRequest, *[ANYTHING] * len(dataclasses.fields(VideoRequest))))
 def test_whatever_a_template_gave_is_checked_without_an_exception(video: VideoRequest) -> None:
     assert all(isinstance(problem, str) for problem in video.validate())
 
@@ -132,7 +135,7 @@ def test_a_failure_has_no_other_word(word: str) -> None:
     assert VideoState(word) is VideoState.UNKNOWN
 
 
-def test_a_status_keeps_every_link_and_shows_none() -> None:
+def test_a_status_keeps_every_url_and_shows_none() -> None:
     status = VideoStatus("id", VideoState.SUCCEED, urls=(URL, "https://second"))
     assert status.url == URL
     assert status.urls == (URL, "https://second")
@@ -141,12 +144,12 @@ def test_a_status_keeps_every_link_and_shows_none() -> None:
     assert "https" not in repr(status)
 
 
-def test_a_status_without_a_link_has_no_expiry() -> None:
+def test_a_status_without_a_url_has_no_expiry() -> None:
     status = VideoStatus("id", VideoState.IN_QUEUE)
     assert (status.url, status.expires_at) == (None, None)
 
 
-def test_the_facts_are_plain_json_without_a_link() -> None:
+def test_the_facts_are_plain_json_without_a_url() -> None:
     status = VideoStatus("id", VideoState.SUCCEED, "Succeed", "", 3, (URL,), 41.5, 7, "trace")
     assert status.to_xcom() == {
         "request_id": "id",

@@ -1,4 +1,4 @@
-"""The table of what a failed call means for the bill, line by line: send again, outcome unknown, or final."""
+"""The table of what a failed call means for the bill, line by line: retry, ambiguous or permanent."""
 
 from __future__ import annotations
 

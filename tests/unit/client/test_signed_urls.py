@@ -1,4 +1,4 @@
-"""A signed link's expiry and masked form."""
+"""The expiry of a signed URL and masked form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SIGV4 = (
         ("\ud800?Expires=\ud800", None),
     ],
 )
-def test_expiry_is_read_from_the_link_or_not_at_all(url: str, expiry: datetime | None) -> None:
+def test_expiry_is_read_from_the_url_or_not_at_all(url: str, expiry: datetime | None) -> None:
     assert expires_at(url) == expiry
 
 
@@ -52,7 +52,7 @@ def test_expiry_is_read_from_the_link_or_not_at_all(url: str, expiry: datetime |
         ("", None),
     ],
 )
-def test_a_link_tells_when_it_was_made_or_does_not(url: str, made: datetime | None) -> None:
+def test_a_url_tells_when_it_was_made_or_does_not(url: str, made: datetime | None) -> None:
     assert made_at(url) == made
 
 
@@ -76,7 +76,7 @@ def test_a_link_tells_when_it_was_made_or_does_not(url: str, made: datetime | No
         ("", "***"),
     ],
 )
-def test_a_masked_link_tells_where_but_not_how(url: str, shown: str) -> None:
+def test_a_masked_url_tells_where_but_not_how(url: str, shown: str) -> None:
     assert mask(url) == shown
 
 
@@ -95,7 +95,7 @@ LINKS = st.one_of(
 
 
 @given(LINKS)
-def test_whatever_comes_as_a_link_is_read_without_an_exception(url: str) -> None:
+def test_whatever_comes_as_a_url_is_read_without_an_exception(url: str) -> None:
     expiry = expires_at(url)
     assert expiry is None or expiry.tzinfo is UTC
     assert "?" not in mask(url).removesuffix("?***")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 from airflow.sdk import DAG, task
 from airflow.sdk.execution_time import comms
 
+from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.client.video_record import KEY
-from airflow_provider_siliconflow.decorators.video import siliconflow_video_task
+from airflow_provider_siliconflow.decorators.video import VideoDecoratedOperator, siliconflow_video_task
 from airflow_provider_siliconflow.exceptions import InvalidVideoRequestError
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
@@ -44,6 +47,12 @@ def deciding(destination: Path, asking: Asking, **arguments: Any) -> TaskRun:
             return asking.next()
 
         return TaskRun(operator_of(video()))
+
+
+def test_it_takes_every_field_of_a_request_but_the_prompt() -> None:
+    parameters = inspect.signature(VideoDecoratedOperator.__init__).parameters
+    assert {field.name for field in fields(VideoRequest)} - {"prompt"} <= set(parameters)
+    assert {"prompt", *VideoDecoratedOperator.template_fields} >= {field.name for field in fields(VideoRequest)}
 
 
 def operator_of(output: Any) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import tomllib
+from dataclasses import fields
 
 import pytest
 from airflow.sdk import BaseOperator
 
+from airflow_provider_siliconflow.client.models import VideoRequest
 from airflow_provider_siliconflow.operators import video as operators
 from airflow_provider_siliconflow.sensors.video import VideoReadySensor
 from tests.conftest import ROOT
@@ -53,6 +55,11 @@ def test_a_page_has_the_parameters_with_their_defaults(page: str, operator: type
 def test_a_docstring_has_the_parameters(page: str, operator: type[BaseOperator]) -> None:
     told = "".join(base.__doc__ or "" for base in operator.__mro__ if base.__module__.startswith("airflow_provider"))
     assert [name for name in parameters(operator) if f":param {name}:" not in told] == []
+
+
+def test_the_page_of_the_decorator_has_the_fields_of_a_request() -> None:
+    told = (ROOT / "docs/operators/taskflow.md").read_text("utf-8")
+    assert [field.name for field in fields(VideoRequest) if f"`{field.name}`" not in told] == []
 
 
 def test_extras_are_those_of_the_package() -> None:

@@ -46,7 +46,7 @@ class Shape:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def final(
+def permanent(
     status: int,
     body: object,
     submit: type[SiliconFlowAPIError],
@@ -63,7 +63,7 @@ def unknown(
     return Shape(status, body, UNKNOWN, 1, poll or e.SiliconFlowServerError, ATTEMPTS, says, code)
 
 
-def refused_for_now(
+def rejected_temporarily(
     status: int, body: object, kind: type[SiliconFlowAPIError], says: str, code: int | None = None
 ) -> Shape:
     return Shape(status, body, kind, ATTEMPTS, kind, ATTEMPTS, says, code)
@@ -74,33 +74,37 @@ POOR = "Sorry, your account balance is insufficient"
 BUSY = "System is too busy now. Please try again later."
 HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 SHAPES = {
-    "400 20012": final(
+    "400 20012": permanent(
         400, coded(20012, NO_MODEL), e.SiliconFlowBadRequestError, NO_MODEL, 20012, e.SiliconFlowNotFoundError
     ),
-    "400 20015": final(
+    "400 20015": permanent(
         400, coded(20015, "内容 不对"), e.SiliconFlowBadRequestError, "内容 不对", 20015, e.SiliconFlowNotFoundError
     ),
-    "401 bare": final(401, "Invalid token", e.SiliconFlowAuthenticationError, "Invalid token"),
-    "401 object": final(401, {"message": "Api key is invalid"}, e.SiliconFlowAuthenticationError, "Api key is invalid"),
-    "402 30001": final(402, coded(30001, POOR), e.SiliconFlowBalanceError, POOR, 30001),
-    "403 30001": final(403, coded(30001, POOR), e.SiliconFlowBalanceError, POOR, 30001),
-    "403 30011": final(403, coded(30011, "paid only"), e.SiliconFlowBalanceError, "paid only", 30011),
-    "403 bare": final(403, "Forbidden", e.SiliconFlowPermissionError, "Forbidden"),
-    "403 empty": final(403, b"", e.SiliconFlowPermissionError, ""),
-    "404 bare": final(404, "404 page not found", e.SiliconFlowNotFoundError, "404 page not found"),
-    "410": final(410, coded(20099, "gone"), e.SiliconFlowBadRequestError, "gone", 20099),
-    "413 20043": final(413, coded(20043, "too large"), e.SiliconFlowBadRequestError, "too large", 20043),
-    "451": final(451, {"message": "no"}, e.SiliconFlowBadRequestError, "no"),
-    "301": final(301, b"moved", e.SiliconFlowNotFoundError, "moved"),
+    "401 bare": permanent(401, "Invalid token", e.SiliconFlowAuthenticationError, "Invalid token"),
+    "401 object": permanent(
+        401, {"message": "Api key is invalid"}, e.SiliconFlowAuthenticationError, "Api key is invalid"
+    ),
+    "402 30001": permanent(402, coded(30001, POOR), e.SiliconFlowBalanceError, POOR, 30001),
+    "403 30001": permanent(403, coded(30001, POOR), e.SiliconFlowBalanceError, POOR, 30001),
+    "403 30011": permanent(403, coded(30011, "paid only"), e.SiliconFlowBalanceError, "paid only", 30011),
+    "403 bare": permanent(403, "Forbidden", e.SiliconFlowPermissionError, "Forbidden"),
+    "403 empty": permanent(403, b"", e.SiliconFlowPermissionError, ""),
+    "404 bare": permanent(404, "404 page not found", e.SiliconFlowNotFoundError, "404 page not found"),
+    "410": permanent(410, coded(20099, "gone"), e.SiliconFlowBadRequestError, "gone", 20099),
+    "413 20043": permanent(413, coded(20043, "too large"), e.SiliconFlowBadRequestError, "too large", 20043),
+    "451": permanent(451, {"message": "no"}, e.SiliconFlowBadRequestError, "no"),
+    "301": permanent(301, b"moved", e.SiliconFlowNotFoundError, "moved"),
     "302": Shape(302, b"moved", UNKNOWN, 1, e.SiliconFlowNotFoundError, 1, "moved"),
     "303": Shape(303, b"moved", UNKNOWN, 1, e.SiliconFlowNotFoundError, 1, "moved"),
-    "429 no code": refused_for_now(429, NAMELESS, e.SiliconFlowRateLimitError, str(NAMELESS["message"])),
-    "429 20015": refused_for_now(429, coded(20015, "slow"), e.SiliconFlowRateLimitError, "slow", 20015),
-    "429 html": refused_for_now(429, HTML, e.SiliconFlowRateLimitError, HTML.decode()),
-    "429 50604": refused_for_now(429, coded(50604, "IPM"), e.SiliconFlowRateLimitError, "IPM", 50604),
+    "429 no code": rejected_temporarily(429, NAMELESS, e.SiliconFlowRateLimitError, str(NAMELESS["message"])),
+    "429 20015": rejected_temporarily(429, coded(20015, "slow"), e.SiliconFlowRateLimitError, "slow", 20015),
+    "429 html": rejected_temporarily(429, HTML, e.SiliconFlowRateLimitError, HTML.decode()),
+    "429 50604": rejected_temporarily(429, coded(50604, "IPM"), e.SiliconFlowRateLimitError, "IPM", 50604),
     "429 60000": Shape(429, coded(60000, "?"), UNKNOWN, 1, e.SiliconFlowRateLimitError, ATTEMPTS, "?", 60000),
-    "503 50505": refused_for_now(503, coded(50505, "overloaded"), e.SiliconFlowOverloadedError, "overloaded", 50505),
-    "503 50508": refused_for_now(503, coded(50508, BUSY), e.SiliconFlowOverloadedError, BUSY, 50508),
+    "503 50505": rejected_temporarily(
+        503, coded(50505, "overloaded"), e.SiliconFlowOverloadedError, "overloaded", 50505
+    ),
+    "503 50508": rejected_temporarily(503, coded(50508, BUSY), e.SiliconFlowOverloadedError, BUSY, 50508),
     "503 html": unknown(503, HTML, HTML.decode(), poll=e.SiliconFlowOverloadedError),
     "503 20015": unknown(503, coded(20015, "x"), "x", 20015, e.SiliconFlowOverloadedError),
     "504 bare": unknown(504, "upstream request timeout", "upstream request timeout"),

@@ -10,8 +10,9 @@ from airflow.sdk.io.store import attach
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_provider_siliconflow.jobs.envelope import UnreadableError
 from airflow_provider_siliconflow.jobs.folder_store import FolderStore
-from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 
 TASK = TaskName("a_dag", "a/run?", "video", -1)
 VALUE = {"request_id": "abc", "prompt": "一只猫"}

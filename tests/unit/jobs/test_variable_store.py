@@ -10,7 +10,8 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 
 from airflow_provider_siliconflow._airflow.variables import VariableError, delete_variable, get_variable
-from airflow_provider_siliconflow.jobs.kept import TaskName, UnreadableError, decode, encode, time_of
+from airflow_provider_siliconflow.jobs.envelope import UnreadableError, decode, encode, time_of
+from airflow_provider_siliconflow.jobs.task_name import TaskName
 from airflow_provider_siliconflow.jobs.variable_store import VariableStore
 from tests.releases import should_hide_value_for_key
 from tests.unit.jobs.supervisor import Supervisor, error_of, server_error

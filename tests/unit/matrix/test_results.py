@@ -70,4 +70,4 @@ def test_each_step_runs_where_its_result_can_differ() -> None:
     assert all(names(main) - names(other) == once for other in others)
     for variation in VARIATIONS:
         assert {"unit", "examples", "demo"} <= names(variation)
-        assert "killed at every point" not in names(variation)
+        assert ("killed at every point" in names(variation)) is (variation.name == "newest")

@@ -14,7 +14,7 @@ from airflow_provider_siliconflow.exceptions import (
     VideoFailedError,
     VideoTimeoutError,
 )
-from airflow_provider_siliconflow.jobs.kept import decode
+from airflow_provider_siliconflow.jobs.envelope import decode
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.releases import ReadRecord, WriteRecord, written

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.definitions.template import literal
 
 from airflow_provider_siliconflow.operators.video import (
     GenerateVideoBatchOperator,
@@ -14,7 +15,6 @@ from airflow_provider_siliconflow.operators.video import (
     SubmitVideoOperator,
 )
 from airflow_provider_siliconflow.sandbox.server import Sandbox
-from tests.releases import literal
 from tests.unit.operators.tasks import REQUEST
 from tests.unit.worker import TaskRun
 
@@ -54,7 +54,6 @@ def test_a_text_that_merely_ends_like_a_file_costs_nothing_and_says_what_to_writ
     assert sandbox.ledger().submit_calls == 0
 
 
-@pytest.mark.skipif(literal is None, reason="Airflow 3.0 has no literals")
 def test_as_a_literal_it_is_the_prompt(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not this")
     assert task(SubmitVideoOperator, tmp_path, literal("notes.txt")).work().state == "success"

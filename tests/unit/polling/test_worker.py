@@ -34,14 +34,14 @@ NOT_FOUND = SiliconFlowNotFoundError("404 page not found", status_code=404)
 UNAUTHORIZED = SiliconFlowAuthenticationError("no", status_code=401)
 AWAY = AirflowNotFoundException("The conn_id `siliconflow_default` isn't defined")
 SECRET = "zqA4b5cD6eF7g8H9i0J1"
-Answer = Callable[[float], PollResult | Exception]
+Poll = Callable[[float], PollResult | Exception]
 
 
 @dataclass
 class Service:
     """A service behind a hook; every poll takes 0.1 s, and a sleep moves time forward."""
 
-    answer: Answer
+    answer: Poll
     now: float = 1000.0
     polls: list[float] = field(default_factory=list)
     settings: str = "as of the last look-up"
@@ -63,14 +63,14 @@ class Service:
         self.now += max(seconds, 0.001)
 
 
-Serve = Callable[[Answer], Service]
+Serve = Callable[[Poll], Service]
 
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
     """Make a service whose time is the worker's."""
 
-    def make(answer: Answer) -> Service:
+    def make(answer: Poll) -> Service:
         service = Service(answer)
         monkeypatch.setattr(worker, "time", service)
         return service

@@ -1,4 +1,4 @@
-"""Sandboxes whose clock stands still until a test moves it."""
+"""Sandboxes whose clock is frozen until a test moves it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from airflow_provider_siliconflow.exceptions import (
 from airflow_provider_siliconflow.hooks.siliconflow import SiliconFlowHook
 from airflow_provider_siliconflow.jobs import archive as jobs_archive
 from airflow_provider_siliconflow.jobs import batch_archive
-from airflow_provider_siliconflow.jobs.archive import archive_manifest
+from airflow_provider_siliconflow.jobs.archive import archive_paid_video
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
@@ -111,14 +111,14 @@ def test_a_video_that_cannot_be_archived_harms_no_other_and_is_retried(
 def test_a_mistake_while_archiving_breaks_off_no_other(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive = archive_manifest
+    archive = archive_paid_video
 
     async def mistaken(hook: Any, target: Any, url: str | None, video: Any) -> dict[str, Any]:
         if video.prompt == "a":
             raise RuntimeError("a mistake with https://bucket.example/clip.mp4?Signature=abcdef123")
         return await archive(hook, target, url, video)
 
-    monkeypatch.setattr(jobs_archive, "archive_manifest", mistaken)
+    monkeypatch.setattr(jobs_archive, "archive_paid_video", mistaken)
     run = batching(tmp_path, ["a", "b", "c"])
     assert run_to_end(run, sandbox).state == "up_for_retry"
     assert states(run) == ["not_archived", "archived", "archived"]
@@ -220,7 +220,7 @@ def test_the_soonest_to_expire_comes_first_and_few_at_a_time(
         running -= 1
         return {"path": video.request_id}
 
-    monkeypatch.setattr(jobs_archive, "archive_manifest", archive)
+    monkeypatch.setattr(jobs_archive, "archive_paid_video", archive)
     prompts = [f"video {number}" for number in range(12)]
     run = batching(tmp_path, prompts)
     assert run.work().state == "deferred"

@@ -91,7 +91,7 @@ def test_a_list_that_renders_anew_with_each_try_is_a_conflict_and_its_paid_video
 
 
 def test_an_unknown_submit_of_an_earlier_rendering_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Nobody could find it on the bill by its place in a list that renders differently now."""
+    """Nobody could find it on the bill by its position in a list that renders differently now."""
     sandbox.script(Fault("submit", "reset", after=True, match="a dog, try 1"))
     run = batching(tmp_path, ["a cat, try 1", "a dog, try 1"])
     assert run.work().state == "deferred"

@@ -9,7 +9,7 @@ from airflow_provider_siliconflow.exceptions import (
     SubmitOutcomeUnknownError,
     SubmitRecordError,
 )
-from airflow_provider_siliconflow.jobs.kept import decode
+from airflow_provider_siliconflow.jobs.envelope import decode
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.releases import ReadRecord, WriteRecord, written
 from tests.unit.operators.batch.runs import (
