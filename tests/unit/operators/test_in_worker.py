@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_siliconflow.exceptions import SubmitRejectedError
+from airflow_provider_siliconflow.jobs import record, video_job
 from airflow_provider_siliconflow.sandbox.faults import Fault
 from airflow_provider_siliconflow.sandbox.server import Sandbox
 from tests.unit.conftest import Clock
@@ -56,8 +58,10 @@ def task_of(kind: str, folder: Path, **arguments: Any) -> TaskRun:
 
 @pytest.mark.parametrize("kind", ["submit", "generate", "batch"])
 def test_a_worker_submits_again_until_the_service_accepts(
-    sandbox: Sandbox, clock: Clock, tmp_path: Path, kind: str
+    sandbox: Sandbox, clock: Clock, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in (record, video_job):
+        monkeypatch.setattr(module, "now", lambda: datetime.fromtimestamp(clock.now, UTC).isoformat())
     sandbox.script(Fault("submit", "rate_limited", retry_after=70, times=3))
     run = task_of(kind, tmp_path)
     report = run.work()
