@@ -58,7 +58,7 @@ rights: $(READY)  ## Who sees which video with FAB, in an environment of its own
 		--editable '.[sandbox]' --group dev --group fab
 	.matrix/fab/bin/python -m pytest -m system tests/system/test_gallery_fab.py
 
-matrix: $(SYSTEM)  ## The suites on every supported Airflow and Python (hours; needs what system needs); the table goes to docs
+matrix: $(SYSTEM)  ## The suites on every supported Airflow and Python (over an hour; needs what system needs); the table goes to docs
 	$(BIN)/python -m tests.matrix --write --jobs 2
 
 releases: $(READY)  ## What differs between releases of Airflow, as CI checks it (1 to 3 minutes each)

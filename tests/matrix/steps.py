@@ -16,7 +16,7 @@ from tests.matrix.results import FAILED, NOT_RUN, OK, Results, Row, commit_here,
 from tests.system.processes import ROOT
 
 #: Unit tests that reach into Airflow; all others are the same on every release.
-UNIT = ("_airflow", "gallery", "hooks", "jobs", "operators", "sensors", "triggers")
+UNIT = ("_airflow", "decorators", "gallery", "hooks", "jobs", "operators", "sensors", "triggers")
 #: Those that show what differs between releases: names, PyAV, SQLAlchemy, the record and its places, the end of a
 #: deferral.
 QUICK_UNIT = (

@@ -1,4 +1,4 @@
-"""The expiry of a signed URL and masked form."""
+"""The expiry and the masked form of a signed URL."""
 
 from __future__ import annotations
 

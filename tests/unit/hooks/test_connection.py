@@ -137,6 +137,7 @@ def with_extra(extra: Any) -> Settings:
     ("extra", "problem"),
     [
         ("[1]", "the extra is not a JSON object"),
+        ([1], "the extra is not a JSON object"),
         ("5", "the extra is not a JSON object"),
         ("true", "the extra is not a JSON object"),
         ("{", "the extra is not JSON"),
@@ -144,7 +145,7 @@ def with_extra(extra: Any) -> Settings:
         (json.dumps(json.dumps(json.dumps({"timeout": 5}))), "the extra is not a JSON object"),
     ],
 )
-def test_an_extra_that_is_no_json_object_says_so(extra: str, problem: str) -> None:
+def test_an_extra_that_is_no_json_object_says_so(extra: Any, problem: str) -> None:
     with pytest.raises(SiliconFlowConfigError, match=problem) as caught:
         with_extra(extra)
     assert "siliconflow_default" in str(caught.value)
@@ -166,7 +167,7 @@ def test_all_that_is_wrong_is_named_at_once_and_no_key_in_it(monkeypatch: pytest
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("encode", [json.dumps, lambda extra: json.dumps(json.dumps(extra))])
+@pytest.mark.parametrize("encode", [json.dumps, lambda extra: json.dumps(json.dumps(extra)), dict])
 def test_an_extra_that_was_encoded_twice_is_read(encode: Any) -> None:
     assert with_extra(encode({"timeout": 7})).timeout == 7
 
